@@ -1,0 +1,58 @@
+import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { LinkError } from "../wire/errors.ts";
+import { abortError } from "./abort.ts";
+import { type Address, formatAddress } from "./address.ts";
+import { hybridHandshake } from "./hybrid.ts";
+
+/**
+ * Connects to a guest. Resolves with a socket on which the guest speaks first; nothing of what it said is lost.
+ * Rejects with LinkError `unreachable` that names the address and the cause, also when the signal aborts: then no socket is
+ * left behind.
+ */
+export async function dial(address: Address, signal: AbortSignal): Promise<Duplex> {
+  try {
+    switch (address.kind) {
+      case "tcp":
+        return await connected(connect({ host: address.host, port: address.port, noDelay: true }), signal);
+      case "unix":
+        return await connected(connect({ path: address.path }), signal);
+      case "hybrid":
+        return await hybridHandshake(
+          await connected(connect({ path: address.path }), signal),
+          address.port,
+          signal,
+        );
+      case "vsock":
+        throw new Error("this build has no vsock transport: use the hybrid or tcp transport");
+    }
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new LinkError("unreachable", `${formatAddress(address)}: ${cause}`, error);
+  }
+}
+
+/** Waits until a socket is connected; destroys it on error and on abort. */
+function connected(socket: Socket, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      signal.removeEventListener("abort", onAbort);
+      socket.off("connect", onConnect);
+      socket.off("error", onError);
+    };
+    const onConnect = () => {
+      settle();
+      resolve(socket);
+    };
+    const onError = (error: Error) => {
+      settle();
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = () => onError(abortError(signal));
+    if (signal.aborted) return onAbort();
+    socket.once("connect", onConnect);
+    socket.once("error", onError);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}

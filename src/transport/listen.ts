@@ -1,0 +1,85 @@
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
+import { createServer, connect, type Server } from "node:net";
+import type { Duplex } from "node:stream";
+import { type Address, formatAddress } from "./address.ts";
+
+/** A guest's listener. */
+export interface Listener {
+  /** Where it listens; the port is the real one where 0 was asked for. */
+  readonly address: Address;
+  /** Stops to listen and removes a Unix socket's file. Connections that were accepted stay. */
+  close(): Promise<void>;
+}
+
+/** Most connections that are open at once; a host needs one or two. */
+const MAX_CONNECTIONS = 64;
+
+/**
+ * Listens for hosts. A Unix socket is made with mode 0600; a file of a listener that is gone is replaced, one that still
+ * answers is an error. Rejects with Error that names the address and the cause.
+ */
+export async function listen(
+  address: Address | { kind: "tcp"; host: string; port: 0 },
+  accept: (socket: Duplex) => void,
+): Promise<Listener> {
+  if (address.kind === "vsock")
+    throw new Error("this build has no vsock transport: use --transport tcp or unix");
+  if (address.kind === "hybrid")
+    throw new Error("hybrid is the host's side of vsock: a guest listens on vsock, tcp or unix");
+  const server = createServer({ noDelay: true }, accept);
+  server.maxConnections = MAX_CONNECTIONS;
+  if (address.kind === "unix") await removeStaleSocket(address.path);
+  await listening(
+    server,
+    address.kind === "tcp" ? { host: address.host, port: address.port } : { path: address.path },
+    formatAddress(address),
+  );
+  if (address.kind === "unix") chmodSync(address.path, 0o600);
+  const bound = server.address();
+  const real: Address =
+    address.kind === "tcp" && bound !== null && typeof bound === "object"
+      ? { ...address, port: bound.port }
+      : address;
+  return {
+    address: real,
+    close: () =>
+      new Promise((resolve) => {
+        server.close();
+        // close() calls back only when the last connection has ended; the listening socket is gone at once.
+        resolve();
+      }),
+  };
+}
+
+function listening(
+  server: Server,
+  options: { host?: string; port?: number; path?: string },
+  name: string,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) =>
+      reject(new Error(`cannot listen on ${name}: ${error.message}`, { cause: error })),
+    );
+    server.listen(options, () => {
+      server.removeAllListeners("error");
+      // A failing accept (EMFILE) must neither end the process nor spin: the server goes on with the next connection.
+      server.on("error", () => {});
+      resolve();
+    });
+  });
+}
+
+/** Removes the file of a Unix socket that nobody listens on any more. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isSocket()) throw new Error(`cannot listen on ${path}: a file that is no socket stands there`);
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once("connect", () => resolve(true));
+    probe.once("error", () => resolve(false));
+    probe.once("connect", () => probe.destroy());
+  });
+  if (alive) throw new Error(`cannot listen on ${path}: another program listens there`);
+  unlinkSync(path);
+}

@@ -1,0 +1,101 @@
+import type { Duplex } from "node:stream";
+import { createFrameDecoder } from "./decoder.ts";
+import { LinkError } from "./errors.ts";
+import type { Frame } from "./frame.ts";
+import { encodeFrame } from "./frame.ts";
+import { limits } from "./limits.ts";
+import type { FrameType } from "./vocabulary.ts";
+import { createFrameWriter, type FrameWriter } from "./writer.ts";
+
+/** One connection that carries frames: one reader, one ordered writer. Knows nothing of what frames mean. */
+export interface Channel {
+  readonly writer: FrameWriter;
+  /** Queues a small frame of the protocol itself; closes the channel where the peer takes nothing. */
+  control(type: FrameType, id: string, payload: object): void;
+  /** When a byte was last received, in milliseconds since the epoch. */
+  readonly heardAt: number;
+  /** To be called every second or so: closes the channel where a bound on time is broken. */
+  check(now: number): void;
+  /** Ends the channel at once; `onClose` gets the reason. Later calls do nothing. */
+  close(reason: LinkError): void;
+  /** Sends what is queued, waiting at most `ms`, and then closes. */
+  finish(reason: LinkError, ms: number): Promise<void>;
+  readonly closed: boolean;
+}
+
+/** What a channel tells its owner. */
+export interface ChannelEvents {
+  /** A frame came. Called synchronously for each frame of a read, in order; must not throw or wait. */
+  onFrame(frame: Frame): void;
+  /** The channel has ended; called once, never while `onFrame` runs for a frame before it. */
+  onClose(reason: LinkError): void;
+}
+
+/** Makes a channel of a connected socket and starts to read. The socket belongs to the channel from here on. */
+export function createChannel(socket: Duplex, events: ChannelEvents): Channel {
+  const writer = createFrameWriter(socket);
+  const decoder = createFrameDecoder((frame) => {
+    partialSince = 0;
+    if (!closed) events.onFrame(frame);
+  });
+  let closed = false;
+  let heardAt = Date.now();
+  let partialSince = 0;
+
+  function close(reason: LinkError): void {
+    if (closed) return;
+    closed = true;
+    socket.destroy();
+    events.onClose(reason);
+  }
+
+  socket.on("data", (bytes: Buffer) => {
+    if (closed) return;
+    heardAt = Date.now();
+    try {
+      decoder.push(bytes);
+    } catch (error) {
+      close(LinkError.from(error, "invalid_frame"));
+      return;
+    }
+    if (decoder.partial && partialSince === 0) partialSince = heardAt;
+  });
+  // Neither end means success: what was not ended by its own frame is interrupted.
+  socket.on("end", () => close(new LinkError("interrupted", "the peer closed the connection")));
+  socket.on("close", () => close(new LinkError("interrupted", "the connection closed")));
+  socket.on("error", (error) =>
+    close(new LinkError("interrupted", `the connection broke: ${error.message}`, error)),
+  );
+
+  return {
+    writer,
+    control(type, id, payload) {
+      if (closed) return;
+      if (!writer.control(encodeFrame(type, id, payload))) {
+        close(new LinkError("interrupted", "the peer takes nothing: its queue and the reserve are full"));
+      }
+    },
+    get heardAt() {
+      return heardAt;
+    },
+    check(now) {
+      if (closed) return;
+      if (partialSince > 0 && now - partialSince > limits.frameMs) {
+        close(new LinkError("invalid_frame", `a frame was not complete within ${limits.frameMs / 1000} s`));
+      } else if (writer.stalledFor(now) > limits.sendStallMs) {
+        close(new LinkError("interrupted", `the peer took nothing for ${limits.sendStallMs / 1000} s`));
+      }
+    },
+    close,
+    async finish(reason, ms) {
+      if (closed) return;
+      const timer = setTimeout(() => close(reason), ms);
+      await writer.flushed();
+      clearTimeout(timer);
+      close(reason);
+    },
+    get closed() {
+      return closed;
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import { isUtf8 } from "node:buffer";
+import { LinkError } from "./errors.ts";
+import type { Frame, UnknownObject } from "./frame.ts";
+import { limits } from "./limits.ts";
+import { prescan, prescanFrom } from "./prescan.ts";
+
+/** First allocation for a frame that arrives in pieces; it doubles as bytes come, so memory follows what was received. */
+const FIRST_PIECE = 64 * 1024;
+
+/** An incremental decoder of frames. */
+export interface FrameDecoder {
+  /**
+   * Takes the next bytes and hands on every frame that they complete, synchronously and in order. Linear in the bytes.
+   * Throws LinkError `frame_too_large` or `invalid_frame`: both are fatal to the link.
+   */
+  push(bytes: Buffer): void;
+  /** True while a frame has begun and is not complete. */
+  readonly partial: boolean;
+}
+
+/** Makes a decoder that hands complete frames to `onFrame`. */
+export function createFrameDecoder(onFrame: (frame: Frame) => void): FrameDecoder {
+  const header = Buffer.alloc(4);
+  let headerHave = 0;
+  let bodyLength = -1; // -1: the header is not complete
+  let body: Buffer | undefined; // a frame that spans reads
+  let bodyHave = 0;
+
+  /** Takes bytes of the header; answers the position after them. */
+  function readHeader(bytes: Buffer, from: number): number {
+    if (headerHave === 0 && bytes.length - from >= 4) {
+      bodyLength = checkLength(bytes.readUInt32BE(from));
+      return from + 4;
+    }
+    const take = Math.min(4 - headerHave, bytes.length - from);
+    bytes.copy(header, headerHave, from, from + take);
+    headerHave += take;
+    if (headerHave === 4) {
+      bodyLength = checkLength(header.readUInt32BE(0));
+      headerHave = 0;
+    }
+    return from + take;
+  }
+
+  /** Takes bytes of a body that spans reads; answers the position after them. */
+  function readBody(bytes: Buffer, from: number): number {
+    const take = Math.min(bodyLength - bodyHave, bytes.length - from);
+    body = grown(body, bodyHave, bodyHave + take, bodyLength);
+    bytes.copy(body, bodyHave, from, from + take);
+    bodyHave += take;
+    if (bodyHave === bodyLength) {
+      const complete = body;
+      const length = bodyLength;
+      bodyLength = -1;
+      body = undefined;
+      bodyHave = 0;
+      onFrame(parseFrame(complete, 0, length));
+    }
+    return from + take;
+  }
+
+  return {
+    push(bytes) {
+      let at = 0;
+      while (at < bytes.length) {
+        if (bodyLength < 0) {
+          at = readHeader(bytes, at);
+        } else if (bodyHave === 0 && bytes.length - at >= bodyLength) {
+          const start = at;
+          at += bodyLength;
+          bodyLength = -1;
+          onFrame(parseFrame(bytes, start, at));
+        } else {
+          at = readBody(bytes, at);
+        }
+      }
+    },
+    get partial() {
+      return headerHave > 0 || bodyLength >= 0;
+    },
+  };
+}
+
+function checkLength(length: number): number {
+  if (length > limits.frameBytes) {
+    throw new LinkError(
+      "frame_too_large",
+      `a frame of ${length} bytes is over the limit of ${limits.frameBytes}`,
+    );
+  }
+  if (length < limits.frameMinBytes) {
+    throw new LinkError("invalid_frame", `a frame of ${length} bytes is too short to hold JSON`);
+  }
+  return length;
+}
+
+/** A buffer that holds the first `have` bytes of `old` and has room for `need`; never longer than `most`. */
+function grown(old: Buffer | undefined, have: number, need: number, most: number): Buffer {
+  if (old !== undefined && old.length >= need) return old;
+  const size = Math.min(most, Math.max(need, old === undefined ? FIRST_PIECE : old.length * 2));
+  const bigger = Buffer.allocUnsafeSlow(size);
+  old?.copy(bigger, 0, 0, have);
+  return bigger;
+}
+
+/** Parses the JSON of one frame and checks its envelope. */
+function parseFrame(bytes: Buffer, start: number, end: number): Frame {
+  if (end - start >= prescanFrom) {
+    const wrong = prescan(bytes, start, end);
+    if (wrong !== undefined) throw new LinkError("invalid_frame", `a frame has ${wrong}`);
+  }
+  const text = bytes.toString("utf8", start, end);
+  // Decoding puts U+FFFD where bytes are not UTF-8; only then is a second look needed.
+  if (text.includes("\uFFFD") && !isUtf8(bytes.subarray(start, end))) {
+    throw new LinkError("invalid_frame", "a frame is not UTF-8");
+  }
+  return checkEnvelope(parseJson(text), end - start + 4);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new LinkError("invalid_frame", "a frame is not JSON", error);
+  }
+}
+
+function checkEnvelope(value: unknown, size: number): Frame {
+  if (!isObject(value)) throw new LinkError("invalid_frame", "a frame is not a JSON object");
+  const { type, id = "", payload } = value;
+  if (typeof type !== "string") throw new LinkError("invalid_frame", "a frame has no type");
+  if (typeof id !== "string" || id.length > limits.idLength) {
+    throw new LinkError(
+      "invalid_frame",
+      `the id of a ${type.slice(0, 32)} frame is not a string of at most ${limits.idLength}`,
+    );
+  }
+  if (payload === undefined || payload === null) return { type, id, payload: {}, size };
+  if (!isObject(payload))
+    throw new LinkError("invalid_frame", `the payload of a ${type.slice(0, 32)} frame is not an object`);
+  return { type, id, payload, size };
+}
+
+/** True for a JSON object; false for arrays and null. */
+export function isObject(value: unknown): value is UnknownObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

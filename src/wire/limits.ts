@@ -1,0 +1,80 @@
+/**
+ * Every bound of the link in one place; docs/wire-protocol.md section "Limits" lists the same names and values.
+ * Sizes are bytes, durations milliseconds.
+ */
+export const limits = {
+  /** Largest value of a frame's length field: 4 MiB of JSON. */
+  frameBytes: 4 * 1024 * 1024,
+  /** Smallest value of a frame's length field: `{}`. */
+  frameMinBytes: 2,
+  /** Deepest nesting of objects and arrays in a frame, its own object included. */
+  jsonDepth: 64,
+  /** Most structural characters (`{}[],:` outside strings) in a frame. */
+  jsonTokens: 100_000,
+  /** Longest exchange id that is accepted, in UTF-16 units. */
+  idLength: 128,
+  /** A frame that has begun is complete within this time. */
+  frameMs: 30_000,
+
+  /** Dial and hello together, for one attempt. */
+  helloMs: 5_000,
+  /** A host that hears nothing for this long sends a ping. */
+  silenceMs: 5_000,
+  /** A ping is answered within this time, by any byte (`proxy.ping_timeout`). */
+  pingMs: 3_000,
+  /** A guest sends a heartbeat this often. */
+  heartbeatMs: 10_000,
+  /** A guest that has sent heartbeats and stops for this long is lost. */
+  heartbeatLostMs: 30_000,
+  /** A guest whose run's model is silent says so this often. */
+  progressMs: 15_000,
+
+  /** Bytes that a guest may send ahead of the reader, one frame more not counted. */
+  creditWindow: 256 * 1024,
+  /** Bytes held for an exchange of a guest that knows no credit. */
+  uncreditedBuffer: 1024 * 1024,
+  /** Bytes queued towards a peer; an empty queue admits any legal frame. */
+  sendQueue: 1024 * 1024,
+  /** Bytes more that the queue admits of frames that carry no message (ping, credit, detach, cancel). */
+  sendReserve: 256 * 1024,
+  /** A queue that takes no byte for this long closes the link. */
+  sendStallMs: 10_000,
+  /** Largest piece handed to the socket at once, so that a slow peer's progress is seen. */
+  sendPiece: 64 * 1024,
+
+  /** Redial waits a random time up to a bound that doubles from the first to the second. */
+  redialMinMs: 50,
+  redialMaxMs: 5_000,
+  /** A request waits this long at most for dial and hello. */
+  requestDialMs: 5_000,
+
+  /** A client that takes nothing for this long is closed. */
+  clientStallMs: 30_000,
+  /** Unary calls, and silence of protocol-1 guests in a stream (`proxy.message_timeout`). */
+  messageMs: 60_000,
+  /** A config or context push is acknowledged within this time (`proxy.config_timeout`). */
+  configMs: 5_000,
+  /** Largest text of a unary reply. */
+  unaryReplyBytes: 3 * 1024 * 1024,
+
+  /** Largest chunk frame that a guest sends; longer text is split. */
+  chunkBytes: 64 * 1024,
+  /** Longest arguments of a tool call. */
+  toolArgumentsBytes: 1024 * 1024,
+  /** Longest run. */
+  runMs: 30 * 60_000,
+  /** A model may be silent this long. */
+  modelSilenceMs: 180_000,
+  /** Runs in flight in one guest. */
+  runsInFlight: 64,
+  /** Journal of one run, and of all runs of a guest. */
+  journalRunBytes: 4 * 1024 * 1024,
+  journalAgentBytes: 32 * 1024 * 1024,
+  /** A journal is kept this long after its run's end. */
+  journalKeepMs: 10 * 60_000,
+  /** Request ids are remembered this long, and this many. */
+  ledgerKeepMs: 24 * 60 * 60_000,
+  ledgerEntries: 10_000,
+  /** A run to be cancelled on disconnect outlives a lost link by this long. */
+  orphanMs: 30_000,
+} as const;

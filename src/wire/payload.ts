@@ -1,0 +1,45 @@
+import { type DescMessage, fromJson, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import type { ChunkJson } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import { LinkError } from "./errors.ts";
+import type { UnknownObject } from "./frame.ts";
+
+/**
+ * Reads a payload as a message of link/v1. Unknown fields are ignored.
+ * Throws LinkError `invalid_frame` where a field has the wrong type.
+ */
+export function readPayload<S extends DescMessage>(schema: S, payload: UnknownObject): MessageShape<S> {
+  try {
+    return fromJson(schema, payload as JsonValue, { ignoreUnknownFields: true });
+  } catch (error) {
+    throw new LinkError("invalid_frame", `a payload is not a ${schema.name}: ${textOf(error)}`, error);
+  }
+}
+
+/** The payload of a message of link/v1: fields of protocol 1 always, fields of protocol 2 where they are set. */
+export function writePayload<S extends DescMessage>(schema: S, message: MessageShape<S>): object {
+  return toJson(schema, message, { alwaysEmitImplicit: true }) as object;
+}
+
+/** A piece of text as the generated type has it, known to be complete. */
+export type TextChunk = ChunkJson & { readonly content: string; readonly done: false };
+
+/**
+ * True for the payload of a `chunk` that carries text and does not end the run. This is the hot path: it checks by hand what
+ * readPayload would by reflection, and a test holds the two together.
+ */
+export function isTextChunk(payload: UnknownObject): payload is UnknownObject & TextChunk {
+  return (
+    typeof payload["content"] === "string" &&
+    payload["done"] === false &&
+    (payload["sequence"] === undefined || isUint32(payload["sequence"]))
+  );
+}
+
+/** True for an integer from 0 to 2^32-1. */
+export function isUint32(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 0xffffffff && Number.isInteger(value);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
