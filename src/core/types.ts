@@ -1,0 +1,158 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { AgentRecord } from "../store/store.ts";
+
+/** What a caller may do; from the credential alone. */
+export type Permission = "agents:read" | "agents:write" | "agents:admin" | "platform:admin";
+
+/** Who calls. */
+export interface Caller {
+  readonly tenant: string;
+  /** The user or service within the tenant; runs and conversations are its own. */
+  readonly subject: string;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+/** A message as a client gave it. */
+export interface MessageInput {
+  readonly role: "user" | "tool";
+  readonly content: string;
+  /** The client's own keys, passed on to the guest (REST only). Names of the link's own fields are dropped. */
+  readonly extra?: JsonObject;
+}
+
+/** What `send` needs. */
+export interface SendInput {
+  readonly agentId: string;
+  readonly message: MessageInput;
+  /** Empty: a fresh conversation. */
+  readonly conversationId: string;
+  /** Empty: made by the server. */
+  readonly requestId: string;
+  readonly allowStaleConfig: boolean;
+}
+
+/** What `stream` needs. */
+export interface StreamInput extends Omit<SendInput, "message"> {
+  /** Absent: only attach to requestId. */
+  readonly message?: MessageInput;
+  /** Events up to this one are not wanted; above 0 the call only attaches. */
+  readonly afterSequence: number;
+  /** Absent: `continue` where requestId was given, else `cancel`. */
+  readonly onDisconnect?: "continue" | "cancel";
+}
+
+/** Tokens used. */
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly totalTokens: number;
+}
+
+/** A call of a client tool. */
+export interface ToolCallEvent {
+  readonly kind: "tool_call";
+  readonly sequence: number;
+  readonly callId: string;
+  readonly toolName: string;
+  readonly arguments: string;
+}
+
+/** An event of a run as its readers see it. Errors are not events: they are thrown. */
+export type RunEvent =
+  | { readonly kind: "text"; readonly sequence: number; readonly text: string }
+  | ToolCallEvent
+  | { readonly kind: "keepalive" }
+  | { readonly kind: "done"; readonly sequence: number; readonly finishReason: string; readonly usage?: Usage };
+
+/** What is known of a run once the guest has taken the message. */
+export interface RunOpened {
+  readonly requestId: string;
+  readonly bootId: string;
+  readonly attached: boolean;
+  readonly resumable: boolean;
+}
+
+/** A run that is being read. */
+export interface RunStream {
+  readonly opened: RunOpened;
+  /**
+   * The events that came since the last call, at least one: all frames of one read of the link together. undefined after
+   * `done`. Calling again says that the events before were delivered: it is what lets the guest send more. Rejects with
+   * ValinorError (its metadata has `request_id`, and `sequence` where the error ended the run); from then on the stream is over.
+   */
+  next(): Promise<readonly RunEvent[] | undefined>;
+  /** The reader leaves; its onDisconnect applies. Does nothing after the end. */
+  close(): void;
+}
+
+/** Answer of `send`. */
+export interface SendResult {
+  readonly requestId: string;
+  readonly content: string;
+  readonly finishReason: string;
+  readonly usage?: Usage;
+  readonly toolCalls: readonly ToolCallEvent[];
+}
+
+/** Tools that an agent may use. */
+export interface ToolPolicyInput {
+  readonly mode: "all" | "listed";
+  readonly tools: readonly string[];
+}
+
+/** What became of a push. */
+export interface PushResult {
+  readonly revision: number;
+  readonly applied: boolean;
+  readonly reason: string;
+}
+
+/** What the control plane knows of an agent. */
+export interface AgentStatusView {
+  readonly agent: AgentRecord;
+  readonly connected: boolean;
+  readonly protocol: number;
+  readonly guestStatus: string;
+  readonly bootId: string;
+  readonly agentVersion: string;
+  readonly heartbeatAgeSecs: number | undefined;
+  readonly inFlight: number;
+  readonly openclaw: string;
+  readonly observedRevision: number;
+  readonly configReason: string;
+  readonly lastError: string;
+}
+
+/** A page of agents. */
+export interface AgentPage {
+  readonly agents: readonly AgentRecord[];
+  readonly nextPageToken: string;
+}
+
+/** The calls that clients make, whatever they speak. Each authorizes its caller first and rejects with ValinorError. */
+export interface Core {
+  /** Runs a message to its end. The signal is the client's: when it aborts, the run follows its onDisconnect. */
+  send(caller: Caller, input: SendInput, signal: AbortSignal): Promise<SendResult>;
+  /** Opens a stream; resolves once the guest has taken the message. After that `signal` no longer matters: use close(). */
+  stream(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream>;
+  cancel(caller: Caller, input: { agentId: string; requestId: string; reason: string }, signal: AbortSignal): Promise<boolean>;
+  pushConfig(
+    caller: Caller,
+    input: { agentId: string; config: JsonObject; policy: ToolPolicyInput; expectedRevision: number },
+    signal: AbortSignal,
+  ): Promise<PushResult>;
+  /** `payload` is the client's whole object; it has `context` and maybe `key`. */
+  pushContext(
+    caller: Caller,
+    input: { agentId: string; key: string; payload: JsonObject },
+    signal: AbortSignal,
+  ): Promise<{ applied: boolean; reason: string; refused: boolean }>;
+  status(caller: Caller, agentId: string): Promise<AgentStatusView>;
+  createAgent(
+    caller: Caller,
+    input: { id: string; status: AgentRecord["status"]; vsockCid: number; address: string },
+  ): Promise<AgentRecord>;
+  getAgent(caller: Caller, agentId: string): Promise<AgentRecord>;
+  listAgents(caller: Caller, input: { pageSize: number; pageToken: string; filter: string }): Promise<AgentPage>;
+  deleteAgent(caller: Caller, agentId: string): Promise<void>;
+}
