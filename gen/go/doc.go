@@ -1,0 +1,19 @@
+// Copyright 2026 The Valinor Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package valinor is the root of Valinor's Go module. It holds no code of its own; what it documents is generated from
+// the schemas in proto/ by `npm run generate`:
+//
+//   - valinor/v1 (package valinorv1): messages of the public API, and gRPC clients and servers for it;
+//   - valinor/v1/valinorv1connect: the same services for Connect, gRPC and gRPC-Web over net/http;
+//   - valinor/link/v1 (package linkv1): payloads of the link between the control plane and a guest. Its frames are
+//     JSON with the names of docs/wire-protocol.md, as protojson writes and reads these types.
+//
+// A client of one service over Connect:
+//
+//	proxy := valinorv1connect.NewAgentProxyClient(http.DefaultClient, "https://valinor.example.com")
+//
+// Errors are Connect (or gRPC) errors with a google.rpc.ErrorInfo detail of domain "valinor.dev": its reason tells
+// them apart, and its metadata carries the sequence at which a run ended. A message that is sent again under the same
+// request_id never runs twice: it attaches to the run that exists.
+package valinor
