@@ -1,0 +1,22 @@
+import { limits } from "../wire/limits.ts";
+
+/** A random time below a bound that doubles with each failure from 50 ms to 5 s (full jitter). */
+export function backoffMs(failures: number): number {
+  const bound = Math.min(limits.redialMaxMs, limits.redialMinMs * 2 ** Math.min(failures, 16));
+  return Math.random() * bound;
+}
+
+/** Resolves when the promise does, when the time is over or when the signal aborts, whichever is first. Never rejects. */
+export function waitAtMost(promise: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", settle);
+      resolve();
+    };
+    const timer = setTimeout(settle, ms);
+    if (signal.aborted) return settle();
+    signal.addEventListener("abort", settle, { once: true });
+    promise.then(settle, settle);
+  });
+}

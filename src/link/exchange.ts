@@ -1,0 +1,162 @@
+import { LinkError } from "../wire/errors.ts";
+import type { Frame } from "../wire/frame.ts";
+import { limits } from "../wire/limits.ts";
+import type { WriteTicket } from "../wire/writer.ts";
+
+/** What an exchange needs of its connection. */
+export interface ExchangeHost {
+  /** Tells the guest how much it may send; not called for guests that know no credit. */
+  grant(id: string, limit: number): void;
+  /** Tells the guest to send nothing more; the exchange is forgotten by its connection. */
+  detach(id: string): void;
+}
+
+/** What an exchange holds its guest to. */
+export interface ExchangeOptions {
+  /** True where the guest obeys credit (protocol 2); false: up to 1 MiB is buffered. */
+  readonly credited: boolean;
+  /** Silence after which a waiting reader gets an empty batch, milliseconds. */
+  readonly keepaliveMs: number;
+  /** Silence of the guest after which the exchange ends with `timeout`, milliseconds. */
+  readonly silenceMs: number;
+}
+
+/**
+ * One exchange on a link, the host's side: frames come in by `push`, one reader takes them by `take`. What the reader has not
+ * taken is bounded by the credit window and one frame; nothing here ever waits for the reader.
+ */
+export class Exchange {
+  readonly id: string;
+  /** Says whether the opening frame may have reached the guest. */
+  ticket: WriteTicket = { handed: false };
+  readonly #host: ExchangeHost;
+  readonly #options: ExchangeOptions;
+  #queue: Frame[] = [];
+  #queuedBytes = 0;
+  #takenBytes = 0; // of the batch the reader has now
+  #received = 0;
+  #consumed = 0;
+  #granted: number;
+  #over = false; // no frame will come any more
+  #failure: LinkError | undefined;
+  #wake: (() => void) | undefined;
+  #heardAt = Date.now();
+  #wokenAt = Date.now();
+
+  constructor(id: string, host: ExchangeHost, options: ExchangeOptions) {
+    this.id = id;
+    this.#host = host;
+    this.#options = options;
+    this.#granted = options.credited ? limits.creditWindow : limits.uncreditedBuffer;
+  }
+
+  /**
+   * Takes a frame of the guest. `uncounted` frames need no credit; `last` ones end the exchange.
+   * Answers false where the guest sent more than it was allowed: the exchange has failed and the guest is to be detached.
+   */
+  push(frame: Frame, now: number, last: boolean, uncounted: boolean): boolean {
+    if (this.#over) return true;
+    const allowed = this.#options.credited
+      ? uncounted || this.#received < this.#granted
+      : this.#queuedBytes === 0 || this.#queuedBytes + frame.size <= limits.uncreditedBuffer;
+    if (!allowed) {
+      this.fail(this.#overrun());
+      return false;
+    }
+    if (!uncounted) this.#received += frame.size;
+    this.#queue.push(frame);
+    this.#queuedBytes += frame.size;
+    this.#heardAt = now;
+    this.#over = last;
+    this.#notify();
+    return true;
+  }
+
+  /** Ends the exchange with an error, after what was received before it. */
+  fail(reason: LinkError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#failure = reason;
+    this.#notify();
+  }
+
+  /**
+   * The frames that came since the last call; waits for one where there is none. An empty array says that the guest has been
+   * silent for keepaliveMs; undefined that the exchange ended with its terminal frame. Rejects with LinkError where it failed.
+   * Calling it says that the batch before is done with, and lets the guest send more. One caller at a time.
+   */
+  async take(): Promise<readonly Frame[] | undefined> {
+    this.#release();
+    if (this.#queue.length === 0 && !this.#over) {
+      this.#wokenAt = Date.now();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#queue.length > 0) {
+      const batch = this.#queue;
+      this.#queue = [];
+      this.#takenBytes = this.#queuedBytes;
+      this.#queuedBytes = 0;
+      return batch;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#over ? undefined : [];
+  }
+
+  /** The reader leaves: what is queued is dropped, and the guest is told to stop. Does nothing after the end. */
+  detach(reason: LinkError): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    if (this.#over) return;
+    this.fail(reason);
+    this.#host.detach(this.id);
+  }
+
+  /** Looks at the clock; the connection calls it every second. */
+  check(now: number): void {
+    if (this.#wake === undefined) return; // the reader is busy: the silence is its own
+    const waitingSince = Math.max(this.#wokenAt, this.#heardAt);
+    if (now - waitingSince >= this.#options.silenceMs) {
+      this.fail(
+        new LinkError(
+          "timeout",
+          `the agent sent nothing for ${Math.round(this.#options.silenceMs / 1000)} s`,
+        ),
+      );
+      this.#host.detach(this.id);
+    } else if (
+      now - this.#keptAliveAt >= this.#options.keepaliveMs &&
+      now - waitingSince >= this.#options.keepaliveMs
+    ) {
+      this.#keptAliveAt = now;
+      this.#notify();
+    }
+  }
+  #keptAliveAt = 0;
+
+  /** Counts the reader's last batch as consumed, and grants more once half of the window is. */
+  #release(): void {
+    this.#consumed += this.#takenBytes;
+    this.#takenBytes = 0;
+    if (!this.#options.credited || this.#over) return;
+    if (this.#granted - this.#consumed > limits.creditWindow / 2) return;
+    this.#granted = this.#consumed + limits.creditWindow;
+    this.#host.grant(this.id, this.#granted);
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  #overrun(): LinkError {
+    return this.#options.credited
+      ? new LinkError("invalid_frame", `the agent sent more than its credit of ${this.#granted} bytes`)
+      : new LinkError(
+          "overrun",
+          `more than ${limits.uncreditedBuffer} bytes of the agent's answer wait for the reader`,
+        );
+  }
+}

@@ -1,0 +1,57 @@
+import { create } from "@bufbuild/protobuf";
+import { type Heartbeat, HeartbeatSchema, HelloSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import { LinkError } from "../wire/errors.ts";
+import { encodeFrame, type Frame } from "../wire/frame.ts";
+import { readPayload, writePayload } from "../wire/payload.ts";
+import { PROTOCOL } from "../wire/vocabulary.ts";
+
+/** How a handshake stands: docs/wire-protocol.md section "Hello". */
+export type HandshakeStep =
+  /** Send this frame and wait for the next one. */
+  | { readonly kind: "reply"; readonly frame: Buffer }
+  /** The link is up. */
+  | { readonly kind: "up"; readonly protocol: 1 | 2; readonly heartbeat: Heartbeat };
+
+/**
+ * The host's side of the hello. Feed it the guest's first frames in order. Throws LinkError `refused` where the guest turns
+ * the host down or is not the expected one, `invalid_frame` where it breaks the protocol.
+ */
+export function createHandshake(token: string, expectedAgentId: string): (frame: Frame) => HandshakeStep {
+  let helloSent = false;
+
+  return (frame) => {
+    if (frame.type === "error") throw refusal(frame);
+    if (frame.type !== "heartbeat") {
+      throw new LinkError(
+        "invalid_frame",
+        `the guest began with a ${frame.type.slice(0, 32)} frame, not with a heartbeat`,
+      );
+    }
+    const heartbeat = readPayload(HeartbeatSchema, frame.payload);
+    if (heartbeat.protocol === undefined || heartbeat.protocol < 2)
+      return { kind: "up", protocol: 1, heartbeat };
+    if (!helloSent) {
+      helloSent = true;
+      const hello = create(HelloSchema, { token, protocol: PROTOCOL });
+      return { kind: "reply", frame: encodeFrame("hello", "", writePayload(HelloSchema, hello)) };
+    }
+    checkIdentity(heartbeat, expectedAgentId);
+    return { kind: "up", protocol: 2, heartbeat };
+  };
+}
+
+function checkIdentity(heartbeat: Heartbeat, expectedAgentId: string): void {
+  if (!heartbeat.bootId)
+    throw new LinkError("invalid_frame", "the guest's heartbeat after hello names no boot_id");
+  if (heartbeat.agentId && heartbeat.agentId !== expectedAgentId) {
+    throw new LinkError(
+      "refused",
+      `the guest says it is agent ${JSON.stringify(heartbeat.agentId.slice(0, 64))}`,
+    );
+  }
+}
+
+function refusal(frame: Frame): LinkError {
+  const { code, message } = frame.payload;
+  return new LinkError("refused", `the guest refused the hello: ${String(message ?? code).slice(0, 200)}`);
+}

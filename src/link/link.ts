@@ -1,0 +1,116 @@
+import type { Duplex } from "node:stream";
+import { LinkError } from "../wire/errors.ts";
+import { limits } from "../wire/limits.ts";
+import { backoffMs, waitAtMost } from "./backoff.ts";
+import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts";
+
+/** What a link needs. */
+export interface LinkOptions extends ConnectionOptions {
+  /** Connects to the guest; rejects with LinkError. */
+  dial(signal: AbortSignal): Promise<Duplex>;
+  /** The link is up; called before anybody who waits gets the connection. */
+  onUp(connection: Connection): void;
+  /** The link is down, or an attempt has failed. */
+  onDown(reason: LinkError): void;
+}
+
+/** A lasting link to one guest: it dials until it is closed, one attempt at a time. */
+export interface Link {
+  /** The connection that is up, if one is. */
+  readonly current: Connection | undefined;
+  /** Why there is none, as the last attempt or loss said; empty while up. */
+  readonly lastError: string;
+  /**
+   * The connection, waiting for it at most 5 s and no longer than the signal. A wait cuts the pause before the next attempt
+   * short. Rejects with LinkError `unreachable` that names the last failure.
+   */
+  ready(signal: AbortSignal): Promise<Connection>;
+  /** Ends the link for good. */
+  close(reason: LinkError): void;
+}
+
+/** A request that waits for the link lets attempts follow each other at most this far apart. */
+const WAITED_FOR_MS = 250;
+
+/** Makes a link and starts to dial. */
+export function createLink(options: LinkOptions): Link {
+  const stop = new AbortController();
+  let current: Connection | undefined;
+  let lastError = "not dialled yet";
+  const waiters = new Set<() => void>();
+  let poke: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener("abort", () => resolve()));
+
+  async function attempt(): Promise<Connection> {
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(limits.helloMs)]);
+    const socket = await options.dial(signal);
+    return openConnection(socket, options, signal);
+  }
+
+  /** Pauses before an attempt: a random time, cut short by a request, but never below the least one. */
+  async function pause(failures: number): Promise<void> {
+    await waitAtMost(stopped, limits.redialMinMs, stop.signal);
+    const most = waiters.size > 0 ? WAITED_FOR_MS : limits.redialMaxMs;
+    const poked = new Promise<void>((resolve) => {
+      poke = resolve;
+    });
+    await waitAtMost(poked, Math.min(backoffMs(failures), most), stop.signal);
+  }
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !stop.signal.aborted; failures++) {
+      try {
+        const connection = await attempt();
+        failures = 0;
+        up(connection);
+        down(await connection.closed);
+      } catch (error) {
+        down(LinkError.from(error, "unreachable"));
+      }
+      if (!stop.signal.aborted) await pause(failures);
+    }
+  }
+
+  function up(connection: Connection): void {
+    current = connection;
+    lastError = "";
+    options.onUp(connection);
+    wakeAll();
+    if (stop.signal.aborted) connection.close(new LinkError("closed", "the link was closed"));
+  }
+
+  function down(reason: LinkError): void {
+    current = undefined;
+    lastError = reason.message;
+    options.onDown(reason);
+  }
+
+  function wakeAll(): void {
+    for (const wake of waiters) wake();
+  }
+
+  void run();
+  return {
+    get current() {
+      return current;
+    },
+    get lastError() {
+      return lastError;
+    },
+    async ready(signal) {
+      if (current !== undefined) return current;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiters.add(resolve);
+      poke();
+      await waitAtMost(promise, limits.requestDialMs, signal);
+      waiters.delete(resolve);
+      if (current === undefined) throw new LinkError("unreachable", lastError);
+      return current;
+    },
+    close(reason) {
+      stop.abort(reason);
+      current?.close(reason);
+      wakeAll();
+    },
+  };
+}
