@@ -7,7 +7,8 @@
 //   - valinor/v1 (package valinorv1): messages of the public API, and gRPC clients and servers for it;
 //   - valinor/v1/valinorv1connect: the same services for Connect, gRPC and gRPC-Web over net/http;
 //   - valinor/link/v1 (package linkv1): payloads of the link between the control plane and a guest. Its frames are
-//     JSON with the names of docs/wire-protocol.md, as protojson writes and reads these types.
+//     JSON with the names of docs/wire-protocol.md; protojson writes them with EmitDefaultValues, since the fields of
+//     protocol 1 are always present.
 //
 // A client of one service over Connect:
 //
