@@ -1,8 +1,9 @@
 // Counts tests over several reports and prints `N passed, N failed, N skipped`, after the names of those that failed.
 // Arguments are files of vitest's JSON reporter (*.vitest.json) and of `go test -json` (*.go.json). A report that is
-// missing or broken, and a file or package that failed outside of any test, count as one failure each: a suite that died
-// is never a success. Exits 1 where anything failed or nothing passed.
-import { readFileSync } from "node:fs";
+// missing or broken, a file or package that failed outside of any test, and a run that failed without saying where (a file
+// REPORT.failed stands beside its report) count as one failure each: a suite that died is never a success. Exits 1 where
+// anything failed or nothing passed.
+import { existsSync, readFileSync } from "node:fs";
 
 /** @typedef {{ passed: number, skipped: number, failures: string[] }} Count */
 
@@ -10,7 +11,11 @@ import { readFileSync } from "node:fs";
 function countReport(path) {
   try {
     const text = readFileSync(path, "utf8");
-    return path.endsWith(".go.json") ? countGo(text) : countVitest(JSON.parse(text));
+    const count = path.endsWith(".go.json") ? countGo(text) : countVitest(JSON.parse(text));
+    if (count.failures.length === 0 && existsSync(`${path}.failed`)) {
+      count.failures.push(`${path}: the run failed outside of its tests`);
+    }
+    return count;
   } catch (error) {
     return { passed: 0, skipped: 0, failures: [`${path}: no report (${error.message})`] };
   }
@@ -42,15 +47,15 @@ function countGo(text) {
     else if (action === "skip") count.skipped += 1;
     else count.failures.push(`${name}\n${results.output.get(name) ?? ""}`);
   }
-  for (const name of results.failedPackages) {
+  for (const [name, build] of results.failedPackages) {
     if (count.failures.some((failure) => failure.startsWith(`${name} `))) continue;
-    count.failures.push(`${name}\n${results.output.get(name) ?? ""}`);
+    count.failures.push(`${name}\n${results.output.get(build) ?? ""}${results.output.get(name) ?? ""}`);
   }
   return count;
 }
 
 function readGoResults(text) {
-  const results = { tests: new Map(), failedPackages: [], output: new Map() };
+  const results = { tests: new Map(), failedPackages: new Map(), output: new Map() };
   for (const line of text.split("\n").filter(Boolean)) {
     const event = JSON.parse(line);
     const owner = event.Package ?? event.ImportPath;
@@ -59,7 +64,7 @@ function readGoResults(text) {
       results.output.set(name, (results.output.get(name) ?? "") + event.Output);
     } else if (["pass", "fail", "skip"].includes(event.Action)) {
       if (event.Test !== undefined) results.tests.set(name, event.Action);
-      else if (event.Action === "fail") results.failedPackages.push(name);
+      else if (event.Action === "fail") results.failedPackages.set(name, event.FailedBuild);
     }
   }
   return results;
