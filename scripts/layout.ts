@@ -1,7 +1,7 @@
 /**
  * The rules of the tree's layout, as functions from files to what breaks them; test/layout.test.ts applies them to src and
  * agent. Layers: gen, src/wire, src/transport, src/link, src/store, src/agents, src/core, then src/rpc and src/http side
- * by side, then the main modules (src/*.ts, src/cli). A file imports from its own layer and from earlier ones.
+ * by side, then the main modules (src/*.ts, src/config, src/cli). A file imports from its own layer and from earlier ones.
  */
 import { posix } from "node:path";
 
@@ -28,6 +28,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["src/rpc", "src/http"],
 ];
 const MAIN = "main module";
+const SETTINGS = /^src\/config(?:\.ts$|\/)/;
 const AGENT_IMPORTS = new Set(["agent", "src/wire", "src/transport", "gen"]);
 const ENVIRONMENT_READERS = new Set(["src/config.ts", "agent/flags.ts", "agent/main.ts"]);
 
@@ -65,8 +66,8 @@ export function findUpwardImports(files: Files): Violation[] {
 /** Imports of the settings by anything but a main module: what the layers need is given to them. */
 export function findConfigImports(files: Files): Violation[] {
   return [...files].flatMap(([file, text]) =>
-    placeOf(file) !== MAIN && importsOf(file, text).includes("src/config.ts")
-      ? [{ file, problem: "imports src/config.ts, which is for main modules" }]
+    placeOf(file) !== MAIN && importsOf(file, text).some((target) => SETTINGS.test(target))
+      ? [{ file, problem: "imports the settings, which are for main modules" }]
       : [],
   );
 }
@@ -125,7 +126,7 @@ function placeOf(path: string): string | undefined {
   const folder = LAYERS.flat().find((name) => path.startsWith(`${name}/`));
   if (folder !== undefined) return folder;
   if (path.startsWith("agent/")) return "agent";
-  return /^src\/(?:[^/]+$|cli\/)/.test(path) ? MAIN : undefined;
+  return /^src\/(?:[^/]+$|(?:config|cli)\/)/.test(path) ? MAIN : undefined;
 }
 
 function rankOf(place: string): number {
