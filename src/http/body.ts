@@ -1,0 +1,93 @@
+import type { IncomingMessage } from "node:http";
+import { ValinorError } from "../core/errors.ts";
+import { prescan } from "../wire/prescan.ts";
+
+/** A JSON object that came from a client; nothing of it is known. */
+export type UnknownJson = { readonly [key: string]: unknown };
+
+/** Bounds of a request body. */
+export interface BodyBounds {
+  readonly maxBytes: number;
+  /** The whole body arrives within this time. */
+  readonly timeoutMs: number;
+}
+
+/** Bytes of a refused body that are read and thrown away, so that the client gets to read its 413 before the connection ends. */
+const DISCARD = 8 * 1024 * 1024;
+
+/**
+ * Reads a request's body as a JSON object. Rejects with INVALID_ARGUMENT where it is none or nests too deep, with
+ * REQUEST_TOO_LARGE over maxBytes (which are never exceeded in memory), with INVALID_ARGUMENT of text `request body timeout`
+ * where it comes too slowly, with CLIENT_GONE where the client leaves.
+ */
+export async function readJsonObject(req: IncomingMessage, bounds: BodyBounds): Promise<UnknownJson> {
+  return parseJsonObject(await readBody(req, bounds));
+}
+
+function readBody(req: IncomingMessage, bounds: BodyBounds): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let size = 0;
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      req.off("data", take).off("end", end).off("close", gone);
+      act();
+    };
+    const refuse = (error: ValinorError) =>
+      settle(() => {
+        discard(req);
+        reject(error);
+      });
+    const take = (part: Buffer) => {
+      size += part.length;
+      if (size > bounds.maxBytes) refuse(tooLarge(bounds.maxBytes));
+      else parts.push(part);
+    };
+    const end = () => settle(() => resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)));
+    const gone = () =>
+      settle(() => reject(new ValinorError("CLIENT_GONE", "the client left while it was sending")));
+    const timer = setTimeout(
+      () => refuse(invalid("the body did not arrive in time", "request body timeout")),
+      bounds.timeoutMs,
+    );
+    req.on("data", take).on("end", end).on("close", gone).on("error", ignore);
+    if (Number(req.headers["content-length"] ?? 0) > bounds.maxBytes) refuse(tooLarge(bounds.maxBytes));
+  });
+}
+
+/** Throws away what still comes, to a bound; the listener's own timeout ends a body that never does. */
+function discard(req: IncomingMessage): void {
+  let rest = DISCARD;
+  req.on("data", (part: Buffer) => {
+    rest -= part.length;
+    if (rest < 0) req.destroy();
+  });
+  req.resume();
+}
+
+function tooLarge(maxBytes: number): ValinorError {
+  return new ValinorError("REQUEST_TOO_LARGE", `a request body holds at most ${maxBytes} bytes`);
+}
+
+/** Parses a JSON object of a client. Throws INVALID_ARGUMENT. */
+export function parseJsonObject(bytes: Buffer): UnknownJson {
+  const wrong = prescan(bytes, 0, bytes.length);
+  if (wrong !== undefined) throw invalid(`the JSON has ${wrong}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(bytes));
+  } catch {
+    throw invalid("not JSON in UTF-8");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid("not a JSON object");
+  return value as UnknownJson;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** An INVALID_ARGUMENT error; its REST text is `invalid request body` where none is given. */
+export function invalid(message: string, text?: string): ValinorError {
+  return new ValinorError("INVALID_ARGUMENT", message, text === undefined ? {} : { text });
+}
+
+function ignore(): void {}

@@ -1,0 +1,124 @@
+import { cors } from "@connectrpc/connect";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ValinorError } from "../core/errors.ts";
+import { type HostName, isLoopbackName, isSameOrigin, parseHost, parseOrigin } from "./origins.ts";
+import { writeError } from "./rest-errors.ts";
+
+/** Whom the guard lets in. */
+export interface GuardOptions {
+  /** Origins of other sites whose pages may call, such as `https://app.example.com`. There is no wildcard. */
+  readonly allowedOrigins: readonly string[];
+  /** Names that the Host header may have, with or without port; without one, any port will do. */
+  readonly allowedHosts: readonly string[];
+  /**
+   * Only `localhost`, 127.0.0.0/8, `[::1]` and allowedHosts are good Host headers, so that no website can reach a server on
+   * this machine under a name of its own (DNS rebinding). Otherwise any Host is good, unless allowedHosts has some.
+   */
+  readonly loopbackOnly: boolean;
+}
+
+/** Says whether a request may go on. False: it has been answered, as a preflight or with 403. */
+export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
+
+const allowMethods = [...cors.allowedMethods, "HEAD"].join(", ");
+const allowHeaders = [...cors.allowedHeaders, "Authorization", "Last-Event-ID"];
+const exposeHeaders = [...cors.exposedHeaders, "X-Valinor-Request-Id", "Retry-After"].join(", ");
+
+/**
+ * Makes the check of Host and origin that stands in front of every route. Browsers send requests of any page to any address:
+ * a page of another origin is let through only where it is listed, and then gets its CORS headers.
+ * Throws Error where a listed origin or host is none.
+ */
+export function createGuard(options: GuardOptions): Guard {
+  const origins = new Set(options.allowedOrigins.map(listedOrigin));
+  const hosts = new Set(options.allowedHosts.map(listedHost));
+  const hostAllowed = (host: HostName) =>
+    (!options.loopbackOnly && hosts.size === 0) ||
+    isLoopbackName(host.name) ||
+    hosts.has(host.name) ||
+    hosts.has(`${host.name}:${host.port}`);
+  return (req, res) => {
+    const host = hostOf(req);
+    if (options.loopbackOnly || hosts.size > 0) {
+      if (host === undefined || !hostAllowed(host))
+        return refuse(res, "host not allowed", hostAdvice(options));
+    }
+    const origin = req.headers.origin;
+    if (origins.size > 0 || origin !== undefined) res.setHeader("vary", "Origin");
+    if (origin === undefined) return checkFetchSite(req, res);
+    if (origins.has(origin.toLowerCase())) return allowOrigin(req, res, origin);
+    if (host !== undefined && isSameOrigin(origin, host)) return true;
+    return refuse(
+      res,
+      "origin not allowed",
+      "pages of this origin may not call: it is not one of the allowed origins",
+    );
+  };
+}
+
+/**
+ * A browser leaves out Origin when it loads an image, follows a link or submits a GET form, and GET can deliver a message: it
+ * says then in Sec-Fetch-Site where the page came from. `same-site` is another origin as well (another port of localhost).
+ */
+function checkFetchSite(req: IncomingMessage, res: ServerResponse): boolean {
+  const site = req.headers["sec-fetch-site"];
+  if (site === undefined || site === "same-origin" || site === "none") return true;
+  return refuse(
+    res,
+    "cross-site request refused",
+    "a page of another site or origin may not load this address",
+  );
+}
+
+function allowOrigin(req: IncomingMessage, res: ServerResponse, origin: string): boolean {
+  res.setHeader("access-control-allow-origin", origin);
+  res.setHeader("access-control-expose-headers", exposeHeaders);
+  if (req.method !== "OPTIONS" || req.headers["access-control-request-method"] === undefined) return true;
+  res.setHeader("access-control-allow-methods", allowMethods);
+  res.setHeader("access-control-allow-headers", [...allowHeaders, ...sdkHeaders(req)].join(", "));
+  res.setHeader("access-control-max-age", "7200");
+  if (req.headers["access-control-request-private-network"] === "true") {
+    res.setHeader("access-control-allow-private-network", "true");
+  }
+  res.writeHead(204).end();
+  return false;
+}
+
+/** Headers that OpenAI's SDKs add to describe themselves: there is no full list of them. */
+function sdkHeaders(req: IncomingMessage): string[] {
+  const asked = req.headers["access-control-request-headers"] ?? "";
+  const names = asked.split(",").map((name) => name.trim().toLowerCase());
+  return names.filter((name) => /^x-stainless-[a-z-]+$/.test(name));
+}
+
+/** The Host header, or HTTP/2's `:authority`. Undefined where there is none, or two that differ. */
+function hostOf(req: IncomingMessage): HostName | undefined {
+  const authority = req.headers[":authority"];
+  const { host } = req.headers;
+  if (typeof authority === "string" && host !== undefined && host !== authority) return undefined;
+  const text = typeof authority === "string" ? authority : host;
+  return text === undefined ? undefined : parseHost(text);
+}
+
+function refuse(res: ServerResponse, text: string, message: string): boolean {
+  writeError(res, new ValinorError("PERMISSION_DENIED", message, { text }));
+  return false;
+}
+
+function hostAdvice(options: GuardOptions): string {
+  const names = options.loopbackOnly ? "localhost, 127.0.0.1 and [::1]" : "loopback names";
+  return `this server answers only to ${names} and the allowed hosts`;
+}
+
+function listedOrigin(text: string): string {
+  const origin = parseOrigin(text);
+  if (origin === undefined)
+    throw new Error(`${text} is not an origin: write https://name or http://name:port`);
+  return origin;
+}
+
+function listedHost(text: string): string {
+  const host = parseHost(text);
+  if (host === undefined) throw new Error(`${text} is not a host: write name or name:port`);
+  return host.port === "" ? host.name : `${host.name}:${host.port}`;
+}

@@ -1,0 +1,38 @@
+/** Bounds of the HTTP side. Sizes are bytes, durations milliseconds. */
+export interface HttpLimits {
+  /** Connections open at once; more are closed as they come. */
+  readonly maxConnections: number;
+  /** A connection makes known within this time whether it speaks HTTP/1 or HTTP/2. */
+  readonly prefaceMs: number;
+  /** A request's headers are complete within this time. */
+  readonly headersMs: number;
+  /** A whole request, its body included, is received within this time. The response may take as long as it likes. */
+  readonly requestMs: number;
+  /** An idle connection is kept this long: longer than the 60 s of common load balancers, or they answer 502 now and then. */
+  readonly keepAliveMs: number;
+  /** A client that takes nothing of a response for this long is dropped. Event streams have a tighter bound of their own. */
+  readonly writeStallMs: number;
+  /** Request line and headers together; a message may stand in a query. */
+  readonly headerBytes: number;
+  /** Streams open at once in an HTTP/2 connection. */
+  readonly maxStreams: number;
+  /** PING and SETTINGS frames that a session may send within `floodWindowMs`. gRPC clients ping once a round trip. */
+  readonly maxPings: number;
+  readonly maxSettingsFrames: number;
+  readonly floodWindowMs: number;
+}
+
+/** The bounds that hold where none are given. */
+export const defaultHttpLimits: HttpLimits = {
+  maxConnections: 10_000,
+  prefaceMs: 5_000,
+  headersMs: 10_000,
+  requestMs: 60_000,
+  keepAliveMs: 75_000,
+  writeStallMs: 60_000,
+  headerBytes: 64 * 1024,
+  maxStreams: 100,
+  maxPings: 20_000,
+  maxSettingsFrames: 100,
+  floodWindowMs: 10_000,
+};

@@ -1,0 +1,98 @@
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type Http2Stream,
+  type ServerHttp2Session,
+} from "node:http2";
+import type { HttpLimits } from "./http-limits.ts";
+
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_CANCEL } = constants;
+
+/** An HTTP/2 server that listens on nothing: connections are given to it. */
+export interface SessionServer {
+  readonly server: Http2Server;
+  /** Sends GOAWAY on every session: streams in flight go on, new ones are refused, and the session ends after the last. */
+  drain(): void;
+}
+
+/**
+ * Makes the HTTP/2 side of the listener. Node's defaults bound neither streams nor floods, and hold an idle session for ever;
+ * here each session has a bound for all of them, and each request's body must arrive in time.
+ */
+export function createSessionServer(limits: HttpLimits): SessionServer {
+  const sessions = new Set<ServerHttp2Session>();
+  let draining = false;
+  const server = createServer({
+    settings: { maxConcurrentStreams: limits.maxStreams, maxHeaderListSize: limits.headerBytes },
+    maxSessionMemory: 10,
+    maxHeaderListPairs: 100,
+    maxSettings: 32,
+    maxSessionInvalidFrames: 100,
+    streamResetBurst: 100,
+    streamResetRate: 10,
+  });
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    // A session that fails closes itself; without a listener the error would end the process.
+    session.on("error", () => {});
+    boundFloods(session, limits);
+    boundIdle(session, limits);
+    if (draining) session.close();
+  });
+  server.on("stream", (stream) => boundBody(stream, limits));
+  return {
+    server,
+    drain: () => {
+      draining = true;
+      for (const session of sessions) session.close();
+    },
+  };
+}
+
+/** Ends a session that sends more PING or SETTINGS frames than any client has a reason to. */
+function boundFloods(session: ServerHttp2Session, limits: HttpLimits): void {
+  const flood = (bound: number) => {
+    let begun = Date.now();
+    let count = 0;
+    return () => {
+      if (++count <= bound) return;
+      const now = Date.now();
+      if (now - begun < limits.floodWindowMs) session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM);
+      begun = now;
+      count = 1;
+    };
+  };
+  session.on("ping", flood(limits.maxPings));
+  session.on("remoteSettings", flood(limits.maxSettingsFrames));
+}
+
+/** Closes a session that has carried no stream for as long as HTTP/1 keeps an idle connection. */
+function boundIdle(session: ServerHttp2Session, limits: HttpLimits): void {
+  let open = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const arm = () => {
+    timer = setTimeout(() => session.close(), limits.keepAliveMs);
+    timer.unref();
+  };
+  arm();
+  session.on("stream", (stream) => {
+    open++;
+    clearTimeout(timer);
+    stream.once("close", () => {
+      if (--open === 0 && !session.closed) arm();
+    });
+  });
+  session.once("close", () => clearTimeout(timer));
+}
+
+/** Resets a stream whose request body is not complete in time; HTTP/1's `requestTimeout` in HTTP/2. */
+function boundBody(stream: Http2Stream, limits: HttpLimits): void {
+  if (stream.endAfterHeaders) return;
+  const timer = setTimeout(() => stream.close(NGHTTP2_CANCEL), limits.requestMs);
+  timer.unref();
+  const done = () => clearTimeout(timer);
+  stream.once("end", done);
+  stream.once("close", done);
+}

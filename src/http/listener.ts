@@ -1,0 +1,206 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import { createSessionServer } from "./http2-server.ts";
+import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
+import { sniffPreface, type Spoken } from "./preface.ts";
+import { createStallWatch } from "./stall-watch.ts";
+
+/** Where the HTTP side writes what an operator should know; pino has this shape. */
+export interface HttpLogger {
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+/**
+ * Answers a request. Requests of HTTP/2 come in the shape of HTTP/1's too (Node's compatibility API). It must not throw;
+ * one that does is answered 500 where that is still possible.
+ */
+export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => void;
+
+/** What a listener is made of. */
+export interface ListenerOptions {
+  readonly handler: HttpHandler;
+  readonly logger?: HttpLogger;
+  /** Bounds that differ from defaultHttpLimits. */
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** One cleartext port for HTTP/1.1 and HTTP/2 with prior knowledge. */
+export interface HttpListener {
+  /** Begins to listen; answers the real port where 0 was asked for. Rejects where the address is taken or not ours. */
+  listen(host: string, port: number): Promise<{ host: string; port: number }>;
+  /**
+   * Stops to accept, closes idle connections and sends GOAWAY, lets responses in flight end for `drainMs`, then destroys what
+   * is left. Resolves when no connection is open.
+   */
+  close(drainMs: number): Promise<void>;
+}
+
+/** Makes the listener; nothing is bound before `listen`. */
+export function createListener(options: ListenerOptions): HttpListener {
+  const limits: HttpLimits = { ...defaultHttpLimits, ...options.limits };
+  const handler = guarded(options.handler, options.logger);
+  const http1 = createHttp1(limits);
+  const http2 = createSessionServer(limits);
+  const drain = createHttp1Drain();
+  const stalls = createStallWatch(limits.writeStallMs);
+  http1.on("request", (req, res) => {
+    drain.track(req, res);
+    stalls.track(res);
+    handler(req, res);
+  });
+  http2.server.on("request", (req, res) => {
+    const response = res as unknown as ServerResponse;
+    stalls.track(response);
+    handler(req as unknown as IncomingMessage, response);
+  });
+  const sockets = replaceConnectionListener(http1, limits, (socket, spoken, serveHttp1) => {
+    if (spoken === "http2") return void http2.server.emit("connection", socket);
+    drain.add(socket);
+    serveHttp1(socket);
+  });
+  surviveAcceptErrors(http1, options.logger);
+  return {
+    listen: (host, port) => listen(http1, host, port),
+    close: async (drainMs) => {
+      const closed = stopAccepting(http1);
+      drain.begin();
+      http2.drain();
+      for (const [socket, spoken] of sockets) if (spoken === undefined) socket.destroy();
+      const timer = setTimeout(() => {
+        for (const socket of sockets.keys()) socket.destroy();
+      }, drainMs);
+      await closed;
+      clearTimeout(timer);
+      stalls.stop();
+      // Ends the interval that checks timeouts; its own way to stop is not used before, as it cuts unflushed responses.
+      http1.close(() => {});
+    },
+  };
+}
+
+function createHttp1(limits: HttpLimits): Server {
+  const server = createServer({
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+    maxHeaderSize: limits.headerBytes,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+    noDelay: true,
+  });
+  server.maxHeadersCount = 200;
+  server.maxConnections = limits.maxConnections;
+  return server;
+}
+
+type ServeHttp1 = (socket: Socket) => void;
+
+/**
+ * Puts the sniffer in front of http1's own connection listener. Answers every open socket with what it speaks, undefined while
+ * it has not said.
+ */
+function replaceConnectionListener(
+  http1: Server,
+  limits: HttpLimits,
+  known: (socket: Socket, spoken: Spoken, serveHttp1: ServeHttp1) => void,
+): Map<Socket, Spoken | undefined> {
+  const sockets = new Map<Socket, Spoken | undefined>();
+  const [original] = http1.listeners("connection");
+  if (original === undefined) throw new Error("http.Server has no connection listener");
+  const serveHttp1: ServeHttp1 = (socket) => original.call(http1, socket);
+  http1.removeAllListeners("connection");
+  http1.on("connection", (socket) => {
+    sockets.set(socket, undefined);
+    socket.once("close", () => sockets.delete(socket));
+    // With half-open sockets an HTTP/2 session outlives its peer's FIN for ever.
+    socket.allowHalfOpen = false;
+    sniffPreface(socket, limits.prefaceMs, (spoken) => {
+      sockets.set(socket, spoken);
+      known(socket, spoken, serveHttp1);
+    });
+  });
+  return sockets;
+}
+
+/** Knows which HTTP/1 connections wait for their next request, so that closing cuts none in the middle of a response. */
+function createHttp1Drain() {
+  const inFlight = new Map<Socket, Set<ServerResponse>>();
+  let draining = false;
+  const settle = (socket: Socket) => {
+    if (draining && inFlight.get(socket)?.size === 0) socket.destroySoon();
+  };
+  return {
+    add(socket: Socket): void {
+      inFlight.set(socket, new Set());
+      socket.once("close", () => inFlight.delete(socket));
+    },
+    track(req: IncomingMessage, res: ServerResponse): void {
+      const { socket } = req;
+      inFlight.get(socket)?.add(res);
+      if (draining) res.shouldKeepAlive = false;
+      res.once("close", () => {
+        inFlight.get(socket)?.delete(res);
+        settle(socket);
+      });
+    },
+    begin(): void {
+      draining = true;
+      for (const [socket, responses] of inFlight) {
+        for (const res of responses) if (!res.headersSent) res.shouldKeepAlive = false;
+        settle(socket);
+      }
+    },
+  };
+}
+
+/** The handler, with a last resort for one that throws. */
+function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHandler {
+  return (req, res) => {
+    try {
+      handler(req, res);
+    } catch (error) {
+      logger?.error({ err: error }, "a request handler failed");
+      if (res.headersSent) res.destroy();
+      else res.writeHead(500, { "content-type": "application/json" }).end('{"error":"internal error"}\n');
+    }
+  };
+}
+
+/**
+ * A failing accept (EMFILE) ends neither the process nor the listener: libuv closes what it cannot hold, and the next connection
+ * is accepted again. It is said once in ten seconds at most.
+ */
+function surviveAcceptErrors(server: Server, logger: HttpLogger | undefined): void {
+  let quietUntil = 0;
+  const say = (fields: object, text: string) => {
+    const now = Date.now();
+    if (now < quietUntil) return;
+    quietUntil = now + 10_000;
+    logger?.warn(fields, text);
+  };
+  server.on("error", (error) => {
+    if (server.listening) say({ err: error }, "a connection could not be accepted");
+  });
+  server.on("drop", () => say({ max: server.maxConnections }, "too many connections: one was closed"));
+}
+
+function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      const address = server.address() as AddressInfo;
+      resolve({ host: address.address, port: address.port });
+    });
+  });
+}
+
+/** Closes the listening socket alone; resolves when the last connection has ended. */
+function stopAccepting(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    // http.Server's own close() would destroy connections whose last response is not flushed yet.
+    NetServer.prototype.close.call(server, () => resolve());
+  });
+}

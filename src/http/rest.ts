@@ -1,0 +1,130 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { toValinorError, type ValinorError } from "../core/errors.ts";
+import type { Caller, Core } from "../core/types.ts";
+import { limits } from "../wire/limits.ts";
+import { cancelRoute, contextRoute, listRoute, messageRoute, statusRoute } from "./agent-routes.ts";
+import { invalid } from "./body.ts";
+import { dropClient, watchClient } from "./client.ts";
+import type { HttpLogger } from "./listener.ts";
+import { parseQuery, splitTarget } from "./query.ts";
+import { writeError, writeJson } from "./rest-errors.ts";
+import { createRouter, type RouteContext, type RouteMatch } from "./routes.ts";
+import { streamRoute } from "./stream-route.ts";
+
+/** What the REST API is made of. */
+export interface RestOptions {
+  readonly core: Core;
+  /** Who calls, from the credential alone. Throws or rejects with ValinorError UNAUTHENTICATED. */
+  readonly identify: (req: IncomingMessage) => Caller | Promise<Caller>;
+  /** Whether the server may be given requests: what `/readyz` says. Default: always. */
+  readonly ready?: () => boolean;
+  /** Largest request body. Default 1 MiB. */
+  readonly maxMessageBytes?: number;
+  /** A request body arrives within this many milliseconds. Default 30 s. */
+  readonly bodyMs?: number;
+  /** A client that takes nothing for this many milliseconds is dropped. Default 30 s. */
+  readonly clientStallMs?: number;
+  readonly logger?: HttpLogger;
+}
+
+/** Answers a request and says true; false where the path is none of the REST API's and nothing was done. */
+export type RestHandler = (req: IncomingMessage, res: ServerResponse) => boolean;
+
+/**
+ * Makes the REST and SSE API (docs/rest.md): the agents' routes at `/agents` and `/api/v1/agents`, `/healthz` and `/readyz`.
+ * It answers every path under `/agents` and `/api/`, unknown ones with 404.
+ */
+export function createRestHandler(options: RestOptions): RestHandler {
+  const find = createRouter([
+    { methods: ["GET", "HEAD"], path: "/agents", route: listRoute },
+    { methods: ["GET", "HEAD"], path: "/agents/:id", route: statusRoute },
+    { methods: ["POST"], path: "/agents/:id/message", route: messageRoute },
+    // HEAD would deliver a message.
+    { methods: ["GET", "POST"], path: "/agents/:id/stream", route: streamRoute },
+    { methods: ["POST"], path: "/agents/:id/context", route: contextRoute },
+    { methods: ["POST"], path: "/agents/:id/cancel", route: cancelRoute },
+  ]);
+  const serve = createServe(options);
+  return (req, res) => {
+    const { path, query } = splitTarget(req.url ?? "/");
+    if (path === "/healthz" || path === "/readyz") {
+      answerHealth(req, res, path === "/healthz" || (options.ready?.() ?? true));
+      return true;
+    }
+    const match = find(req.method ?? "GET", path);
+    if (match.kind === "none" && !isOurs(path)) return false;
+    if (match.kind === "route") void serve(req, res, match, query);
+    else answerNoRoute(res, match);
+    return true;
+  };
+}
+
+type Serve = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  match: RouteMatch & { kind: "route" },
+  query: string,
+) => Promise<void>;
+
+function createServe(options: RestOptions): Serve {
+  const bounds = {
+    body: { maxBytes: options.maxMessageBytes ?? 1024 * 1024, timeoutMs: options.bodyMs ?? 30_000 },
+    clientStallMs: options.clientStallMs ?? limits.clientStallMs,
+  };
+  return async (req, res, { route, agentId }, query) => {
+    const client = watchClient(res);
+    try {
+      const caller = await options.identify(req);
+      if (agentId === "") throw invalid("the path names no agent", "id is required");
+      const context: RouteContext = {
+        core: options.core,
+        caller,
+        agentId: agentId ?? "",
+        query: parseQuery(query),
+        req,
+        res,
+        client,
+        options: bounds,
+      };
+      await route(context);
+    } catch (thrown) {
+      const error = toValinorError(thrown);
+      if (error.reason === "INTERNAL") logInternal(options.logger, error);
+      writeError(res, error);
+      // Nothing can be said any more where the response has begun: an end that is cut off is never taken for a success.
+      if (res.headersSent && !res.writableEnded) dropClient(res);
+    }
+  };
+}
+
+function logInternal(logger: HttpLogger | undefined, error: ValinorError): void {
+  logger?.error({ err: error.cause ?? error }, "a request failed");
+}
+
+/** Answers 404 in JSON: for what no handler of the server knows. */
+export function answerNotFound(res: ServerResponse): void {
+  writeJson(res, 404, { error: "not found", reason: "NOT_FOUND", message: "there is nothing at this path" });
+}
+
+function answerNoRoute(res: ServerResponse, match: Exclude<RouteMatch, { kind: "route" }>): void {
+  if (match.kind === "none") return answerNotFound(res);
+  if (match.kind === "malformed") {
+    return writeError(res, invalid("the path has a broken percent-encoding", "malformed url"));
+  }
+  answerWrongMethod(res, match.allow);
+}
+
+function answerWrongMethod(res: ServerResponse, allow: string): void {
+  const body = { error: "method not allowed", reason: "METHOD_NOT_ALLOWED", message: `use ${allow}` };
+  writeJson(res, 405, body, { allow });
+}
+
+function answerHealth(req: IncomingMessage, res: ServerResponse, good: boolean): void {
+  if (req.method !== "GET" && req.method !== "HEAD") return answerWrongMethod(res, "GET, HEAD");
+  const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+  res.writeHead(good ? 200 : 503, headers).end(good ? "ok\n" : "not ready\n");
+}
+
+function isOurs(path: string): boolean {
+  return path === "/agents" || path.startsWith("/agents/") || path === "/api" || path.startsWith("/api/");
+}
