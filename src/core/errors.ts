@@ -83,6 +83,8 @@ export interface ErrorExtras {
   readonly metadata?: Readonly<Record<string, string>>;
   /** What REST calls it where that is not the table's text. */
   readonly text?: string;
+  /** Connect code where it is not the table's. */
+  readonly code?: ErrorCodeName;
   readonly cause?: unknown;
 }
 
@@ -93,18 +95,26 @@ export class ValinorError extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   /** What REST calls it. */
   readonly text: string;
+  /** What Connect calls it. */
+  readonly code: ErrorCodeName;
 
   constructor(reason: Reason, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.reason = reason;
     this.metadata = extras.metadata ?? {};
     this.text = extras.text ?? table[reason].text;
+    this.code = extras.code ?? table[reason].code;
   }
 
   /** The same error with more metadata; what it has already stays. */
   with(metadata: Readonly<Record<string, string>>): ValinorError {
-    const { reason, message, text, cause } = this;
-    return new ValinorError(reason, message, { metadata: { ...metadata, ...this.metadata }, text, cause });
+    const { reason, message, text, code, cause } = this;
+    return new ValinorError(reason, message, {
+      metadata: { ...metadata, ...this.metadata },
+      text,
+      code,
+      cause,
+    });
   }
 }
 

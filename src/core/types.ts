@@ -62,7 +62,12 @@ export type RunEvent =
   | { readonly kind: "text"; readonly sequence: number; readonly text: string }
   | ToolCallEvent
   | { readonly kind: "keepalive" }
-  | { readonly kind: "done"; readonly sequence: number; readonly finishReason: string; readonly usage?: Usage };
+  | {
+      readonly kind: "done";
+      readonly sequence: number;
+      readonly finishReason: string;
+      readonly usage?: Usage;
+    };
 
 /** What is known of a run once the guest has taken the message. */
 export interface RunOpened {
@@ -107,6 +112,16 @@ export interface PushResult {
   readonly reason: string;
 }
 
+/** What became of a context entry. */
+export interface ContextResult {
+  readonly applied: boolean;
+  readonly reason: string;
+  /** The agent turned it down; it is not kept. */
+  readonly refused: boolean;
+  /** The agent is connected and did not acknowledge it in time; it is kept, and pushed again on the next connect. */
+  readonly timedOut: boolean;
+}
+
 /** What the control plane knows of an agent. */
 export interface AgentStatusView {
   readonly agent: AgentRecord;
@@ -135,7 +150,11 @@ export interface Core {
   send(caller: Caller, input: SendInput, signal: AbortSignal): Promise<SendResult>;
   /** Opens a stream; resolves once the guest has taken the message. After that `signal` no longer matters: use close(). */
   stream(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream>;
-  cancel(caller: Caller, input: { agentId: string; requestId: string; reason: string }, signal: AbortSignal): Promise<boolean>;
+  cancel(
+    caller: Caller,
+    input: { agentId: string; requestId: string; reason: string },
+    signal: AbortSignal,
+  ): Promise<boolean>;
   pushConfig(
     caller: Caller,
     input: { agentId: string; config: JsonObject; policy: ToolPolicyInput; expectedRevision: number },
@@ -146,13 +165,16 @@ export interface Core {
     caller: Caller,
     input: { agentId: string; key: string; payload: JsonObject },
     signal: AbortSignal,
-  ): Promise<{ applied: boolean; reason: string; refused: boolean }>;
+  ): Promise<ContextResult>;
   status(caller: Caller, agentId: string): Promise<AgentStatusView>;
   createAgent(
     caller: Caller,
     input: { id: string; status: AgentRecord["status"]; vsockCid: number; address: string },
   ): Promise<AgentRecord>;
   getAgent(caller: Caller, agentId: string): Promise<AgentRecord>;
-  listAgents(caller: Caller, input: { pageSize: number; pageToken: string; filter: string }): Promise<AgentPage>;
+  listAgents(
+    caller: Caller,
+    input: { pageSize: number; pageToken: string; filter: string },
+  ): Promise<AgentPage>;
   deleteAgent(caller: Caller, agentId: string): Promise<void>;
 }

@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import { CancelAckSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import type { Fleet } from "../agents/fleet.ts";
+import type { AgentHandle } from "../agents/handle.ts";
+import type { Store } from "../store/store.ts";
+import { LinkError } from "../wire/errors.ts";
+import { readPayload } from "../wire/payload.ts";
+import { authorize } from "./authorize.ts";
+import { ValinorError } from "./errors.ts";
+import { errorOfFrame, translate } from "./guest-errors.ts";
+import { linkName } from "./names.ts";
+import { openRun, type RunRequest } from "./open-run.ts";
+import { createPushes } from "./pushes.ts";
+import { createRegistry } from "./registry.ts";
+import { createRunStream } from "./run-stream.ts";
+import { clientGone, collect } from "./send.ts";
+import { statusOf } from "./status.ts";
+import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
+
+/** What the calls need. */
+export interface CoreOptions {
+  readonly store: Store;
+  readonly fleet: Fleet;
+  /** Longest unary call, milliseconds. */
+  readonly messageMs: number;
+  /** Longest wait for the answer to a push or a cancel, milliseconds. */
+  readonly configMs: number;
+  /** True once the program is stopping: no new run is begun. */
+  draining(): boolean;
+  /** Refuses an address that agents may not have; throws ValinorError. */
+  checkAddress(address: string): void;
+}
+
+/** Makes the calls that every API shares. */
+export function createCore(options: CoreOptions): Core {
+  const { fleet } = options;
+
+  /** The caller's agent; AGENT_NOT_FOUND for one of another tenant as well. */
+  function find(caller: Caller, agentId: string): AgentHandle {
+    const agent = fleet.find({ tenant: caller.tenant, id: agentId });
+    if (agent !== undefined) return agent;
+    throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${agentId}`, {
+      metadata: { agent_id: agentId },
+    });
+  }
+
+  /** Opens a run for a call that was authorized. */
+  async function open(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream> {
+    const agent = find(caller, input.agentId);
+    if (input.message?.content === "")
+      throw new ValinorError("INVALID_ARGUMENT", "the message has no content");
+    if (options.draining())
+      throw new ValinorError("DRAINING", "this server is stopping: try another, or again");
+    const requestId = input.requestId || randomUUID();
+    const metadata = { agent_id: input.agentId, request_id: requestId };
+    try {
+      const run = await openRun(agent, runRequest(caller, input, requestId), signal);
+      const { bootId, attached, protocol } = run;
+      const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2 };
+      return createRunStream(run, opened, metadata);
+    } catch (error) {
+      throw signal.aborted ? clientGone(requestId) : translate(error).with(metadata);
+    }
+  }
+
+  return {
+    async send(caller, input, signal) {
+      authorize(caller, "send");
+      const onDisconnect = input.requestId === "" ? "cancel" : "continue";
+      const timeout = AbortSignal.timeout(options.messageMs);
+      const began = Date.now();
+      const streamInput: StreamInput = { ...input, afterSequence: 0, onDisconnect };
+      const stream = await open(caller, streamInput, AbortSignal.any([signal, timeout])).catch(
+        (error: unknown) => {
+          if (!timeout.aborted || signal.aborted) throw error;
+          throw new ValinorError("AGENT_TIMEOUT", "the agent did not take the message in time", {
+            cause: error,
+          });
+        },
+      );
+      return collect(stream, Math.max(1, options.messageMs - (Date.now() - began)), signal);
+    },
+
+    async stream(caller, input, signal) {
+      authorize(caller, "stream");
+      if (input.message === undefined && input.requestId === "") {
+        throw new ValinorError(
+          "INVALID_ARGUMENT",
+          "a call without a message attaches to a run and needs its request_id",
+        );
+      }
+      return open(caller, input, signal);
+    },
+
+    async cancel(caller, input, signal) {
+      authorize(caller, "cancel");
+      const agent = find(caller, input.agentId);
+      const metadata = { agent_id: input.agentId, request_id: input.requestId };
+      try {
+        const connection = await agent.reach(signal);
+        if (connection.protocol === 1) return false;
+        const payload = { request_id: linkName(caller, input.requestId), reason: input.reason };
+        const answer = await connection.request("cancel", payload, options.configMs);
+        if (answer.type === "error") throw errorOfFrame(answer);
+        if (answer.type !== "cancel_ack")
+          throw new LinkError("invalid_frame", `the agent answered cancel with ${answer.type}`);
+        return readPayload(CancelAckSchema, answer.payload).found;
+      } catch (error) {
+        throw translate(error).with(metadata);
+      }
+    },
+
+    async status(caller, agentId) {
+      authorize(caller, "status");
+      return statusOf(find(caller, agentId));
+    },
+
+    ...createPushes(options, find),
+    ...createRegistry(options, find),
+  };
+}
+
+function runRequest(caller: Caller, input: StreamInput, requestId: string): RunRequest {
+  return {
+    runId: linkName(caller, requestId),
+    conversationId: input.conversationId === "" ? "" : linkName(caller, input.conversationId),
+    message: input.message,
+    afterSequence: input.afterSequence,
+    onDisconnect: input.onDisconnect ?? (input.requestId === "" ? "cancel" : "continue"),
+    allowStale: input.allowStaleConfig,
+  };
+}

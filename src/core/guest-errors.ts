@@ -1,0 +1,86 @@
+import { ErrorSchema, ToolBlockedSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import { AgentError, type AgentErrorCode } from "../agents/errors.ts";
+import { StoreError } from "../store/store.ts";
+import type { Frame } from "../wire/frame.ts";
+import { readPayload } from "../wire/payload.ts";
+import { type ErrorCode, errorCodes } from "../wire/vocabulary.ts";
+import { type ErrorCodeName, type Reason, toValinorError, ValinorError } from "./errors.ts";
+
+/** Longest text of a guest that is shown to a client. */
+const TEXT = 1_000;
+
+/** Codes of a guest that have a reason of their own; every other one is AGENT_ERROR with the code in its metadata. */
+const ownReasons: Partial<Record<ErrorCode, Reason>> = {
+  invalid_message: "INVALID_ARGUMENT",
+  config_stale: "CONFIG_PENDING",
+  request_id_reused: "REQUEST_ID_REUSED",
+  run_unknown: "RUN_UNKNOWN",
+  run_lost: "RUN_LOST",
+  run_trimmed: "RUN_TRIMMED",
+  busy: "AGENT_BUSY",
+  draining: "DRAINING",
+  cancelled: "RUN_CANCELLED",
+};
+
+/** Connect codes of AGENT_ERRORs that a retry under another request_id can help. */
+const agentErrorCodes: Partial<Record<ErrorCode, ErrorCodeName>> = {
+  request_error: "unavailable",
+  model_timeout: "deadline_exceeded",
+  run_timeout: "deadline_exceeded",
+};
+
+/** The error that an `error` or `tool_blocked` frame tells of. Throws LinkError where its payload has the wrong shape. */
+export function errorOfFrame(frame: Frame): ValinorError {
+  if (frame.type === "tool_blocked") return blockedTool(frame);
+  const { code, message, sequence } = readPayload(ErrorSchema, frame.payload);
+  const text = message.slice(0, TEXT);
+  const known = errorCodes.find((name) => name === code) ?? "internal";
+  const metadata = sequence === undefined ? {} : { sequence: String(sequence) };
+  const own = ownReasons[known];
+  if (own !== undefined) return new ValinorError(own, text, { metadata });
+  const connectCode = agentErrorCodes[known];
+  return new ValinorError("AGENT_ERROR", `the agent reports ${known}: ${text}`, {
+    metadata: { ...metadata, code: known },
+    text: `agent error: ${text}`,
+    ...(connectCode === undefined ? {} : { code: connectCode }),
+  });
+}
+
+function blockedTool(frame: Frame): ValinorError {
+  const blocked = readPayload(ToolBlockedSchema, frame.payload);
+  const tool = blocked.toolName.slice(0, TEXT);
+  const sequence = blocked.sequence === undefined ? {} : { sequence: String(blocked.sequence) };
+  return new ValinorError("TOOL_BLOCKED", `tool ${tool} is blocked: ${blocked.reason.slice(0, TEXT)}`, {
+    metadata: { ...sequence, tool },
+    text: `tool blocked: ${tool}`,
+  });
+}
+
+const agentReasons: Record<AgentErrorCode, Reason> = {
+  not_running: "AGENT_NOT_RUNNING",
+  unassigned: "AGENT_UNASSIGNED",
+  config_pending: "CONFIG_PENDING",
+  config_refused: "CONFIG_REJECTED",
+  deleted: "AGENT_NOT_FOUND",
+};
+
+/** Any error of the layers below as a ValinorError. */
+export function translate(thrown: unknown): ValinorError {
+  if (thrown instanceof AgentError)
+    return new ValinorError(agentReasons[thrown.code], thrown.message, { cause: thrown });
+  if (!(thrown instanceof StoreError)) return toValinorError(thrown);
+  switch (thrown.code) {
+    case "exists":
+      return new ValinorError("AGENT_EXISTS", thrown.message, { cause: thrown });
+    case "not_found":
+      return new ValinorError("AGENT_NOT_FOUND", thrown.message, { cause: thrown });
+    case "address_taken":
+      return new ValinorError("ADDRESS_TAKEN", thrown.message, { cause: thrown });
+    case "revision_conflict":
+      return new ValinorError("REVISION_CONFLICT", thrown.message, { cause: thrown });
+    case "too_many":
+      return new ValinorError("LIMIT_EXCEEDED", thrown.message, { cause: thrown });
+    case "unavailable":
+      return new ValinorError("STORE_UNAVAILABLE", "the store did not answer", { cause: thrown });
+  }
+}

@@ -1,0 +1,149 @@
+import { MessageSchema, type MessageJson, OpenedSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import type { AgentHandle } from "../agents/handle.ts";
+import type { Connection } from "../link/connection.ts";
+import type { Exchange } from "../link/exchange.ts";
+import { LinkError } from "../wire/errors.ts";
+import type { Frame } from "../wire/frame.ts";
+import { limits } from "../wire/limits.ts";
+import { readPayload } from "../wire/payload.ts";
+import { ValinorError } from "./errors.ts";
+import { errorOfFrame } from "./guest-errors.ts";
+import type { MessageInput } from "./types.ts";
+
+/** A message for a guest, or the name of a run to attach to. */
+export interface RunRequest {
+  /** Names on the link. */
+  readonly runId: string;
+  readonly conversationId: string;
+  /** Absent: only attach. */
+  readonly message: MessageInput | undefined;
+  readonly afterSequence: number;
+  readonly onDisconnect: "continue" | "cancel";
+  readonly allowStale: boolean;
+}
+
+/** An exchange whose guest has taken the message. */
+export interface OpenedRun {
+  readonly exchange: Exchange;
+  readonly protocol: 1 | 2;
+  readonly bootId: string;
+  readonly attached: boolean;
+  /** Number of the first event. */
+  readonly nextSequence: number;
+  /** Frames that came with the first. */
+  readonly rest: readonly Frame[];
+}
+
+/** How often an opening is tried again where that is known to be safe. */
+const TRIES = 3;
+
+/** Names of the link's own fields: a client's further keys never stand for them. */
+const ownKeys = new Set(MessageSchema.fields.map((field) => field.jsonName));
+
+/**
+ * Gives a message to a guest and waits until it is taken. A link that is lost meanwhile is not the caller's concern where
+ * trying again can't run the message twice: where no byte of it had left, or where the same boot of the guest, which knows the
+ * run by its name, is reached again. Rejects with LinkError, AgentError or ValinorError; an abort of the signal detaches.
+ */
+export async function openRun(
+  agent: AgentHandle,
+  request: RunRequest,
+  signal: AbortSignal,
+): Promise<OpenedRun> {
+  let boot = "";
+  for (let tries = 1; ; tries++) {
+    const connection = await connect(agent, request, signal);
+    if (boot !== "" && connection.bootId !== boot) {
+      throw new LinkError("interrupted", "the agent restarted before it had answered");
+    }
+    try {
+      return await openOn(connection, agent.record.configRevision, request, signal);
+    } catch (error) {
+      const lost =
+        error instanceof LinkError && (error.code === "interrupted" || error.code === "unreachable");
+      if (!lost || tries === TRIES || signal.aborted) throw error;
+      if (error.code === "interrupted") {
+        if (connection.protocol === 1) throw error;
+        boot = connection.bootId;
+      }
+    }
+  }
+}
+
+/** Reading a run that exists needs no configuration in force; running one does. */
+function connect(agent: AgentHandle, request: RunRequest, signal: AbortSignal): Promise<Connection> {
+  const attachOnly = request.message === undefined || request.afterSequence > 0;
+  return attachOnly ? agent.reach(signal) : agent.admit(request.allowStale, signal);
+}
+
+async function openOn(
+  connection: Connection,
+  revision: number,
+  request: RunRequest,
+  signal: AbortSignal,
+): Promise<OpenedRun> {
+  if (connection.protocol === 1 && (request.message === undefined || request.afterSequence > 0)) {
+    throw new ValinorError("RUN_UNKNOWN", "this agent speaks protocol 1: its runs can't be attached to");
+  }
+  const payload = connection.protocol === 1 ? plainPayload(request) : fullPayload(request, revision);
+  const room = AbortSignal.any([signal, AbortSignal.timeout(limits.requestDialMs)]);
+  const exchange = await connection.open("message", payload, room);
+  if (connection.protocol === 1) {
+    return { exchange, protocol: 1, bootId: "", attached: false, nextSequence: 1, rest: [] };
+  }
+  return takeOpened(exchange, request, signal);
+}
+
+/** Waits for `opened`, always the first answer. */
+async function takeOpened(exchange: Exchange, request: RunRequest, signal: AbortSignal): Promise<OpenedRun> {
+  const onAbort = () => exchange.detach(new LinkError("closed", "the client left"));
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    let frames: readonly Frame[] | undefined = [];
+    while (frames?.length === 0) frames = await exchange.take();
+    const [first, ...rest] = frames ?? [];
+    if (first?.type === "error") throw errorOfFrame(first);
+    if (first?.type !== "opened")
+      throw new LinkError("invalid_frame", "the agent's first answer was not `opened`");
+    const { bootId, attached, nextSequence } = readPayload(OpenedSchema, first.payload);
+    if (nextSequence < 1 || nextSequence > request.afterSequence + 1) {
+      throw new LinkError(
+        "invalid_frame",
+        `the agent goes on at ${nextSequence}, not after ${request.afterSequence}`,
+      );
+    }
+    return { exchange, protocol: 2, bootId, attached, nextSequence, rest };
+  } catch (error) {
+    exchange.detach(LinkError.from(error, "closed"));
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function plainPayload(request: RunRequest): object {
+  const { message } = request;
+  return { ...foreignKeys(message), role: message?.role ?? "", content: message?.content ?? "" };
+}
+
+function fullPayload(request: RunRequest, revision: number): object {
+  const { message } = request;
+  const own: MessageJson = {
+    role: message?.role ?? "",
+    content: message?.content ?? "",
+    request_id: request.runId,
+    conversation_id: request.conversationId,
+    after_sequence: request.afterSequence,
+    credit: limits.creditWindow,
+    on_disconnect: request.onDisconnect,
+    ...(request.allowStale ? {} : { min_config_revision: revision }),
+  };
+  return message?.extra === undefined ? own : { ...foreignKeys(message), ...own };
+}
+
+/** The client's further keys, without those that are the link's. */
+function foreignKeys(message: MessageInput | undefined): object {
+  if (message?.extra === undefined) return {};
+  return Object.fromEntries(Object.entries(message.extra).filter(([key]) => !ownKeys.has(key)));
+}

@@ -1,0 +1,77 @@
+import type { AgentHandle } from "../agents/handle.ts";
+import { authorize } from "./authorize.ts";
+import type { CoreOptions } from "./core.ts";
+import { ValinorError } from "./errors.ts";
+import { translate } from "./guest-errors.ts";
+import type { AgentPage, Caller, Core } from "./types.ts";
+
+const PAGE = 100;
+
+type RegistryCalls = Pick<Core, "createAgent" | "getAgent" | "listAgents" | "deleteAgent">;
+
+/** The calls that keep the list of agents. */
+export function createRegistry(
+  options: CoreOptions,
+  find: (caller: Caller, agentId: string) => AgentHandle,
+): RegistryCalls {
+  const { store, fleet } = options;
+  return {
+    async createAgent(caller, input) {
+      authorize(caller, "createAgent");
+      if (input.address !== "" || input.vsockCid !== 0) authorize(caller, "setAddress");
+      if (input.address !== "") options.checkAddress(input.address);
+      try {
+        const record = await store.createAgent({ tenant: caller.tenant, ...input }, caller.subject);
+        fleet.add(record);
+        return record;
+      } catch (error) {
+        throw translate(error).with({ agent_id: input.id });
+      }
+    },
+
+    async getAgent(caller, agentId) {
+      authorize(caller, "getAgent");
+      const record = await store.getAgent(find(caller, agentId).record).catch((error: unknown) => {
+        throw translate(error);
+      });
+      if (record === undefined) throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${agentId}`);
+      return record;
+    },
+
+    async listAgents(caller, input): Promise<AgentPage> {
+      authorize(caller, "listAgents");
+      if (input.filter !== "") throw new ValinorError("UNIMPLEMENTED", "filters come with a later release");
+      const limit = input.pageSize === 0 ? PAGE : input.pageSize;
+      const afterId = decodeToken(input.pageToken);
+      const agents = await store
+        .listAgents(caller.tenant, { afterId, limit: limit + 1 })
+        .catch((error: unknown) => {
+          throw translate(error);
+        });
+      const page = agents.slice(0, limit);
+      const last = page.at(-1);
+      const more = agents.length > limit && last !== undefined;
+      return { agents: page, nextPageToken: more ? Buffer.from(last.id).toString("base64url") : "" };
+    },
+
+    async deleteAgent(caller, agentId) {
+      authorize(caller, "deleteAgent");
+      const { record } = find(caller, agentId);
+      try {
+        await store.deleteAgent(record);
+      } catch (error) {
+        throw translate(error).with({ agent_id: agentId });
+      }
+      fleet.remove(record);
+    },
+  };
+}
+
+/** A page token is the last id of the page before, in base64url. */
+function decodeToken(token: string): string {
+  const id = Buffer.from(token, "base64url").toString();
+  if (token !== "" && Buffer.from(id).toString("base64url") !== token) {
+    throw new ValinorError("INVALID_ARGUMENT", "page_token is not one of this list");
+  }
+  return id;
+}

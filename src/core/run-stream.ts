@@ -1,0 +1,69 @@
+import { LinkError } from "../wire/errors.ts";
+import type { Frame } from "../wire/frame.ts";
+import { ValinorError } from "./errors.ts";
+import { translate } from "./guest-errors.ts";
+import type { OpenedRun } from "./open-run.ts";
+import { type EventReader, numberedReader, unnumberedReader } from "./run-events.ts";
+import type { RunEvent, RunOpened, RunStream } from "./types.ts";
+
+/** Makes the stream of an opened run; `metadata` goes into its errors. */
+export function createRunStream(
+  run: OpenedRun,
+  opened: RunOpened,
+  metadata: Record<string, string>,
+): RunStream {
+  const { exchange } = run;
+  const reader: EventReader = run.protocol === 2 ? numberedReader(run.nextSequence) : unnumberedReader();
+  let pending: readonly Frame[] = run.rest;
+  let failure: ValinorError | undefined;
+  let ended = false;
+
+  async function next(): Promise<readonly RunEvent[] | undefined> {
+    if (failure !== undefined) throw failure;
+    if (ended) return undefined;
+    try {
+      const frames = pending.length > 0 ? pending : await exchange.take();
+      pending = [];
+      if (frames === undefined) throw new LinkError("interrupted", "the exchange ended without a last event");
+      if (frames.length === 0) return [{ kind: "keepalive" }];
+      return readAll(frames);
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  /** The events of a batch; an error in it is kept until the events before it were delivered. */
+  function readAll(frames: readonly Frame[]): readonly RunEvent[] | Promise<never> {
+    const events: RunEvent[] = [];
+    try {
+      for (const frame of frames) reader.read(frame, events);
+    } catch (error) {
+      if (events.length === 0) return fail(error);
+      failure = finish(error);
+    }
+    ended = events.at(-1)?.kind === "done";
+    return events;
+  }
+
+  function finish(error: unknown): ValinorError {
+    if (error instanceof LinkError) exchange.detach(error);
+    ended = true;
+    return translate(error).with(metadata);
+  }
+
+  function fail(error: unknown): Promise<never> {
+    failure ??= finish(error);
+    return Promise.reject(failure);
+  }
+
+  return {
+    opened,
+    next,
+    close() {
+      if (ended) return;
+      ended = true;
+      failure ??= new ValinorError("CLIENT_GONE", "the stream was closed", { metadata });
+      exchange.detach(new LinkError("closed", "the reader left"));
+    },
+  };
+}

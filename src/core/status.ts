@@ -1,0 +1,25 @@
+import type { AgentHandle } from "../agents/handle.ts";
+import type { AgentStatusView } from "./types.ts";
+
+/** What is known of an agent without asking it. */
+export function statusOf(agent: AgentHandle): AgentStatusView {
+  const { record, link, last, convergence, heartbeatAt } = agent;
+  const heartbeat = last?.heartbeat;
+  const { state } = convergence;
+  const current = last?.heartbeatAt ?? 0;
+  const heard = Math.max(heartbeatAt, current);
+  return {
+    agent: record,
+    connected: link?.current !== undefined,
+    protocol: last?.protocol ?? 0,
+    guestStatus: heartbeat?.status.slice(0, 64) ?? "",
+    bootId: last?.bootId.slice(0, 128) ?? "",
+    agentVersion: heartbeat?.agentVersion?.slice(0, 64) ?? "",
+    heartbeatAgeSecs: heard === 0 ? undefined : Math.max(0, (Date.now() - heard) / 1000),
+    inFlight: heartbeat?.inFlight ?? 0,
+    openclaw: heartbeat?.openclaw?.slice(0, 64) ?? "",
+    observedRevision: convergence.observedRevision,
+    configReason: state.kind === "applied" ? "" : state.reason,
+    lastError: link === undefined ? "the agent is not to run, or has no address" : link.lastError,
+  };
+}

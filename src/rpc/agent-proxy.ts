@@ -1,0 +1,136 @@
+import { create } from "@bufbuild/protobuf";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import {
+  type AgentProxy,
+  CancelMessageResponseSchema,
+  GetAgentStatusResponseSchema,
+  type Message,
+  OnDisconnect,
+  PushConfigResponseSchema,
+  PushContextResponseSchema,
+  SendMessageResponseSchema,
+  type StreamRequest,
+} from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { type ToolPolicy, ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
+import { ValinorError } from "../core/errors.ts";
+import type { Caller, Core, MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
+import { statusToProto } from "./agents.ts";
+import { slotKey } from "./coalesce.ts";
+import { openedResponse } from "./encode.ts";
+import { toConnectError } from "./errors.ts";
+
+/** Tells who calls from the request's headers; throws ValinorError. */
+export type Identify = (header: Headers) => Caller;
+
+/** AgentProxy on top of the core. No logic of its own: it translates. */
+export function agentProxy(core: Core, identify: Identify): ServiceImpl<typeof AgentProxy> {
+  return {
+    sendMessage: unary(identify, async (caller, request, { signal }) => {
+      const { agentId, conversationId, requestId, allowStaleConfig } = request;
+      const message = requiredMessage(request.message);
+      const result = await core.send(
+        caller,
+        { agentId, message, conversationId, requestId, allowStaleConfig },
+        signal,
+      );
+      return create(SendMessageResponseSchema, { ...result, toolCalls: [...result.toolCalls] });
+    }),
+
+    async *stream(request, context) {
+      const slot = context.values.get(slotKey);
+      try {
+        const run = await core.stream(identify(context.requestHeader), streamInput(request), context.signal);
+        slot.run = run;
+        context.signal.addEventListener("abort", () => run.close(), { once: true });
+        if (context.signal.aborted) run.close();
+        yield openedResponse(run.opened);
+      } catch (error) {
+        throw toConnectError(error, context.signal);
+      }
+      // The events have left by now (coalesce.ts); what remains is how the stream ended.
+      if (slot.failure !== undefined) throw toConnectError(slot.failure, context.signal);
+    },
+
+    pushConfig: unary(identify, async (caller, request, { signal }) => {
+      const { agentId, config = {}, expectedRevision } = request;
+      const policy = policyInput(request.toolPolicy);
+      const result = await core.pushConfig(caller, { agentId, config, policy, expectedRevision }, signal);
+      return create(PushConfigResponseSchema, result);
+    }),
+
+    pushContext: unary(identify, async (caller, request, { signal }) => {
+      const { agentId, key, context } = request;
+      const payload = key === "" ? { context } : { context, key };
+      const { applied, reason } = await core.pushContext(caller, { agentId, key, payload }, signal);
+      return create(PushContextResponseSchema, { applied, reason });
+    }),
+
+    cancelMessage: unary(identify, async (caller, { agentId, requestId, reason }, { signal }) =>
+      create(CancelMessageResponseSchema, {
+        found: await core.cancel(caller, { agentId, requestId, reason }, signal),
+      }),
+    ),
+
+    getAgentStatus: unary(identify, async (caller, { agentId }) => {
+      const { agent, ...view } = await core.status(caller, agentId);
+      const { heartbeatAgeSecs, ...rest } = view;
+      return create(GetAgentStatusResponseSchema, {
+        ...rest,
+        ...(heartbeatAgeSecs === undefined ? {} : { heartbeatAgeSecs }),
+        status: statusToProto(agent.status),
+        desiredRevision: agent.configRevision,
+      });
+    }),
+  };
+}
+
+/** A unary call: identifies the caller, and turns every error into Connect's. */
+export function unary<I, O>(
+  identify: Identify,
+  call: (caller: Caller, request: I, context: HandlerContext) => Promise<O>,
+): (request: I, context: HandlerContext) => Promise<O> {
+  return async (request, context) => {
+    try {
+      return await call(identify(context.requestHeader), request, context);
+    } catch (error) {
+      throw toConnectError(error, context.signal);
+    }
+  };
+}
+
+function requiredMessage(message: Message | undefined): MessageInput {
+  const input = messageInput(message);
+  if (input === undefined) throw new ValinorError("INVALID_ARGUMENT", "the request has no message");
+  return input;
+}
+
+function messageInput(message: Message | undefined): MessageInput | undefined {
+  if (message === undefined) return undefined;
+  return { role: message.role === "tool" ? "tool" : "user", content: message.content };
+}
+
+function streamInput(request: StreamRequest): StreamInput {
+  const { agentId, conversationId, requestId, allowStaleConfig, afterSequence } = request;
+  const message = messageInput(request.message);
+  const onDisconnect = onDisconnectInput(request.onDisconnect);
+  return {
+    agentId,
+    conversationId,
+    requestId,
+    allowStaleConfig,
+    afterSequence,
+    ...(message && { message }),
+    ...(onDisconnect && { onDisconnect }),
+  };
+}
+
+function onDisconnectInput(value: StreamRequest["onDisconnect"]): "continue" | "cancel" | undefined {
+  if (value === OnDisconnect.CONTINUE) return "continue";
+  return value === OnDisconnect.CANCEL ? "cancel" : undefined;
+}
+
+function policyInput(policy: ToolPolicy | undefined): ToolPolicyInput {
+  const tools = policy?.tools ?? [];
+  const listed = policy?.mode === ToolPolicy_Mode.LISTED || tools.length > 0;
+  return listed ? { mode: "listed", tools } : { mode: "all", tools: [] };
+}

@@ -1,0 +1,87 @@
+import { createContextKey, createContextValues } from "@connectrpc/connect";
+import type {
+  UniversalHandler,
+  UniversalServerRequest,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
+import type { RunStream } from "../core/types.ts";
+import { encodeBatch } from "./encode.ts";
+import type { StallWatch } from "./stall.ts";
+
+/**
+ * Where the implementation of Stream leaves its run: the library sends the first event and the end of the stream (negotiation,
+ * headers, deadline, trailers, errors are its work), and what lies between leaves as one piece a wake.
+ */
+export interface StreamSlot {
+  run: RunStream | undefined;
+  /** What ended the run, where it was no `done`. */
+  failure: unknown;
+}
+
+/** Context key of a call's slot; set for every call of Stream. */
+export const slotKey = createContextKey<StreamSlot>({ run: undefined, failure: undefined });
+
+/** Context key of what ends the client's connection (HTTP/1.1) or stream (HTTP/2). */
+export const hangUpKey = createContextKey<() => void>(() => {});
+
+/** Makes the handler of Stream send the events between the first and the end by itself, a batch at a time. */
+export function coalesceStream(handler: UniversalHandler, stalls: StallWatch): UniversalHandler {
+  const coalesced = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
+    const slot: StreamSlot = { run: undefined, failure: undefined };
+    const contextValues = request.contextValues ?? createContextValues();
+    contextValues.set(slotKey, slot);
+    const response = await handler({ ...request, contextValues });
+    if (response.body === undefined) return response;
+    const type = new Headers(response.header).get("content-type") ?? "";
+    const body = between(response.body, slot, type.endsWith("json"), stalls, contextValues.get(hangUpKey));
+    return { ...response, body };
+  };
+  return Object.assign(coalesced, {
+    protocolNames: handler.protocolNames,
+    service: handler.service,
+    method: handler.method,
+    requestPath: handler.requestPath,
+    allowedMethods: handler.allowedMethods,
+    supportedContentType: handler.supportedContentType,
+  });
+}
+
+/** The library's first piece, the run's events, and then what the library has to say at the end. */
+async function* between(
+  body: AsyncIterable<Uint8Array>,
+  slot: StreamSlot,
+  json: boolean,
+  stalls: StallWatch,
+  hangUp: () => void,
+): AsyncGenerator<Uint8Array> {
+  const library = body[Symbol.asyncIterator]();
+  const stall = stalls.watch(hangUp);
+  try {
+    const first = await library.next();
+    if (first.done === true) return;
+    yield first.value;
+    for (;;) {
+      const batch = await nextBatch(slot);
+      if (batch === undefined) break;
+      const bytes = encodeBatch(batch, json);
+      stall.begin();
+      yield bytes; // resumes when the client's connection has taken it
+      stall.end();
+    }
+    for (let next = await library.next(); next.done !== true; next = await library.next()) yield next.value;
+  } finally {
+    stall.stop();
+    slot.run?.close();
+    await library.return?.();
+  }
+}
+
+/** The next events; undefined at the end, whose cause the slot then holds for the library. */
+async function nextBatch(slot: StreamSlot) {
+  try {
+    return await slot.run?.next();
+  } catch (error) {
+    slot.failure = error;
+    return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import { create } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { type ErrorCodeName, errorRow, ValinorError } from "../core/errors.ts";
+import { translate } from "../core/guest-errors.ts";
+
+/** Domain of every ErrorInfo. */
+export const ERROR_DOMAIN = "valinor.dev";
+
+const codes: Record<ErrorCodeName, Code> = {
+  unauthenticated: Code.Unauthenticated,
+  permission_denied: Code.PermissionDenied,
+  invalid_argument: Code.InvalidArgument,
+  unimplemented: Code.Unimplemented,
+  not_found: Code.NotFound,
+  already_exists: Code.AlreadyExists,
+  unavailable: Code.Unavailable,
+  aborted: Code.Aborted,
+  out_of_range: Code.OutOfRange,
+  canceled: Code.Canceled,
+  deadline_exceeded: Code.DeadlineExceeded,
+  internal: Code.Internal,
+  failed_precondition: Code.FailedPrecondition,
+  resource_exhausted: Code.ResourceExhausted,
+};
+
+/**
+ * Any error as Connect sends it: the table's code, an ErrorInfo with reason and metadata, and a RetryInfo where a retry can
+ * help. The signal is the call's: a deadline that passed is deadline_exceeded, whatever it interrupted.
+ */
+export function toConnectError(thrown: unknown, signal: AbortSignal): ConnectError {
+  if (thrown instanceof ConnectError) return thrown;
+  const error = translate(thrown);
+  if (error.reason === "CLIENT_GONE" && isDeadline(signal)) {
+    return build(
+      new ValinorError("AGENT_TIMEOUT", "the call's deadline passed", {
+        metadata: error.metadata,
+        cause: error,
+      }),
+    );
+  }
+  return build(error);
+}
+
+function build(error: ValinorError): ConnectError {
+  const { reason, message, metadata, code } = error;
+  const info = create(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata: { ...metadata } });
+  const connectError = new ConnectError(
+    message,
+    codes[code],
+    undefined,
+    [{ desc: ErrorInfoSchema, value: info }],
+    error,
+  );
+  const { retryMs } = errorRow(reason);
+  if (retryMs !== undefined) {
+    const seconds = BigInt(Math.floor(retryMs / 1000));
+    const retryDelay = create(DurationSchema, { seconds, nanos: (retryMs % 1000) * 1_000_000 });
+    connectError.details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
+  }
+  return connectError;
+}
+
+function isDeadline(signal: AbortSignal): boolean {
+  return signal.reason instanceof ConnectError && signal.reason.code === Code.DeadlineExceeded;
+}
