@@ -1,0 +1,377 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ConfigError, loadConfig } from "../../src/config.ts";
+
+let folder: string;
+let files = 0;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "valinor-config-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function fileWith(text: string): string {
+  const path = join(folder, `${files++}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}
+
+type Options = Partial<Parameters<typeof loadConfig>[0]>;
+
+function load(yaml: string, options: Options = {}): ReturnType<typeof loadConfig> {
+  return loadConfig({ file: fileWith(yaml), env: {}, mode: "serve", ...options });
+}
+
+/** The problems that loading gives, the file's folder left out. */
+function problemsOf(yaml: string, options: Options = {}): string[] {
+  try {
+    load(yaml, options);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map((problem) => problem.replace(/^.*\/\d+\.yaml/, "FILE"));
+  }
+  return [];
+}
+
+describe("without a file", () => {
+  test("serve has its defaults", () => {
+    expect(loadConfig({ env: {}, mode: "serve" })).toEqual({
+      mode: "serve",
+      proxy: {
+        transport: undefined,
+        tcpBasePort: 9100,
+        hybridPath: "/run/valinor/{agent_id}.sock",
+        guestPort: 1024,
+        messageTimeoutMs: 60_000,
+        configTimeoutMs: 5_000,
+        pingTimeoutMs: 3_000,
+        guestToken: "",
+        allowedAddresses: [
+          "tcp://127.0.0.1:*",
+          "tcp://[::1]:*",
+          "tcp://localhost:*",
+          "unix:///run/valinor/**",
+          "vsock://*:*",
+        ],
+      },
+      server: { host: "127.0.0.1", port: 8080, allowedOrigins: [], allowedHosts: [], drainMs: 30_000 },
+      store: { kind: "sqlite", path: resolve(".valinor/valinor.db") },
+      log: { level: "info" },
+      agents: [],
+    });
+  });
+
+  test("dev reaches agents by tcp and takes Unix sockets anywhere", () => {
+    const { proxy } = loadConfig({ env: {}, mode: "dev" });
+    expect(proxy.transport).toBe("tcp");
+    expect(proxy.allowedAddresses).toContain("unix:///**");
+  });
+});
+
+describe("layers", () => {
+  const yaml = "proxy:\n  message_timeout: 10\n  config_timeout: 10\n  ping_timeout: 10\n";
+
+  test("flags win over the environment, the environment over the file, the file over defaults", () => {
+    const { proxy } = load(yaml, {
+      env: { VALINOR_PROXY_CONFIG_TIMEOUT: "20", VALINOR_PROXY_PING_TIMEOUT: "20" },
+      flags: { proxy: { ping_timeout: "30" } },
+    });
+    expect(proxy.messageTimeoutMs).toBe(10_000);
+    expect(proxy.configTimeoutMs).toBe(20_000);
+    expect(proxy.pingTimeoutMs).toBe(30_000);
+    expect(proxy.tcpBasePort).toBe(9100);
+  });
+
+  test("flags that are undefined and variables that are empty set nothing", () => {
+    const { proxy } = load(yaml, {
+      env: { VALINOR_PROXY_CONFIG_TIMEOUT: "" },
+      flags: { proxy: { ping_timeout: undefined } },
+    });
+    expect(proxy.configTimeoutMs).toBe(10_000);
+    expect(proxy.pingTimeoutMs).toBe(10_000);
+  });
+
+  test("durations may have fractions", () => {
+    expect(load("proxy: {message_timeout: 0.25}\n").proxy.messageTimeoutMs).toBe(250);
+    const env = { VALINOR_PROXY_MESSAGE_TIMEOUT: "1.5" };
+    expect(loadConfig({ env, mode: "serve" }).proxy.messageTimeoutMs).toBe(1_500);
+  });
+
+  test("lists come from the environment and flags with commas", () => {
+    const { server } = load("", {
+      env: { VALINOR_SERVER_ALLOWED_ORIGINS: "http://a.test, https://b.test:8443" },
+      flags: { server: { allowed_hosts: ["a.test", "b.test"] } },
+    });
+    expect(server.allowedOrigins).toEqual(["http://a.test", "https://b.test:8443"]);
+    expect(server.allowedHosts).toEqual(["a.test", "b.test"]);
+  });
+
+  test("a wrong value is told also where another layer covers it", () => {
+    const env = { VALINOR_PROXY_TCP_BASE_PORT: "9000" };
+    expect(problemsOf("proxy:\n  tcp_base_port: 0\n", { env })).toHaveLength(1);
+  });
+
+  test("VALINOR_CONFIG names the file where no flag does", () => {
+    const env = { VALINOR_CONFIG: fileWith("server: {port: 1}\n") };
+    expect(loadConfig({ env, mode: "serve" }).server.port).toBe(1);
+    expect(load("server: {port: 2}\n", { env }).server.port).toBe(2);
+  });
+
+  test("sections and files may be empty", () => {
+    expect(load("proxy:\nserver:\n").server.port).toBe(8080);
+    expect(load("# nothing\n").server.port).toBe(8080);
+  });
+});
+
+describe("problems", () => {
+  test("are told all at once, each with its place, its key and what is allowed", () => {
+    const yaml = [
+      "proxy:",
+      "  transport: pigeon",
+      "  mesage_timeout: 5",
+      "servers: {}",
+      "server:",
+      "  port: 70000",
+      "agents:",
+      "  - id: '-'",
+    ].join("\n");
+    expect(problemsOf(yaml, { env: { VALINOR_LOG_LEVEL: "loud", VALINOR_LOG_LEVLE: "info" } })).toEqual([
+      "FILE:3: unknown key proxy.mesage_timeout; known are proxy.transport, proxy.tcp_base_port, proxy.hybrid_path, " +
+        "proxy.guest_port, proxy.message_timeout, proxy.config_timeout, proxy.ping_timeout, proxy.guest_token_file, " +
+        "proxy.allowed_addresses",
+      "FILE:4: unknown key servers; known are proxy, server, store, log, agents",
+      "VALINOR_LOG_LEVLE: unknown variable; known are VALINOR_LOG_LEVEL",
+      'FILE:2: proxy.transport is "pigeon": must be tcp, unix, hybrid or vsock',
+      "FILE:6: server.port is 70000: must be a whole number from 0 to 65535",
+      'VALINOR_LOG_LEVEL: log.level is "loud": must be trace, debug, info, warn, error, fatal or silent',
+      "FILE:8: agents[0].id must be a text of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit",
+    ]);
+  });
+
+  test("stand one a line in the error's message", () => {
+    const error = new ConfigError(["one", "two"]);
+    expect(error.message).toBe("the configuration is wrong:\n  - one\n  - two");
+  });
+
+  test.each([
+    ["proxy: {tcp_base_port: '9100'}", "proxy.tcp_base_port"],
+    ["proxy: {tcp_base_port: 9100.5}", "proxy.tcp_base_port"],
+    ["proxy: {message_timeout: 0}", "proxy.message_timeout"],
+    ["proxy: {message_timeout: 60s}", "proxy.message_timeout"],
+    ["proxy: {message_timeout: .nan}", "proxy.message_timeout"],
+    ["proxy: {hybrid_path: 'run/{agent_id}.sock'}", "proxy.hybrid_path"],
+    ["proxy: {hybrid_path: '/run/agent.sock'}", "proxy.hybrid_path"],
+    ["proxy: {hybrid_path: '/run/{agent_id}/{agent}.sock'}", "proxy.hybrid_path"],
+    ["proxy: {allowed_addresses: tcp://127.0.0.1:*}", "proxy.allowed_addresses"],
+    ["proxy: {allowed_addresses: ['127.0.0.1:*']}", "proxy.allowed_addresses"],
+    ["proxy: {allowed_addresses: ['unix://run/*']}", "proxy.allowed_addresses"],
+    ["proxy: {transport: }", "proxy.transport"],
+    ["server: {host: '127.0.0.1:80'}", "server.host"],
+    ["server: {allowed_origins: ['*']}", "server.allowed_origins"],
+    ["server: {allowed_origins: ['null']}", "server.allowed_origins"],
+    ["server: {allowed_origins: ['http://a.test/']}", "server.allowed_origins"],
+    ["server: {allowed_hosts: ['http://a.test']}", "server.allowed_hosts"],
+    ["server: {allowed_hosts: ['a.test:80']}", "server.allowed_hosts"],
+    ["server: {drain_seconds: -1}", "server.drain_seconds"],
+    ["server: [port]", "server must be a mapping"],
+    ["store: {url: valinor.db}", "store.url must be sqlite:PATH"],
+    ["store: {url: 'sqlite:'}", "store.url must be sqlite:PATH"],
+    ["store: {url: 'sqlite://valinor.db'}", "store.url must be sqlite:PATH"],
+    ["constructor: {}", "unknown key constructor"],
+    ["proxy: {__proto__: 1}", "unknown key proxy.__proto__"],
+    ["agents: {id: a}", "agents must be a list"],
+  ])("%s is one", (yaml, named) => {
+    expect(problemsOf(yaml)).toEqual([expect.stringContaining(named)]);
+  });
+
+  test("of a PostgreSQL URL say that it comes later, and never repeat its password", () => {
+    const [problem] = problemsOf("store:\n  url: postgres://user:hunter2@db/valinor\n");
+    expect(problem).toBe("FILE:2: store.url must be sqlite:PATH: PostgreSQL comes with a later release");
+    expect(problemsOf("store: {url: 'mysql://u:hunter2@db'}\n").join()).not.toContain("hunter2");
+  });
+
+  test("of the file's text name its line", () => {
+    expect(problemsOf("server:\n  port: 1\n  port: 2\n")[0]).toMatch(/^FILE:3: .*unique/);
+    expect(problemsOf("a: [\n")[0]).toMatch(/^FILE:\d+: /);
+    expect(problemsOf("- a\n")).toEqual([expect.stringContaining("must be a mapping")]);
+    expect(problemsOf("a: 1\n---\nb: 2\n")).toHaveLength(1);
+  });
+
+  test("of a file that is not there name it", () => {
+    const file = join(folder, "missing.yaml");
+    expect(() => loadConfig({ file, env: {}, mode: "serve" })).toThrow(file);
+  });
+
+  test("do not come from other programs' variables, Kubernetes' own included", () => {
+    const env = {
+      VALINOR_URL: "x",
+      VALINOR_SERVER_SERVICE_HOST: "10.0.0.1",
+      VALINOR_SERVER_PORT_8080_TCP_ADDR: "10.0.0.1",
+      PROXY_TRANSPORT: "x",
+    };
+    expect(loadConfig({ env, mode: "serve" }).server.port).toBe(8080);
+  });
+});
+
+describe("the server's address", () => {
+  test.each(["127.0.0.1", "127.8.8.8", "::1", "localhost"])("may be loopback: %s", (host) => {
+    expect(load("", { flags: { server: { host } } }).server.host).toBe(host);
+  });
+
+  test.each(["0.0.0.0", "::", "10.0.0.1", "example.com", "127.example.com", "localhost.example.com"])(
+    "may not be %s while there is no authentication",
+    (host) => {
+      for (const mode of ["serve", "dev"] as const) {
+        expect(problemsOf("", { mode, flags: { server: { host } } })).toEqual([
+          expect.stringMatching(/^server\.host is .* must be a loopback address .* without authentication/),
+        ]);
+      }
+    },
+  );
+
+  test("has no other host names in dev mode", () => {
+    const flags = { server: { allowed_hosts: "a.test" } };
+    expect(load("", { flags }).server.allowedHosts).toEqual(["a.test"]);
+    expect(problemsOf("", { flags, mode: "dev" })).toEqual([
+      expect.stringContaining("server.allowed_hosts: must be empty in dev mode"),
+    ]);
+  });
+});
+
+describe("the store's URL", () => {
+  test.each([
+    ["sqlite::memory:", ":memory:"],
+    ["sqlite:/var/lib/valinor.db", "/var/lib/valinor.db"],
+    ["sqlite:///var/lib/valinor.db", "/var/lib/valinor.db"],
+    ["sqlite:data/valinor.db", resolve("data/valinor.db")],
+  ])("%s is %s", (url, path) => {
+    expect(load("", { flags: { store: { url } } }).store).toEqual({ kind: "sqlite", path });
+  });
+});
+
+describe("the guest token", () => {
+  test("is the file's text without its line end", () => {
+    const token = fileWith("s3cret\n");
+    expect(load("", { env: { VALINOR_PROXY_GUEST_TOKEN_FILE: token } }).proxy.guestToken).toBe("s3cret");
+  });
+
+  test("must be there where its file is named", () => {
+    const empty = fileWith("\n");
+    expect(problemsOf("", { flags: { proxy: { guest_token_file: empty } } })[0]).toContain(
+      "must hold a secret",
+    );
+    const missing = join(folder, "missing");
+    expect(problemsOf("", { flags: { proxy: { guest_token_file: missing } } })[0]).toContain("ENOENT");
+  });
+});
+
+describe("agents", () => {
+  test("have defaults, and addresses in one form", () => {
+    const yaml = `
+agents:
+  - id: a
+  - {id: b, tenant: acme, status: failed, vsock_cid: 4294967294, address: "tcp://127.0.0.1:09103"}
+`;
+    expect(load(yaml).agents).toEqual([
+      { tenant: "default", id: "a", status: "RUNNING", vsockCid: 0, address: "" },
+      { tenant: "acme", id: "b", status: "FAILED", vsockCid: 4294967294, address: "tcp://127.0.0.1:9103" },
+    ]);
+  });
+
+  test("may be hundreds", () => {
+    const entries = Array.from(
+      { length: 500 },
+      (_, index) => `  - {id: a${index}, vsock_cid: ${index + 3}}\n`,
+    );
+    expect(load(`proxy: {transport: tcp}\nagents:\n${entries.join("")}`).agents).toHaveLength(500);
+  });
+
+  test("that are wrong are named one by one with their lines", () => {
+    const yaml = `agents:
+  - id: ok
+  - id: 17
+    vsock_cid: 2
+  - tenant: acme
+    status: RUNNING
+    cid: 3
+  - address: tcp://127.0.0.1
+    id: x
+  - just a name
+`;
+    const named = problemsOf(yaml).map((problem) => /^FILE:(\d+: agents\[\d\]\S*)/.exec(problem)?.[1]);
+    expect(new Set(named)).toEqual(
+      new Set([
+        "3: agents[1].id",
+        "4: agents[1].vsock_cid",
+        "5: agents[2].id",
+        "6: agents[2].status",
+        "7: agents[2]",
+        "8: agents[3].address",
+        "10: agents[4]",
+      ]),
+    );
+  });
+
+  test("that are named twice are refused, and free in another tenant", () => {
+    expect(problemsOf("agents:\n  - id: a\n  - {id: a, tenant: b}\n  - id: a\n")).toEqual([
+      "FILE:4: agents[2] has the agent default/a of agents[0]",
+    ]);
+  });
+
+  test("share neither CID nor address while they live", () => {
+    const shared = (changes: string) => `proxy: {transport: tcp}
+agents:
+  - {id: a, vsock_cid: 5, address: "tcp://127.0.0.1:9001"}
+  - {id: b, ${changes}}
+`;
+    expect(problemsOf(shared(`vsock_cid: 5, address: "tcp://127.0.0.1:9002"`))).toEqual([
+      "FILE:4: agents[1] has the vsock_cid 5 of agents[0]",
+    ]);
+    expect(problemsOf(shared(`address: "tcp://127.0.0.1:9001"`))).toEqual([
+      "FILE:4: agents[1] has the address tcp://127.0.0.1:9001 of agents[0]",
+    ]);
+    expect(problemsOf(shared(`address: "tcp://127.0.0.1:9001", vsock_cid: 5, status: stopped`))).toEqual([]);
+  });
+
+  test("of two tenants with one id need {tenant} in the path of their sockets", () => {
+    const agents = "agents: [{id: a}, {id: a, tenant: b}]\n";
+    expect(problemsOf(`proxy: {transport: hybrid}\n${agents}`)).toEqual([
+      "FILE:2: agents[1] has the address unix:///run/valinor/a.sock?port=1024 of agents[0]",
+    ]);
+    const path = "hybrid_path: '/run/{tenant}/{agent_id}.sock'";
+    expect(problemsOf(`proxy: {transport: hybrid, ${path}}\n${agents}`)).toEqual([]);
+  });
+
+  test("with a CID and no address need a transport that derives one", () => {
+    const agents = "agents: [{id: a, vsock_cid: 3}]\n";
+    expect(problemsOf(agents)).toEqual([expect.stringContaining("proxy.transport is not set")]);
+    expect(problemsOf(agents, { flags: { proxy: { transport: "unix" } } })).toHaveLength(1);
+    expect(problemsOf(agents, { flags: { proxy: { transport: "tcp", tcp_base_port: 65533 } } })).toHaveLength(
+      1,
+    );
+    for (const transport of ["tcp", "hybrid", "vsock"])
+      expect(problemsOf(agents, { flags: { proxy: { transport } } })).toEqual([]);
+  });
+
+  test("have allowed addresses alone", () => {
+    expect(problemsOf(`agents: [{id: a, address: "tcp://10.0.0.5:9100"}]\n`)).toEqual([
+      expect.stringContaining("agents[0].address tcp://10.0.0.5:9100 is not among proxy.allowed_addresses"),
+    ]);
+    const flags = { proxy: { allowed_addresses: "tcp://10.0.0.5:*" } };
+    expect(problemsOf(`agents: [{id: a, address: "tcp://10.0.0.5:9100"}]\n`, { flags })).toEqual([]);
+  });
+});
+
+test("the example is valid and uses every section", () => {
+  const file = fileURLToPath(new URL("../../examples/valinor.yaml", import.meta.url));
+  const config = loadConfig({ file, env: {}, mode: "serve" });
+  expect(config.agents.map(({ tenant, id }) => `${tenant}/${id}`)).toEqual([
+    "default/alice",
+    "acme/bob",
+    "default/carol",
+    "default/dave",
+  ]);
+});
