@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { CancelAckSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
-import type { Fleet } from "../agents/fleet.ts";
 import type { AgentHandle } from "../agents/handle.ts";
-import type { Store } from "../store/store.ts";
 import { LinkError } from "../wire/errors.ts";
 import { readPayload } from "../wire/payload.ts";
 import { authorize } from "./authorize.ts";
@@ -10,26 +8,13 @@ import { ValinorError } from "./errors.ts";
 import { errorOfFrame, translate } from "./guest-errors.ts";
 import { linkName } from "./names.ts";
 import { openRun, type RunRequest } from "./open-run.ts";
+import type { CoreOptions } from "./options.ts";
 import { createPushes } from "./pushes.ts";
 import { createRegistry } from "./registry.ts";
 import { createRunStream } from "./run-stream.ts";
 import { clientGone, collect } from "./send.ts";
 import { statusOf } from "./status.ts";
 import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
-
-/** What the calls need. */
-export interface CoreOptions {
-  readonly store: Store;
-  readonly fleet: Fleet;
-  /** Longest unary call, milliseconds. */
-  readonly messageMs: number;
-  /** Longest wait for the answer to a push or a cancel, milliseconds. */
-  readonly configMs: number;
-  /** True once the program is stopping: no new run is begun. */
-  draining(): boolean;
-  /** Refuses an address that agents may not have; throws ValinorError. */
-  checkAddress(address: string): void;
-}
 
 /** Makes the calls that every API shares. */
 export function createCore(options: CoreOptions): Core {

@@ -4,7 +4,7 @@ import { notApplied, type Verdict } from "../agents/push.ts";
 import { waitAtMost } from "../link/backoff.ts";
 import type { AgentKey, ContextRecord } from "../store/store.ts";
 import { authorize } from "./authorize.ts";
-import type { CoreOptions } from "./core.ts";
+import type { CoreOptions } from "./options.ts";
 import { ValinorError } from "./errors.ts";
 import { translate } from "./guest-errors.ts";
 import type { Caller, Core } from "./types.ts";

@@ -1,6 +1,6 @@
 import type { AgentHandle } from "../agents/handle.ts";
 import { authorize } from "./authorize.ts";
-import type { CoreOptions } from "./core.ts";
+import type { CoreOptions } from "./options.ts";
 import { ValinorError } from "./errors.ts";
 import { translate } from "./guest-errors.ts";
 import type { AgentPage, Caller, Core } from "./types.ts";

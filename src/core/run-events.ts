@@ -85,7 +85,7 @@ export function unnumberedReader(): EventReader {
       if (frame.type !== "chunk" || typeof content !== "string" || typeof done !== "boolean") {
         throw new LinkError("invalid_frame", `the agent sent an invalid ${frame.type} frame`);
       }
-      if (content !== "") into.push({ kind: "text", sequence: ++sequence, text: content });
+      if (content !== "") into.push({ kind: "text", sequence: ++sequence, text: content.toWellFormed() });
       if (done) into.push({ kind: "done", sequence: ++sequence, finishReason: "stop" });
     },
   };

@@ -6,7 +6,6 @@ import type {
 } from "@connectrpc/connect/protocol";
 import type { RunStream } from "../core/types.ts";
 import { encodeBatch } from "./encode.ts";
-import type { StallWatch } from "./stall.ts";
 
 /**
  * Where the implementation of Stream leaves its run: the library sends the first event and the end of the stream (negotiation,
@@ -21,11 +20,8 @@ export interface StreamSlot {
 /** Context key of a call's slot; set for every call of Stream. */
 export const slotKey = createContextKey<StreamSlot>({ run: undefined, failure: undefined });
 
-/** Context key of what ends the client's connection (HTTP/1.1) or stream (HTTP/2). */
-export const hangUpKey = createContextKey<() => void>(() => {});
-
 /** Makes the handler of Stream send the events between the first and the end by itself, a batch at a time. */
-export function coalesceStream(handler: UniversalHandler, stalls: StallWatch): UniversalHandler {
+export function coalesceStream(handler: UniversalHandler): UniversalHandler {
   const coalesced = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
     const slot: StreamSlot = { run: undefined, failure: undefined };
     const contextValues = request.contextValues ?? createContextValues();
@@ -33,8 +29,7 @@ export function coalesceStream(handler: UniversalHandler, stalls: StallWatch): U
     const response = await handler({ ...request, contextValues });
     if (response.body === undefined) return response;
     const type = new Headers(response.header).get("content-type") ?? "";
-    const body = between(response.body, slot, type.endsWith("json"), stalls, contextValues.get(hangUpKey));
-    return { ...response, body };
+    return { ...response, body: between(response.body, slot, type.endsWith("json")) };
   };
   return Object.assign(coalesced, {
     protocolNames: handler.protocolNames,
@@ -51,11 +46,8 @@ async function* between(
   body: AsyncIterable<Uint8Array>,
   slot: StreamSlot,
   json: boolean,
-  stalls: StallWatch,
-  hangUp: () => void,
 ): AsyncGenerator<Uint8Array> {
   const library = body[Symbol.asyncIterator]();
-  const stall = stalls.watch(hangUp);
   try {
     const first = await library.next();
     if (first.done === true) return;
@@ -63,14 +55,10 @@ async function* between(
     for (;;) {
       const batch = await nextBatch(slot);
       if (batch === undefined) break;
-      const bytes = encodeBatch(batch, json);
-      stall.begin();
-      yield bytes; // resumes when the client's connection has taken it
-      stall.end();
+      yield encodeBatch(batch, json); // resumes when the client's connection has room for more
     }
     for (let next = await library.next(); next.done !== true; next = await library.next()) yield next.value;
   } finally {
-    stall.stop();
     slot.run?.close();
     await library.return?.();
   }

@@ -21,7 +21,7 @@ export function encodeBatch(events: readonly RunEvent[], json: boolean): Uint8Ar
 function encodeJson(events: readonly RunEvent[]): Uint8Array {
   const texts = events.map((event) =>
     event.kind === "text"
-      ? `{"sequence":${event.sequence},"textDelta":{"text":${JSON.stringify(event.text)}}}`
+      ? `{"sequence":${event.sequence},"textDelta":${event.text === "" ? "{}" : `{"text":${JSON.stringify(event.text)}}`}}`
       : toJsonString(StreamResponseSchema, responseOf(event)),
   );
   const sizes = texts.map((text) => Buffer.byteLength(text));

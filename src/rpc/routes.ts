@@ -1,17 +1,14 @@
-import { constants } from "node:http2";
-import { Code, ConnectError, createContextValues, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createValidateInterceptor } from "@connectrpc/validate";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import type { Core } from "../core/types.ts";
-import { limits } from "../wire/limits.ts";
 import { agentProxy, type Identify } from "./agent-proxy.ts";
 import { agentRegistry } from "./agents.ts";
-import { coalesceStream, hangUpKey } from "./coalesce.ts";
+import { coalesceStream } from "./coalesce.ts";
 import { ERROR_DOMAIN } from "./errors.ts";
-import { createStallWatch } from "./stall.ts";
 
 /** Largest request message; the largest legal one is a configuration of 1 MiB, escaped. */
 const READ_MAX_BYTES = 4 * 1024 * 1024;
@@ -21,34 +18,28 @@ const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 /** A handler of node:http and node:http2 servers, as connect-node has it. */
 export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
 
-type NodeServerRequest = Parameters<NodeHandler>[0];
-
 /** What the RPC handler needs. */
 export interface RpcOptions {
   readonly core: Core;
   readonly identify: Identify;
   /** Takes what is no RPC. */
   readonly fallback: NodeHandler;
-  /** How long a client may take nothing before it is hung up on; default 30 s. */
-  readonly stallMs?: number;
 }
 
 /** Serves AgentProxy and AgentRegistry over Connect, gRPC and gRPC-Web. */
 export function createRpcHandler(options: RpcOptions): NodeHandler {
   const { core, identify } = options;
-  const stalls = createStallWatch(options.stallMs ?? limits.clientStallMs);
   return connectNodeAdapter({
     readMaxBytes: READ_MAX_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
     interceptors: [withErrorInfo, createValidateInterceptor()],
-    contextValues: (request) => createContextValues().set(hangUpKey, () => hangUp(request)),
     routes(router) {
       router.service(AgentProxy, agentProxy(core, identify));
       router.service(AgentRegistry, agentRegistry(core, identify));
       const at = router.handlers.findIndex((handler) => handler.method === AgentProxy.method.stream);
       const handler = router.handlers[at];
       if (handler === undefined) throw new Error("the router has no handler for Stream");
-      router.handlers[at] = coalesceStream(handler, stalls);
+      router.handlers[at] = coalesceStream(handler);
     },
     fallback: options.fallback,
   });
@@ -72,9 +63,3 @@ const withErrorInfo: Interceptor = (next) => async (request) => {
     throw error;
   }
 };
-
-/** Ends a client that takes nothing: its connection in HTTP/1.1, its stream in HTTP/2. */
-function hangUp(request: NodeServerRequest): void {
-  if ("stream" in request) request.stream.close(constants.NGHTTP2_CANCEL);
-  else request.socket.destroy();
-}
