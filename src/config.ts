@@ -28,7 +28,7 @@ export interface Config {
     /** 0: any free one. */
     readonly port: number;
     readonly allowedOrigins: readonly string[];
-    /** Host names beside those of loopback. */
+    /** Names that the Host header may have beside those of loopback, each with or without a port. */
     readonly allowedHosts: readonly string[];
     readonly drainMs: number;
   };

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { parseHost } from "../http/origins.ts";
 import { isAddressPattern } from "./allowed.ts";
 
 /** One key of the configuration. docs/config.md lists the same. */
@@ -57,7 +58,11 @@ export const settings = {
       "origins such as https://app.example.com, without a path",
       [],
     ),
-    allowed_hosts: list(z.string().refine(isHost), "host names or IP addresses, without ports", []),
+    allowed_hosts: list(
+      z.string().refine((text) => parseHost(text) !== undefined),
+      "host names as the Host header has them: NAME or NAME:PORT, IPv6 addresses in brackets",
+      [],
+    ),
     drain_seconds: setting(milliseconds(0, 3_600), "a number of seconds from 0 to 3600", 30, {
       form: "number",
     }),

@@ -103,10 +103,10 @@ describe("layers", () => {
   test("lists come from the environment and flags with commas", () => {
     const { server } = load("", {
       env: { VALINOR_SERVER_ALLOWED_ORIGINS: "http://a.test, https://b.test:8443" },
-      flags: { server: { allowed_hosts: ["a.test", "b.test"] } },
+      flags: { server: { allowed_hosts: ["a.test", "b.test:8443"] } },
     });
     expect(server.allowedOrigins).toEqual(["http://a.test", "https://b.test:8443"]);
-    expect(server.allowedHosts).toEqual(["a.test", "b.test"]);
+    expect(server.allowedHosts).toEqual(["a.test", "b.test:8443"]);
   });
 
   test("a wrong value is told also where another layer covers it", () => {
@@ -174,7 +174,8 @@ describe("problems", () => {
     ["server: {allowed_origins: ['null']}", "server.allowed_origins"],
     ["server: {allowed_origins: ['http://a.test/']}", "server.allowed_origins"],
     ["server: {allowed_hosts: ['http://a.test']}", "server.allowed_hosts"],
-    ["server: {allowed_hosts: ['a.test:80']}", "server.allowed_hosts"],
+    ["server: {allowed_hosts: ['a.test:']}", "server.allowed_hosts"],
+    ["server: {allowed_hosts: ['::1']}", "server.allowed_hosts"],
     ["server: {drain_seconds: -1}", "server.drain_seconds"],
     ["server: [port]", "server must be a mapping"],
     ["store: {url: valinor.db}", "store.url must be sqlite:PATH"],
