@@ -20,11 +20,12 @@ export function canonicalJson(value: unknown): string {
 
 /**
  * Digest of a configuration: SHA-256, hexadecimal, of the canonical JSON of `{"config","tool_policy":{"mode","tools"}}`, the
- * tools in order. Host and guest both compute it: an acknowledged digest is one of what is really in force.
+ * tools in order. No configuration (null, undefined) stands for `{}`. Host and guest both compute it: an acknowledged digest
+ * is one of what is really in force.
  */
 export function configDigest(config: unknown, policy: PolicyForDigest): string {
   const tools = policy.tools.toSorted();
-  return sha256(canonicalJson({ config, tool_policy: { mode: policy.mode, tools } }));
+  return sha256(canonicalJson({ config: config ?? {}, tool_policy: { mode: policy.mode, tools } }));
 }
 
 /** SHA-256 of a text's UTF-8, hexadecimal. */

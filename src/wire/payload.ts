@@ -25,19 +25,28 @@ export type TextChunk = ChunkJson & { readonly content: string; readonly done: f
 
 /**
  * True for the payload of a `chunk` that carries text and does not end the run. This is the hot path: it checks by hand what
- * readPayload would by reflection, and a test holds the two together.
+ * readPayload would by reflection, and a test holds the two together. Text with half a surrogate pair is none: protobuf, and
+ * so every client, has no such text.
  */
 export function isTextChunk(payload: UnknownObject): payload is UnknownObject & TextChunk {
   return (
     typeof payload["content"] === "string" &&
+    payload["content"].isWellFormed() &&
     payload["done"] === false &&
-    (payload["sequence"] === undefined || isUint32(payload["sequence"]))
+    (payload["sequence"] === undefined || isUint32(payload["sequence"])) &&
+    isAbsent(payload["finish_reason"]) &&
+    isAbsent(payload["usage"])
   );
 }
 
 /** True for an integer from 0 to 2^32-1. */
 export function isUint32(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= 0xffffffff && Number.isInteger(value);
+}
+
+/** True for what the JSON mapping takes as not set. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
 }
 
 function textOf(error: unknown): string {
