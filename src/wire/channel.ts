@@ -27,7 +27,7 @@ export interface Channel {
 export interface ChannelEvents {
   /** A frame came. Called synchronously for each frame of a read, in order; must not throw or wait. */
   onFrame(frame: Frame): void;
-  /** The channel has ended; called once, never while `onFrame` runs for a frame before it. */
+  /** The channel has ended; called once, and `onFrame` not after it. It is called from within `close`, `control` and `check`. */
   onClose(reason: LinkError): void;
 }
 
@@ -66,6 +66,13 @@ export function createChannel(socket: Duplex, events: ChannelEvents): Channel {
   socket.on("error", (error) =>
     close(new LinkError("interrupted", `the connection broke: ${error.message}`, error)),
   );
+
+  // A socket that ended before it got here says nothing any more.
+  if (socket.destroyed || socket.readableEnded) {
+    process.nextTick(() =>
+      close(new LinkError("interrupted", "the connection was closed already", socket.errored ?? undefined)),
+    );
+  }
 
   return {
     writer,

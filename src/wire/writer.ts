@@ -13,7 +13,10 @@ export interface FrameWriter {
   offer(frame: Buffer): WriteTicket | undefined;
   /** Queues a small frame that keeps the link going; false where even the reserve is used up: the peer is lost. */
   control(frame: Buffer): boolean;
-  /** Resolves once the queue has room again, or rejects with the signal's reason. */
+  /**
+   * Resolves once the queue has room again, at once where it is empty or the socket has closed; rejects with the signal's
+   * reason. A frame may be refused again after it: try in a loop.
+   */
   room(signal: AbortSignal): Promise<void>;
   /** Calls back once, when the queue next has room. */
   onRoom(callback: () => void): void;
@@ -35,7 +38,8 @@ interface Queued {
 /**
  * Makes the writer of a socket. Frames leave in the order they were queued; those of one tick leave in one write. Pieces
  * handed to the socket are at most 64 KiB, each confirmed before the next, so that progress can be seen and a frame that
- * was not begun is known not to have been sent.
+ * was not begun is known not to have been sent. Once the socket has closed nothing is kept: frames are taken and never handed
+ * over, and whoever waits goes on. The owner of the socket hears of the loss, not each of them.
  */
 export function createFrameWriter(socket: Duplex): FrameWriter {
   let queue: Queued[] = [];
@@ -50,6 +54,7 @@ export function createFrameWriter(socket: Duplex): FrameWriter {
 
   function push(bytes: Buffer): WriteTicket {
     const ticket = { handed: false };
+    if (socket.destroyed) return ticket;
     if (queued === 0) movedAt = Date.now();
     queue.push({ bytes, ticket });
     queued += bytes.length;
@@ -93,6 +98,7 @@ export function createFrameWriter(socket: Duplex): FrameWriter {
     const piece = nextPiece();
     socket.write(piece, () => {
       writing = false;
+      if (queued === 0) return; // the socket has closed: nothing is owed any more
       queued -= piece.length;
       movedAt = Date.now();
       if (queued < limits.sendQueue) release();
@@ -117,6 +123,8 @@ export function createFrameWriter(socket: Duplex): FrameWriter {
   }
 
   socket.once("close", () => {
+    queue = [];
+    head = headOffset = queued = 0;
     settle();
     release();
   });
@@ -135,6 +143,7 @@ export function createFrameWriter(socket: Duplex): FrameWriter {
     room(signal) {
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason as Error);
+        if (queued === 0 || socket.destroyed) return resolve();
         const wake = () => {
           signal.removeEventListener("abort", abort);
           resolve();
