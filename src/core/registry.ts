@@ -1,4 +1,5 @@
 import type { AgentHandle } from "../agents/handle.ts";
+import { formatAddress, parseAddress } from "../transport/address.ts";
 import { authorize } from "./authorize.ts";
 import type { CoreOptions } from "./options.ts";
 import { ValinorError } from "./errors.ts";
@@ -19,9 +20,10 @@ export function createRegistry(
     async createAgent(caller, input) {
       authorize(caller, "createAgent");
       if (input.address !== "" || input.vsockCid !== 0) authorize(caller, "setAddress");
-      if (input.address !== "") options.checkAddress(input.address);
+      const address = readAddress(input.address);
+      if (address !== "") options.checkAddress(address);
       try {
-        const record = await store.createAgent({ tenant: caller.tenant, ...input }, caller.subject);
+        const record = await store.createAgent({ tenant: caller.tenant, ...input, address }, caller.subject);
         fleet.add(record);
         return record;
       } catch (error) {
@@ -65,6 +67,20 @@ export function createRegistry(
       fleet.remove(record);
     },
   };
+}
+
+/** The one way to write an address, so that two agents can't have the same one; empty stays empty. */
+function readAddress(text: string): string {
+  if (text === "") return "";
+  try {
+    return formatAddress(parseAddress(text));
+  } catch (error) {
+    throw new ValinorError(
+      "INVALID_ARGUMENT",
+      error instanceof Error ? error.message : "the address is none",
+      { cause: error },
+    );
+  }
 }
 
 /** A page token is the last id of the page before, in base64url. */
