@@ -1,3 +1,4 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import { ValinorError } from "../core/errors.ts";
 import type { AgentStatusView, SendResult } from "../core/types.ts";
 import type { AgentRecord } from "../store/store.ts";
@@ -5,7 +6,6 @@ import { invalid, readJsonObject } from "./body.ts";
 import { parseMessage, parseName } from "./message.ts";
 import { writeJson } from "./rest-errors.ts";
 import type { RouteContext } from "./routes.ts";
-import type { JsonObject } from "@bufbuild/protobuf";
 
 /** POST `message`: runs a message to its end. */
 export async function messageRoute({
@@ -41,9 +41,6 @@ function messageJson(result: SendResult): object {
   };
 }
 
-/** Longest text of a context entry, in bytes. */
-const CONTEXT_BYTES = 256 * 1024;
-
 /** POST `context`: stores an entry of the agent's context, and pushes it. */
 export async function contextRoute({
   core,
@@ -57,14 +54,12 @@ export async function contextRoute({
   const body = await readJsonObject(req, options.body);
   const { context } = body;
   if (typeof context !== "string") throw invalid("context must be a text");
-  if (Buffer.byteLength(context) > CONTEXT_BYTES) {
-    throw new ValinorError("REQUEST_TOO_LARGE", `a context holds at most ${CONTEXT_BYTES} bytes`);
-  }
   const key = parseName(body["key"], "key");
   const input = { agentId, key, payload: body as JsonObject };
-  const { applied, refused, reason } = await core.pushContext(caller, input, client.signal);
+  const { applied, refused, timedOut, reason } = await core.pushContext(caller, input, client.signal);
   if (applied) return writeJson(res, 200, { status: "applied" });
   if (refused) throw new ValinorError("CONFIG_REJECTED", reason, { text: "agent rejected context update" });
+  if (timedOut) throw new ValinorError("AGENT_TIMEOUT", reason, { text: "ack timeout" });
   writeJson(res, 202, { status: "stored", reason });
 }
 

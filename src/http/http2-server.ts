@@ -59,7 +59,10 @@ function boundFloods(session: ServerHttp2Session, limits: HttpLimits): void {
     return () => {
       if (++count <= bound) return;
       const now = Date.now();
-      if (now - begun < limits.floodWindowMs) session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM);
+      if (now - begun < limits.floodWindowMs) {
+        session.goaway(NGHTTP2_ENHANCE_YOUR_CALM);
+        session.destroy();
+      }
       begun = now;
       count = 1;
     };

@@ -81,9 +81,10 @@ export function createListener(options: ListenerOptions): HttpListener {
 
 function createHttp1(limits: HttpLimits): Server {
   const server = createServer({
-    headersTimeout: limits.headersMs,
+    headersTimeout: Math.min(limits.headersMs, limits.requestMs),
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
+    // Timeouts are only seen at this interval, by default 30 s.
     connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
     maxHeaderSize: limits.headerBytes,
     keepAlive: true,
