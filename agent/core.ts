@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import type { HeartbeatJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
+import { PROTOCOL } from "../src/wire/vocabulary.ts";
+import { boundsWith } from "./bounds.ts";
+import { Config } from "./config.ts";
+import { Context } from "./context.ts";
+import { openLedger } from "./ledger.ts";
+import { Links } from "./links.ts";
+import { createLog } from "./log.ts";
+import { createOpenClaw } from "./openclaw/client.ts";
+import type { AgentOptions } from "./options.ts";
+import type { Parts } from "./parts.ts";
+import { Runs } from "./runs.ts";
+import { VERSION } from "./version.ts";
+
+/** Everything of an agent but its listener. */
+export interface Core extends Parts {
+  draining: boolean;
+  readonly links: Links;
+  /** Resolves when no run is in flight and no exchange open, after `drainMs` at the latest. */
+  quiet(): Promise<void>;
+}
+
+/** Puts an agent together. Rejects where the state directory cannot be used. */
+export async function openCore(options: AgentOptions): Promise<Core> {
+  const log = options.log ?? createLog();
+  const bounds = boundsWith(options.bounds);
+  const bootId = randomBytes(16).toString("hex");
+  const startedAt = performance.now();
+  const ledger = await openLedger(options.stateDir, bounds, log);
+  let onQuieter = () => {};
+
+  const onCount = () => {
+    core.links.tell(false);
+    onQuieter();
+  };
+  const onApplied = () => {
+    log.info("config_applied", { revision: core.config.applied.revision });
+    core.links.tell(true);
+  };
+  const onState = (state: string) => {
+    log.info("openclaw_state", { state });
+    core.links.tell(true);
+  };
+
+  const core: Core = {
+    bounds,
+    bootId,
+    log,
+    ledger,
+    token: options.token,
+    draining: false,
+    runs: new Runs({ bounds, bootId, ledger, log, onCount }),
+    config: new Config(onApplied),
+    context: new Context(bounds),
+    openclaw: createOpenClaw({ url: options.openclawUrl, token: options.openclawToken, bounds, onState }),
+    heartbeat: () => describe(core, (performance.now() - startedAt) / 1000, options.agentId),
+    get links() {
+      return links;
+    },
+    quiet: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, bounds.drainMs);
+        onQuieter = () => {
+          if (core.runs.inFlight.size > 0 || links.busy) return;
+          clearTimeout(timer);
+          resolve();
+        };
+        onQuieter();
+      }),
+  };
+  const links = new Links(core, () => onQuieter());
+  return core;
+}
+
+function describe(parts: Parts, uptime: number, agentId: string | undefined): HeartbeatJson {
+  const { config, runs } = parts;
+  const busy = runs.inFlight.size > 0 ? "running" : "ready";
+  return {
+    status: parts.draining ? "draining" : busy,
+    uptime_secs: Math.floor(uptime),
+    protocol: PROTOCOL,
+    ...(agentId !== undefined && { agent_id: agentId }),
+    boot_id: parts.bootId,
+    agent_version: VERSION,
+    config_revision: config.applied.revision,
+    config_sha256: config.applied.sha256,
+    in_flight: runs.inFlight.size,
+    openclaw: parts.openclaw.state,
+  };
+}

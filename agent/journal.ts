@@ -1,0 +1,83 @@
+import type { FrameType } from "../src/wire/vocabulary.ts";
+
+/** What an event costs beside its JSON, so that many small events are counted for what they take. */
+export const EVENT_OVERHEAD = 64;
+
+/** An event of a run: the type of its frame and the JSON of its payload. */
+export interface JournalEvent {
+  readonly type: FrameType;
+  readonly json: string;
+  readonly bytes: number;
+}
+
+/** Bytes that all journals of an agent hold. */
+export interface JournalTotal {
+  bytes: number;
+}
+
+/** The events of one run, numbered from 1 without gaps. The oldest may be gone, the numbers stay. */
+export class Journal {
+  readonly #total: JournalTotal;
+  #events: JournalEvent[] = [];
+  #head = 0; // index of the oldest event that is kept
+  #first = 1;
+  #bytes = 0;
+
+  constructor(total: JournalTotal) {
+    this.#total = total;
+  }
+
+  /** Number of the oldest event that is kept; `next` where none is. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** Number of the next event. */
+  get next(): number {
+    return this.#first + this.#events.length - this.#head;
+  }
+
+  /** Bytes held: the JSON of each event and 64 for each. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds an event; its JSON carries the number `next` already. */
+  append(type: FrameType, json: string): void {
+    const bytes = Buffer.byteLength(json) + EVENT_OVERHEAD;
+    this.#events.push({ type, json, bytes });
+    this.#count(bytes);
+  }
+
+  /** The event of that number, or undefined where it is gone or not yet there. */
+  at(sequence: number): JournalEvent | undefined {
+    return sequence < this.#first ? undefined : this.#events[this.#head + sequence - this.#first];
+  }
+
+  /** Drops the oldest event; does nothing where there is none. */
+  dropOldest(): void {
+    const event = this.#events[this.#head];
+    if (event === undefined) return;
+    this.#count(-event.bytes);
+    this.#first++;
+    this.#head++;
+    // The dropped part is given back in large steps: each event is moved once on average.
+    if (this.#head >= 32 && this.#head * 2 >= this.#events.length) {
+      this.#events = this.#events.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Drops every event. */
+  clear(): void {
+    this.#first = this.next;
+    this.#events = [];
+    this.#head = 0;
+    this.#count(-this.#bytes);
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#total.bytes += bytes;
+  }
+}

@@ -1,0 +1,21 @@
+/** What a log line may hold beside its event: never the text of a message, a token or an internal address. */
+export type LogFields = { readonly [name: string]: string | number | boolean | undefined };
+
+/** Where the agent tells what it does. */
+export interface Log {
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+
+/** A log of JSON lines, by default on standard error. */
+export function createLog(write: (line: string) => void = (line) => process.stderr.write(line)): Log {
+  const at = (level: string) => (event: string, fields?: LogFields) =>
+    write(`${JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })}\n`);
+  return { info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** The text of whatever was thrown. */
+export function errorText(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}

@@ -1,0 +1,75 @@
+import type { Bounds } from "../bounds.ts";
+import type { ServerKind } from "./request.ts";
+
+/** How OpenClaw is, as heartbeats tell it. */
+export type ServerState = "ready" | "starting" | "down";
+
+/** What is known of the server. */
+export interface Probe {
+  readonly state: ServerState;
+  /** What kind of server it is; `openclaw` is assumed before it ever answered. */
+  readonly kind: ServerKind;
+  /** Resolves when the kind is known, or one probe has failed to find out. Never rejects. */
+  ready(): Promise<void>;
+  /** Asks now, not at the next turn; the first call begins the turns. */
+  hurry(): void;
+  close(): void;
+}
+
+/**
+ * Makes a probe that asks `/readyz` every `probeMs` once it was hurried: 200 is an OpenClaw that is ready, 503 one that is not, another answer an
+ * ordinary server. `ask` resolves with the status, within its own deadline. `onChange` is called when the state changes.
+ */
+export function createProbe(
+  bounds: Pick<Bounds, "probeMs">,
+  ask: () => Promise<number>,
+  onChange: (state: ServerState) => void,
+): Probe {
+  let state: ServerState = "down";
+  let kind: ServerKind | undefined;
+  let asking: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  async function look(): Promise<void> {
+    const status = await ask().catch(() => undefined);
+    if (closed) return;
+    if (status === 200 || status === 503) kind = "openclaw";
+    else if (status !== undefined && status < 500) kind = "plain";
+    const seen = stateOf(status);
+    asking = undefined;
+    timer = setTimeout(turn, bounds.probeMs);
+    if (seen === state) return;
+    state = seen;
+    onChange(state);
+  }
+
+  function turn(): void {
+    clearTimeout(timer);
+    if (!closed) asking ??= look();
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    get kind() {
+      return kind ?? "openclaw";
+    },
+    async ready() {
+      if (kind !== undefined) return;
+      turn();
+      await asking;
+    },
+    hurry: turn,
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function stateOf(status: number | undefined): ServerState {
+  if (status === 503) return "starting";
+  return status === undefined || status >= 500 ? "down" : "ready";
+}

@@ -1,0 +1,50 @@
+import type { Settings } from "../settings.ts";
+
+/** What a run asks of the model. */
+export interface ModelRequest {
+  readonly role: "user" | "tool";
+  readonly content: string;
+  /** Call that a message of role `tool` answers. */
+  readonly toolCallId: string | undefined;
+  /** Empty: a fresh conversation. */
+  readonly conversationId: string;
+  /** System messages, in order. */
+  readonly systemTexts: readonly string[];
+  readonly settings: Settings;
+}
+
+/** `openclaw`: names an agent and keeps sessions. `plain`: any other server of OpenAI's API. */
+export type ServerKind = "openclaw" | "plain";
+
+/** Body of the request. On OpenClaw `model` names an agent; the model goes into a header. */
+export function requestBody(request: ModelRequest, kind: ServerKind): string {
+  const { settings } = request;
+  return JSON.stringify({
+    model: kind === "openclaw" ? "openclaw/default" : (settings.model ?? "default"),
+    stream: true,
+    stream_options: { include_usage: true },
+    user: request.conversationId === "" ? undefined : request.conversationId,
+    temperature: settings.temperature,
+    top_p: settings.topP,
+    max_tokens: settings.maxTokens,
+    messages: [
+      ...request.systemTexts.map((content) => ({ role: "system", content })),
+      { role: request.role, content: request.content, tool_call_id: request.toolCallId },
+    ],
+  });
+}
+
+/** Headers of the request. */
+export function requestHeaders(
+  request: ModelRequest,
+  kind: ServerKind,
+  token: string | undefined,
+): Record<string, string> {
+  const { model } = request.settings;
+  return {
+    "content-type": "application/json",
+    accept: "text/event-stream, application/json",
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(kind === "openclaw" && model !== undefined && { "x-openclaw-model": model }),
+  };
+}

@@ -1,0 +1,25 @@
+import type { Address } from "../src/transport/address.ts";
+import type { Bounds } from "./bounds.ts";
+import type { Log } from "./log.ts";
+
+/** How an agent is started. */
+export interface AgentOptions {
+  /** Where it listens; port 0 of tcp takes a free one. */
+  readonly address: Address;
+  /** Where OpenClaw, or another server of OpenAI's chat completions, is: `http://localhost:8081`. */
+  readonly openclawUrl: string;
+  /** Bearer token for it. */
+  readonly openclawToken?: string | undefined;
+  /** Secret that hosts must tell. Required on tcp and unix, unless `insecure`. */
+  readonly token?: string | undefined;
+  /** Lets any host in that reaches the agent; on tcp only where it listens on loopback. */
+  readonly insecure?: boolean | undefined;
+  /** Directory of the ledger; without one, requests are remembered for this boot only. */
+  readonly stateDir?: string | undefined;
+  /** Id of the agent, told in heartbeats so that a host knows that it reached the right one. */
+  readonly agentId?: string | undefined;
+  /** Bounds other than the default ones. */
+  readonly bounds?: Partial<Bounds> | undefined;
+  /** Default: JSON lines on standard error. */
+  readonly log?: Log | undefined;
+}

@@ -1,0 +1,88 @@
+import type { UnknownObject } from "../src/wire/frame.ts";
+import { canonicalJson, sha256 } from "../src/wire/digest.ts";
+import type { OnDisconnect } from "./run.ts";
+
+// Payloads are read by hand: the generated schemas would load the protobuf runtime into a daemon that has to start quickly.
+
+/** Longest request or conversation id that is taken, in UTF-16 units. */
+const ID_LENGTH = 512;
+
+/** A `message` frame, checked. */
+export interface Message {
+  /** Undefined where the frame only attaches. */
+  readonly role: "user" | "tool" | undefined;
+  readonly content: string;
+  /** Empty where the host gave none. */
+  readonly requestId: string;
+  readonly conversationId: string;
+  readonly afterSequence: number;
+  /** Infinity where the host counts no credit. */
+  readonly credit: number;
+  readonly onDisconnect: OnDisconnect | undefined;
+  readonly minConfigRevision: number;
+  /** Call that a message of role `tool` answers, as the client wrote it. */
+  readonly toolCallId: string | undefined;
+  /** Digest of role, content and the client's own keys; empty where no message is given. */
+  readonly hash: string;
+}
+
+const OWN_KEYS = new Set([
+  "request_id",
+  "conversation_id",
+  "after_sequence",
+  "credit",
+  "on_disconnect",
+  "min_config_revision",
+]);
+
+/** Reads the payload of a `message` frame; a string says what is wrong with it. */
+export function readMessage(payload: UnknownObject): Message | string {
+  const role = payload["role"] ?? "";
+  const content = payload["content"] ?? "";
+  const onDisconnect = payload["on_disconnect"] ?? undefined;
+  const credit = payload["credit"] ?? Infinity;
+  const toolCallId = payload["tool_call_id"] ?? undefined;
+  if (role !== "" && role !== "user" && role !== "tool") return "role is neither user nor tool";
+  if (typeof content !== "string") return "content is not a string";
+  if (onDisconnect !== undefined && onDisconnect !== "continue" && onDisconnect !== "cancel") {
+    return "on_disconnect is neither continue nor cancel";
+  }
+  if (typeof credit !== "number" || !(credit >= 0)) return "credit is not a number from 0";
+  if (toolCallId !== undefined && typeof toolCallId !== "string") return "tool_call_id is not a string";
+  const ids = [payload["request_id"] ?? "", payload["conversation_id"] ?? ""];
+  if (!ids.every(isId)) return `request_id or conversation_id is not a string of at most ${ID_LENGTH}`;
+  const counts = [payload["after_sequence"] ?? 0, payload["min_config_revision"] ?? 0];
+  if (!counts.every(isUint32)) return "after_sequence or min_config_revision is not an integer from 0";
+  return {
+    role: role === "" ? undefined : role,
+    content,
+    requestId: ids[0] as string,
+    conversationId: ids[1] as string,
+    afterSequence: counts[0] as number,
+    credit,
+    onDisconnect,
+    minConfigRevision: counts[1] as number,
+    toolCallId,
+    hash: role === "" ? "" : messageHash(payload),
+  };
+}
+
+/** Digest of what the client said: everything in the payload but the keys that are the link's own. */
+function messageHash(payload: UnknownObject): string {
+  const said = Object.entries(payload).filter(([key]) => !OWN_KEYS.has(key));
+  return sha256(canonicalJson(Object.fromEntries(said)));
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === "string" && value.length <= ID_LENGTH;
+}
+
+/** True for an integer from 0 to 2^32-1. */
+export function isUint32(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 0xffffffff && Number.isInteger(value);
+}
+
+/** True for a JSON object. */
+export function isObject(value: unknown): value is UnknownObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

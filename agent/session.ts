@@ -1,0 +1,246 @@
+import { timingSafeEqual } from "node:crypto";
+import type { Duplex } from "node:stream";
+import type { ConfigAckJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
+import { type Channel, createChannel } from "../src/wire/channel.ts";
+import { sha256 } from "../src/wire/digest.ts";
+import { LinkError } from "../src/wire/errors.ts";
+import type { Frame } from "../src/wire/frame.ts";
+import { type ErrorCode, PROTOCOL } from "../src/wire/vocabulary.ts";
+import { openedJson } from "./events.ts";
+import { Failure } from "./failure.ts";
+import { openRun } from "./messages.ts";
+import type { Parts } from "./parts.ts";
+import { isUint32, readMessage } from "./payload.ts";
+import { Reader, type ReaderLink } from "./reader.ts";
+
+/** What is queued for a host that was refused has this long to leave. */
+const FAREWELL_MS = 1_000;
+
+/** What a session tells the agent. */
+export interface SessionEvents {
+  onExchangeOver(): void;
+  /** The link is gone; called once. */
+  onClose(session: Session): void;
+}
+
+/** One link to a host. docs/wire-protocol.md says what each frame means. */
+export class Session implements ReaderLink {
+  readonly #parts: Parts;
+  readonly #channel: Channel;
+  readonly #events: SessionEvents;
+  readonly #exchanges = new Map<string, Reader>();
+  readonly #helloTimer: NodeJS.Timeout;
+  #waiting = new Set<Reader>(); // have something to send and no room on the link
+  #roomAsked = false;
+  #greeted = false;
+  #over = false;
+  #status = "";
+  #heartbeatAt = 0;
+  #dropped = 0;
+
+  /** Takes over a socket that was accepted and sends the first heartbeat. */
+  constructor(socket: Duplex, parts: Parts, events: SessionEvents) {
+    this.#parts = parts;
+    this.#events = events;
+    this.#channel = createChannel(socket, {
+      onFrame: (frame) => this.#onFrame(frame),
+      onClose: (reason) => this.#closed(reason),
+    });
+    this.#helloTimer = setTimeout(() => this.#refuse("no hello came in time"), parts.bounds.helloMs);
+    const { status, uptime_secs } = parts.heartbeat();
+    this.#channel.control("heartbeat", "", { status, uptime_secs, protocol: PROTOCOL });
+  }
+
+  /** True while an exchange of this link has not ended. */
+  get busy(): boolean {
+    return this.#exchanges.size > 0;
+  }
+
+  /** Sends a heartbeat where the status changed since the last one, or where `always` says so. */
+  heartbeat(always: boolean): void {
+    if (!this.#greeted || this.#over) return;
+    const heartbeat = this.#parts.heartbeat();
+    if (!always && heartbeat.status === this.#status) return;
+    this.#status = heartbeat.status ?? "";
+    this.#heartbeatAt = performance.now();
+    this.#channel.control("heartbeat", "", heartbeat);
+  }
+
+  /** To be called every second: sends what is due and closes a link that broke a bound on time. */
+  tick(now: number): void {
+    const { hostSilenceMs, heartbeatMs } = this.#parts.bounds;
+    this.#channel.check(now);
+    if (now - this.#channel.heardAt > hostSilenceMs) {
+      this.#channel.close(new LinkError("interrupted", `nothing was heard for ${hostSilenceMs / 1000} s`));
+    }
+    if (performance.now() - this.#heartbeatAt >= heartbeatMs) this.heartbeat(true);
+  }
+
+  /** Sends what is queued, for at most `ms`, and closes. */
+  async finish(ms: number): Promise<void> {
+    await this.#channel.finish(new LinkError("closed", "the agent stops"), ms);
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#channel.close(new LinkError("closed", "the agent stops"));
+  }
+
+  offer(frame: Buffer, reader: Reader): boolean {
+    if (this.#channel.writer.offer(frame) !== undefined) return true;
+    this.#waiting.add(reader);
+    if (!this.#roomAsked) {
+      this.#roomAsked = true;
+      this.#channel.writer.onRoom(() => this.#resume());
+    }
+    return false;
+  }
+
+  error(id: string, code: ErrorCode, message: string): void {
+    this.#channel.control("error", id, { code, message });
+  }
+
+  over(reader: Reader): void {
+    this.#waiting.delete(reader);
+    if (this.#exchanges.get(reader.id) === reader) this.#exchanges.delete(reader.id);
+    this.#events.onExchangeOver();
+  }
+
+  /** Lets readers go on in turn: one that fills the queue again is behind those that wait. */
+  #resume(): void {
+    const turn = [...this.#waiting];
+    this.#waiting.clear();
+    this.#roomAsked = false;
+    let at = 0;
+    while (at < turn.length && !this.#roomAsked) turn[at++]?.resume();
+    this.#waiting = new Set([...turn.slice(at), ...this.#waiting]);
+  }
+
+  #onFrame(frame: Frame): void {
+    if (this.#over) return;
+    if (frame.type === "ping") return this.#channel.control("pong", frame.id, {});
+    if (!this.#greeted) {
+      if (frame.type === "hello") this.#hello(frame);
+      else this.#dropped++;
+      return;
+    }
+    // Every other frame belongs to an exchange: without an id there is nobody to answer.
+    if (frame.id === "") {
+      this.#dropped++;
+      return;
+    }
+    try {
+      this.#dispatch(frame);
+    } catch (error) {
+      const failure = Failure.from(error);
+      if (failure.code === "internal") {
+        this.#parts.log.error("frame_failed", { type: frame.type, reason: String(failure.cause) });
+      }
+      this.error(frame.id, failure.code, failure.message);
+    }
+  }
+
+  #dispatch(frame: Frame): void {
+    const { id, payload } = frame;
+    switch (frame.type) {
+      case "message":
+        return this.#message(frame);
+      case "credit":
+        return this.#credit(frame);
+      case "detach": {
+        const reader = this.#exchanges.get(id);
+        if (reader === undefined) this.#dropped++;
+        return reader?.leave("detached");
+      }
+      case "cancel":
+        return this.#cancel(frame);
+      case "config_update":
+        return this.#channel.control("config_ack", id, this.#parts.config.update(payload));
+      case "context_update": {
+        const reason = this.#parts.context.update(payload);
+        const ack: ConfigAckJson = reason === undefined ? { applied: true } : { applied: false, reason };
+        return this.#channel.control("config_ack", id, ack);
+      }
+      case "pong":
+        return;
+      default:
+        this.#dropped++;
+    }
+  }
+
+  #hello({ payload }: Frame): void {
+    const { token } = this.#parts;
+    const told = typeof payload["token"] === "string" ? payload["token"] : "";
+    if (token !== undefined && !sameText(told, token)) return this.#refuse("the token is not the right one");
+    if (!isUint32(payload["protocol"]) || payload["protocol"] < PROTOCOL) {
+      return this.#refuse(`protocol ${PROTOCOL} is spoken here`);
+    }
+    clearTimeout(this.#helloTimer);
+    this.#greeted = true;
+    this.#parts.log.info("link_open");
+    this.heartbeat(true);
+  }
+
+  #refuse(message: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.error("", "hello_refused", message);
+    void this.#channel.finish(new LinkError("refused", message), FAREWELL_MS);
+  }
+
+  #message({ id, payload }: Frame): void {
+    // A second message under an id would give one exchange two ends.
+    if (this.#exchanges.has(id)) {
+      this.#dropped++;
+      return;
+    }
+    const message = readMessage(payload);
+    if (typeof message === "string") throw new Failure("invalid_message", message);
+    const { bounds, bootId } = this.#parts;
+    if (this.#exchanges.size >= bounds.exchanges)
+      throw new Failure("busy", "the link has too many exchanges");
+    const { run, attached, next } = openRun(message, this.#parts);
+    const opened = openedJson(bootId, attached, next);
+    const reader = new Reader(this, run, id, next, message.credit, opened);
+    this.#exchanges.set(id, reader);
+    run.attach(reader, message.onDisconnect);
+  }
+
+  #credit({ id, payload }: Frame): void {
+    const reader = this.#exchanges.get(id);
+    const limit = payload["limit"];
+    if (reader === undefined || typeof limit !== "number") this.#dropped++;
+    else reader.credit(limit);
+  }
+
+  #cancel({ id, payload }: Frame): void {
+    const requestId = payload["request_id"];
+    const reason = payload["reason"] ?? "";
+    if (typeof requestId !== "string" || requestId === "" || typeof reason !== "string") {
+      throw new Failure("invalid_message", "cancel names no request_id");
+    }
+    const run = this.#parts.runs.find(requestId);
+    const found = run !== undefined && !run.ended;
+    if (found) run.cancel(reason === "" ? "the run was cancelled" : reason.slice(0, 200));
+    this.#channel.control("cancel_ack", id, { found });
+  }
+
+  #closed(reason: LinkError): void {
+    this.#over = true;
+    clearTimeout(this.#helloTimer);
+    for (const reader of this.#exchanges.values()) reader.leave("lost");
+    if (this.#greeted || this.#dropped > 0) {
+      this.#parts.log.info("link_closed", {
+        code: reason.code,
+        reason: reason.message,
+        dropped: this.#dropped,
+      });
+    }
+    this.#events.onClose(this);
+  }
+}
+
+/** Compares without telling by the time it takes how much was right. */
+function sameText(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(sha256(a)), Buffer.from(sha256(b)));
+}
