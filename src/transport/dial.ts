@@ -8,7 +8,7 @@ import { hybridHandshake } from "./hybrid.ts";
 /**
  * Connects to a guest. Resolves with a socket on which the guest speaks first; nothing of what it said is lost.
  * Rejects with LinkError `unreachable` that names the address and the cause, also when the signal aborts: then no socket is
- * left behind.
+ * left behind. An error of the socket before its owner listens is not lost to `close`, and ends no process.
  */
 export async function dial(address: Address, signal: AbortSignal): Promise<Duplex> {
   try {
@@ -34,6 +34,8 @@ export async function dial(address: Address, signal: AbortSignal): Promise<Duple
 
 /** Waits until a socket is connected; destroys it on error and on abort. */
 function connected(socket: Socket, signal: AbortSignal): Promise<Socket> {
+  // Between here and its owner's listener nobody else takes an error.
+  socket.on("error", () => {});
   return new Promise((resolve, reject) => {
     const settle = () => {
       signal.removeEventListener("abort", onAbort);

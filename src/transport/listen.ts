@@ -26,7 +26,11 @@ export async function listen(
     throw new Error("this build has no vsock transport: use --transport tcp or unix");
   if (address.kind === "hybrid")
     throw new Error("hybrid is the host's side of vsock: a guest listens on vsock, tcp or unix");
-  const server = createServer({ noDelay: true }, accept);
+  const server = createServer({ noDelay: true }, (socket) => {
+    // A connection that breaks is told by its close too; without a listener the error would end the process.
+    socket.on("error", () => {});
+    accept(socket);
+  });
   server.maxConnections = MAX_CONNECTIONS;
   if (address.kind === "unix") await removeStaleSocket(address.path);
   await listening(
@@ -74,12 +78,18 @@ async function removeStaleSocket(path: string): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if (!stat.isSocket()) throw new Error(`cannot listen on ${path}: a file that is no socket stands there`);
-  const alive = await new Promise<boolean>((resolve) => {
+  const code = await new Promise<string>((resolve) => {
     const probe = connect(path);
-    probe.once("connect", () => resolve(true));
-    probe.once("error", () => resolve(false));
-    probe.once("connect", () => probe.destroy());
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    probe.once("connect", () => {
+      resolve("");
+      probe.destroy();
+    });
   });
-  if (alive) throw new Error(`cannot listen on ${path}: another program listens there`);
-  unlinkSync(path);
+  // Only a refusal says that nobody listens: a full backlog, for one, is EAGAIN.
+  if (code === "ECONNREFUSED") return unlinkSync(path);
+  if (code === "ENOENT") return;
+  throw new Error(
+    `cannot listen on ${path}: another program listens there${code === "" ? "" : ` (${code})`}`,
+  );
 }
