@@ -1,0 +1,34 @@
+/** What a child process of the benchmark tells about itself at one moment. */
+export interface Sample {
+  /** CPU that the process has used since its start, user and system together, microseconds. */
+  readonly cpuUs: number;
+  /** Operations counted since its start; 0 for a process that counts none. */
+  readonly count: number;
+  /** Monotonic clock that all processes of the machine share, microseconds. */
+  readonly atUs: number;
+}
+
+/** What a child sends to its parent. */
+export type ChildMessage = { readonly ready: readonly number[] } | { readonly sample: Sample };
+
+/**
+ * The child's side: tells the parent the ports that it listens on, answers every message with a sample, and ends with its
+ * parent. Throws where the process was not started with an IPC channel.
+ */
+export function serveControl(ports: readonly number[], count: () => number): void {
+  const send = process.send?.bind(process);
+  if (send === undefined) throw new Error("start this with bench/run.ts: it needs an IPC channel");
+  process.on("message", () => {
+    const { user, system } = process.cpuUsage();
+    const atUs = Number(process.hrtime.bigint() / 1000n);
+    send({ sample: { cpuUs: user + system, count: count(), atUs } } satisfies ChildMessage);
+  });
+  // A clean exit: with --cpu-prof the profile is written then.
+  process.on("disconnect", () => process.exit(0));
+  send({ ready: ports } satisfies ChildMessage);
+}
+
+/** The process's only argument, a JSON value that the parent made. */
+export function argument(): unknown {
+  return JSON.parse(process.argv[2] ?? "null") as unknown;
+}

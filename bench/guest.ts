@@ -1,0 +1,190 @@
+/**
+ * A fake guest: speaks protocol 2 over TCP and answers by script, with no model behind it. The content of a message names
+ * the answer: `each`, `batch` and `paced` are endless streams of 60-byte chunks, `unary` is one chunk and the end.
+ */
+import { createServer, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+import { createFrameDecoder } from "../src/wire/decoder.ts";
+import { encodeFrame, encodeFrameJson, type Frame } from "../src/wire/frame.ts";
+import { limits } from "../src/wire/limits.ts";
+import { argument, serveControl } from "./control.ts";
+import { CHUNK_TEXT } from "./text.ts";
+
+/** The process's argument. */
+export interface GuestArgument {
+  /** How many guests to be; each listens on a port of its own. */
+  readonly guests: number;
+}
+
+/** Frames in one write of `batch`. */
+const BATCH = 200;
+/** Pause between the chunks of a `paced` stream. */
+const PACE_MS = 5;
+/** Rounds over all streams in one turn of the event loop. */
+const ROUNDS = 8;
+
+/** A stream that is being sent. */
+interface Run {
+  readonly id: string;
+  sequence: number;
+  sent: number;
+  limit: number;
+}
+
+let sentChunks = 0;
+
+/** Serves one link. */
+function serveLink(socket: Socket): void {
+  const flatOut = new Map<string, Run>(); // streams of `each` and `batch`
+  const paced = new Map<string, { run: Run; timer: NodeJS.Timeout }>();
+  let batch = 1;
+  let scheduled = false;
+
+  const reply = (type: Parameters<typeof encodeFrame>[0], id: string, payload: object) =>
+    socket.write(encodeFrame(type, id, payload));
+
+  /** The run's next chunk; undefined where its credit is used up. */
+  function nextChunk(run: Run): Buffer | undefined {
+    if (run.sent >= run.limit) return undefined;
+    const json = `{"content":"${CHUNK_TEXT}","done":false,"sequence":${++run.sequence}}`;
+    const frame = encodeFrameJson("chunk", run.id, json);
+    run.sent += frame.length;
+    sentChunks++;
+    return frame;
+  }
+
+  /** One write of a run: a frame, or 200. */
+  function sendSome(run: Run): boolean {
+    const frames: Buffer[] = [];
+    while (frames.length < batch) {
+      const frame = nextChunk(run);
+      if (frame === undefined) break;
+      frames.push(frame);
+    }
+    if (frames.length === 0) return false;
+    socket.write(frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames));
+    return true;
+  }
+
+  /** Sends for every run in turn until the socket is full or no run has credit. */
+  function pump(): void {
+    scheduled = false;
+    let sent = true;
+    for (let round = 0; round < ROUNDS && sent; round++) {
+      sent = false;
+      for (const run of flatOut.values()) {
+        if (socket.destroyed || socket.writableNeedDrain) return;
+        sent = sendSome(run) || sent;
+      }
+    }
+    if (sent) schedule();
+  }
+
+  function schedule(): void {
+    if (scheduled || socket.destroyed || socket.writableNeedDrain) return;
+    scheduled = true;
+    setImmediate(pump);
+  }
+
+  function pace(run: Run): void {
+    const timer = setInterval(() => {
+      const frame = nextChunk(run);
+      if (frame !== undefined) socket.write(frame);
+    }, PACE_MS);
+    paced.set(run.id, { run, timer });
+  }
+
+  function forget(id: string): void {
+    flatOut.delete(id);
+    clearInterval(paced.get(id)?.timer);
+    paced.delete(id);
+  }
+
+  function begin(frame: Frame): void {
+    const { content, credit } = frame.payload;
+    const opened = encodeFrame("opened", frame.id, { boot_id: "bench", attached: false, next_sequence: 1 });
+    socket.write(opened);
+    const limit = typeof credit === "number" ? credit : limits.uncreditedBuffer;
+    const run: Run = { id: frame.id, sequence: 0, sent: opened.length, limit };
+    if (content === "unary") return void setImmediate(answer, run);
+    if (content === "paced") return pace(run);
+    batch = content === "batch" ? BATCH : 1;
+    flatOut.set(run.id, run);
+    schedule();
+  }
+
+  /** The whole answer of a unary call; `opened` has left before, as it does where a model is asked. */
+  function answer(run: Run): void {
+    const chunk = nextChunk(run);
+    const done = { content: "", done: true, sequence: ++run.sequence, finish_reason: "stop" };
+    if (chunk !== undefined) socket.write(Buffer.concat([chunk, encodeFrame("chunk", run.id, done)]));
+  }
+
+  function onCredit(frame: Frame): void {
+    const run = flatOut.get(frame.id) ?? paced.get(frame.id)?.run;
+    if (run === undefined) return;
+    run.limit = Math.max(run.limit, Number(frame.payload["limit"]));
+    schedule();
+  }
+
+  const decoder = createFrameDecoder((frame) => {
+    switch (frame.type) {
+      case "hello":
+        return reply("heartbeat", "", fullHeartbeat());
+      case "config_update": {
+        const { revision, sha256 } = frame.payload;
+        return reply("config_ack", frame.id, { applied: true, revision, sha256 });
+      }
+      case "context_update":
+        return reply("config_ack", frame.id, { applied: true });
+      case "ping":
+        return reply("pong", frame.id, {});
+      case "cancel":
+        return reply("cancel_ack", frame.id, { found: false });
+      case "message":
+        return begin(frame);
+      case "credit":
+        return onCredit(frame);
+      case "detach":
+        // A fake keeps no journal: whatever on_disconnect says, a run ends with its only reader.
+        return forget(frame.id);
+      default:
+        return undefined;
+    }
+  });
+
+  const heartbeats = setInterval(() => reply("heartbeat", "", fullHeartbeat()), limits.heartbeatMs);
+  socket.on("data", (bytes: Buffer) => decoder.push(bytes));
+  socket.on("drain", schedule);
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => {
+    clearInterval(heartbeats);
+    for (const id of paced.keys()) forget(id);
+  });
+  reply("heartbeat", "", { status: "ready", uptime_secs: process.uptime(), protocol: 2 });
+}
+
+function fullHeartbeat(): object {
+  return {
+    status: "ready",
+    uptime_secs: process.uptime(),
+    protocol: 2,
+    boot_id: "bench",
+    agent_version: "bench",
+    config_revision: 0,
+    config_sha256: "",
+    in_flight: 0,
+    openclaw: "ready",
+  };
+}
+
+async function listen(): Promise<number> {
+  const server = createServer({ noDelay: true }, serveLink);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const { guests } = argument() as GuestArgument;
+const ports: number[] = [];
+while (ports.length < guests) ports.push(await listen());
+serveControl(ports, () => sentChunks);

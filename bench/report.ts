@@ -1,0 +1,64 @@
+import { cpus, type, release, arch } from "node:os";
+import type { Measurement } from "./measure.ts";
+import type { Variant } from "./variants.ts";
+
+/** A variant's measurements in one line. */
+export interface Summary {
+  readonly name: string;
+  readonly operation: Variant["operation"];
+  /** Medians of the rounds. */
+  readonly us: number;
+  readonly rate: number;
+  readonly server: number;
+  readonly load: number;
+  /** Least and largest `us` of the rounds. */
+  readonly usRange: readonly [number, number];
+  readonly rounds: readonly Measurement[];
+}
+
+/** Summarizes a variant's rounds; at least one. */
+export function summarize(variant: Variant, rounds: readonly Measurement[]): Summary {
+  const us = rounds.map((round) => round.us);
+  return {
+    name: variant.name,
+    operation: variant.operation,
+    us: median(us),
+    rate: median(rounds.map((round) => round.rate)),
+    server: median(rounds.map((round) => round.server)),
+    load: median(rounds.map((round) => round.load)),
+    usRange: [Math.min(...us), Math.max(...us)],
+    rounds,
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** A Markdown table of summaries. */
+export function table(summaries: readonly Summary[]): string {
+  const head =
+    "| server/API/answer | CPU us | range | operations/s | server core | load core |\n|---|---|---|---|---|---|";
+  const rows = summaries.map(({ name, operation, us, usRange: [least, most], rate, server, load }) => {
+    const spread = `${figure(least)} - ${figure(most)}`;
+    return `| ${name} | ${figure(us)} a ${operation} | ${spread} | ${Math.round(rate)} | ${percent(server)} | ${percent(load)} |`;
+  });
+  return [head, ...rows].join("\n");
+}
+
+/** Two figures for what is small, none behind the point for what is large. */
+function figure(us: number): string {
+  return us < 10 ? us.toFixed(2) : us < 100 ? us.toFixed(1) : us.toFixed(0);
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 100)} %`;
+}
+
+/** What the figures depend on. */
+export function machine(): string {
+  const [first] = cpus();
+  const cores = `${cpus().length} cores`;
+  return `${cores}, ${first?.model ?? "unknown CPU"}, ${type()} ${release()} ${arch()}, Node ${process.version}`;
+}

@@ -1,0 +1,93 @@
+/**
+ * Measures the control plane's CPU for a streamed chunk and for a unary call, with its floors in the same run; see
+ * docs/performance.md. Writes a table to stdout and, where asked to, every measurement to a JSON file.
+ */
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { measure, type Measurement, type MeasureOptions } from "./measure.ts";
+import { machine, summarize, table } from "./report.ts";
+import { allVariants, type Variant } from "./variants.ts";
+
+const USAGE = `usage: npm run bench -- [options]
+  --seconds N   measured time of each round of each variant (4)
+  --warmup N    time before it (2)
+  --rounds N    rounds, odd: the median is reported (5)
+  --clients N   streams or connections at once (64)
+  --agents N    guests that they are spread over (1)
+  --only TEXT   variants whose name matches this regular expression
+  --json FILE   write all measurements to FILE
+  --profile DIR write a CPU profile of each server to DIR; see bench/profile.ts`;
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "4" },
+    warmup: { type: "string", default: "2" },
+    rounds: { type: "string", default: "5" },
+    clients: { type: "string", default: "64" },
+    agents: { type: "string", default: "1" },
+    only: { type: "string" },
+    json: { type: "string" },
+    profile: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (values.help) console.log(USAGE);
+else await run();
+
+async function run(): Promise<void> {
+  const rounds = positive("rounds");
+  const options: MeasureOptions = {
+    seconds: positive("seconds"),
+    warmup: positive("warmup"),
+    clients: positive("clients"),
+    agents: positive("agents"),
+    cores: pinning(),
+    profile: values.profile,
+  };
+  const variants = selected();
+  const measured = new Map<Variant, Measurement[]>(variants.map((variant) => [variant, []]));
+  // Variant by variant within a round: what disturbs the machine for a while disturbs all of them.
+  for (let round = 1; round <= rounds; round++) {
+    for (const [variant, results] of measured) {
+      const result = await measure(variant, options);
+      results.push(result);
+      console.error(`round ${round}/${rounds}  ${variant.name}  ${result.us.toFixed(2)} us`);
+    }
+  }
+  const summaries = [...measured].map(([variant, results]) => summarize(variant, results));
+  console.log(`${machine()}\n${describe(options, rounds)}\n\n${table(summaries)}`);
+  if (values.json === undefined) return;
+  const { seconds, clients, agents } = options;
+  const report = { machine: machine(), seconds, rounds, clients, agents, variants: summaries };
+  writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+function selected(): Variant[] {
+  const pattern = values.only === undefined ? undefined : new RegExp(values.only);
+  const variants = allVariants().filter(({ name, extra }) => pattern?.test(name) ?? !extra);
+  if (variants.length === 0) throw new Error(`no variant matches ${values.only}`);
+  return variants;
+}
+
+function positive(name: "seconds" | "warmup" | "rounds" | "clients" | "agents"): number {
+  const value = Number(values[name]);
+  if (value > 0) return value;
+  throw new Error(`--${name} must be a number above 0\n${USAGE}`);
+}
+
+/** The server gets a core for itself, where there are two and taskset is there. */
+function pinning(): MeasureOptions["cores"] {
+  const able = cpus().length > 1 && spawnSync("taskset", ["--version"]).status === 0;
+  if (able) return { server: 0, load: 1 };
+  console.error("not pinned: this needs two cores and taskset; the figures are less steady");
+  return undefined;
+}
+
+function describe({ clients, agents, seconds, cores }: MeasureOptions, rounds: number): string {
+  const where =
+    cores === undefined ? "not pinned" : `server on core ${cores.server}, load on core ${cores.load}`;
+  return `${clients} clients, ${agents} agents, median of ${rounds} rounds of ${seconds} s, ${where}`;
+}
