@@ -1,0 +1,41 @@
+/** A failure that is told to the person at the terminal as it stands, without a stack. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  /** Exit code: 1 for a failure, 2 for bad usage or configuration. */
+  readonly exitCode: 1 | 2;
+
+  constructor(message: string, options: { cause?: unknown; exitCode?: 1 | 2 } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.exitCode = options.exitCode ?? 1;
+  }
+}
+
+/** Says what to do about an address that could not be listened on; other errors come back as they are. */
+export function explainListenError(error: unknown, what: string, port: number): unknown {
+  switch (codeOf(error)) {
+    case "EADDRINUSE":
+      return new CliError(
+        `port ${port} is taken, so the ${what} cannot listen there. ` +
+          `Stop the program that holds it, or choose another one with --port N (0 takes any free one).`,
+        { cause: error },
+      );
+    case "EACCES":
+      return new CliError(
+        `port ${port} is not open to this user; choose one above 1023 with --port N for the ${what}.`,
+        { cause: error },
+      );
+    case "EADDRNOTAVAIL":
+      return new CliError(`this machine does not have the address that the ${what} is to listen on.`, {
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}
+
+/** The system's code of an error, or of the error that caused it. */
+function codeOf(error: unknown): unknown {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++)
+    if ("code" in at && typeof at.code === "string" && at.code.startsWith("E")) return at.code;
+  return undefined;
+}

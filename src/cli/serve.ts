@@ -1,0 +1,36 @@
+import { pino } from "pino";
+import { startServer } from "../server.ts";
+import { explainListenError } from "./errors.ts";
+import type { Environment } from "./main.ts";
+import { readConfig } from "./read-config.ts";
+import { untilStopped, within } from "./stop.ts";
+
+/** Time to close everything once the streams had their time to end. */
+const CLOSE_MS = 5_000;
+
+/** Flags of `valinor serve`. */
+export interface ServeOptions {
+  readonly config?: string;
+  readonly host?: string;
+  readonly port?: number;
+}
+
+/**
+ * Runs the control plane until a signal ends it; streams then have `server.drain_seconds` to end. Rejects with CliError
+ * where the configuration is wrong or it cannot listen.
+ */
+export async function serve(options: ServeOptions, env: Environment): Promise<void> {
+  const config = readConfig({
+    file: options.config,
+    env: { ...env },
+    flags: { server: { host: options.host, port: options.port } },
+    mode: "serve",
+  });
+  const logger = pino({ level: config.log.level });
+  const server = await startServer(config, { logger }).catch((error: unknown) => {
+    throw explainListenError(error, "control plane", config.server.port);
+  });
+  await untilStopped();
+  if (!(await within(config.server.drainMs + CLOSE_MS, server.close())))
+    logger.error("not closed in time: what was left is dropped");
+}
