@@ -7,6 +7,13 @@ import { settled, slowSocket } from "./pieces.ts";
 
 const never = new AbortController().signal;
 
+/** A frame in which no two pieces are alike, nor any two frames. */
+function patterned(size: number, salt: number): Buffer {
+  const bytes = Buffer.alloc(size, Buffer.from(Array.from({ length: 251 }, (_, index) => index)));
+  bytes.writeUInt8(salt % 256, 0);
+  return bytes;
+}
+
 /** Takes everything that is written, until nothing comes any more. */
 async function takeAll(slow: ReturnType<typeof slowSocket>): Promise<Buffer> {
   await settled();
@@ -23,7 +30,7 @@ describe("the writer", () => {
       fc.asyncProperty(sizes, async (sizes) => {
         const slow = slowSocket();
         const writer = createFrameWriter(slow.socket);
-        const frames = sizes.map((size, index) => Buffer.alloc(size, index));
+        const frames = sizes.map((size, index) => patterned(size, index));
         const sent = frames.filter((frame, index) =>
           index % 2 === 0 ? writer.offer(frame) !== undefined : writer.control(frame),
         );
@@ -161,6 +168,18 @@ describe("a socket that has closed", () => {
     expect(writer.control(Buffer.alloc(10))).toBe(true);
     expect(writer.queued).toBe(0);
     expect(writer.stalledFor(Date.now() + 60_000)).toBe(0);
+  });
+
+  test("owes nothing for the write that was under way", async () => {
+    const slow = slowSocket();
+    const writer = createFrameWriter(slow.socket);
+    writer.offer(Buffer.alloc(10));
+    await settled();
+    slow.socket.destroy();
+    await settled();
+    slow.take();
+    await settled();
+    expect(writer.queued).toBe(0);
   });
 });
 
