@@ -2,7 +2,7 @@ import type { Bounds } from "./bounds.ts";
 import type { AppliedConfig } from "./config.ts";
 import { ENVELOPE_BYTES, splitText } from "./events.ts";
 import { Failure } from "./failure.ts";
-import { errorText, type Log } from "./log.ts";
+import { errorName, type Log } from "./log.ts";
 import type { OpenClaw } from "./openclaw/client.ts";
 import type { ModelEvent } from "./openclaw/completion.ts";
 import type { ModelRequest } from "./openclaw/request.ts";
@@ -26,7 +26,7 @@ export async function execute(run: Run, execution: Execution): Promise<void> {
   } catch (error) {
     if (run.ended) return; // what follows an abort is no news
     const failure = Failure.from(error);
-    const reason = failure.cause === undefined ? undefined : errorText(failure.cause);
+    const reason = failure.cause === undefined ? undefined : errorName(failure.cause);
     log.warn("run_failed", { request_id: run.requestId, code: failure.code, reason });
     run.fail(failure.code, failure.message);
   }

@@ -1,5 +1,5 @@
 import type { Bounds } from "./bounds.ts";
-import { openLedgerFile } from "./ledger_file.ts";
+import { openLedgerFile } from "./ledger-file.ts";
 import type { Log } from "./log.ts";
 
 /** What the ledger knows of a request. */

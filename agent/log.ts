@@ -19,3 +19,10 @@ export function createLog(write: (line: string) => void = (line) => process.stde
 export function errorText(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
+
+/** Code or name of whatever was thrown: for errors whose text may quote a message or an address. */
+export function errorName(reason: unknown): string {
+  if (!(reason instanceof Error)) return typeof reason;
+  const { code } = reason as NodeJS.ErrnoException;
+  return typeof code === "string" ? code : reason.name;
+}

@@ -8,6 +8,7 @@ import type { Frame } from "../src/wire/frame.ts";
 import { type ErrorCode, PROTOCOL } from "../src/wire/vocabulary.ts";
 import { openedJson } from "./events.ts";
 import { Failure } from "./failure.ts";
+import { errorName } from "./log.ts";
 import { openRun } from "./messages.ts";
 import type { Parts } from "./parts.ts";
 import { isUint32, readMessage } from "./payload.ts";
@@ -134,7 +135,7 @@ export class Session implements ReaderLink {
     } catch (error) {
       const failure = Failure.from(error);
       if (failure.code === "internal") {
-        this.#parts.log.error("frame_failed", { type: frame.type, reason: String(failure.cause) });
+        this.#parts.log.error("frame_failed", { type: frame.type, reason: errorName(failure.cause) });
       }
       this.error(frame.id, failure.code, failure.message);
     }

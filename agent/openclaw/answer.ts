@@ -27,9 +27,9 @@ export async function readStream(body: Readable, bounds: Bounds, take: TakeEvent
       completion.take(parse(data));
     }
   });
-  /** Feeds text and hands on what came of it, also where it ends in a failure. */
+  let failure: Failure | undefined;
+  /** Feeds text and hands on what came of it, also what came before a failure. */
   const pass = (text: string): Promise<void> | undefined => {
-    let failure: Failure | undefined;
     try {
       feed(text);
     } catch (error) {
@@ -37,9 +37,7 @@ export async function readStream(body: Readable, bounds: Bounds, take: TakeEvent
     }
     const taken = batch;
     batch = [];
-    const wait = take(taken);
-    if (failure !== undefined) throw failure;
-    return wait;
+    return take(taken);
   };
 
   const decoder = new TextDecoder();
@@ -47,6 +45,7 @@ export async function readStream(body: Readable, bounds: Bounds, take: TakeEvent
     for await (const bytes of body.iterator({ destroyOnReturn: false })) {
       const wait = pass(decoder.decode(bytes as Buffer, { stream: true }));
       if (wait !== undefined) await wait;
+      if (failure !== undefined) throw failure;
       if (done) return readRest(body);
     }
   } catch (error) {
@@ -55,6 +54,7 @@ export async function readStream(body: Readable, bounds: Bounds, take: TakeEvent
     if (!completion.finished) throw new Failure("read_error", "the model's answer broke off", error);
   }
   await pass(`${decoder.decode()}\n\n`); // an event without its blank line still counts
+  if (failure !== undefined) throw failure;
   if (done) return;
   completion.end();
   await take(batch);

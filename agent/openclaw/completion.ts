@@ -5,7 +5,7 @@ import { endsInHighSurrogate } from "../events.ts";
 import { Failure } from "../failure.ts";
 import { isObject, isUint32 } from "../payload.ts";
 import { describeError } from "./describe.ts";
-import { createToolCalls, type ToolCall } from "./tool_calls.ts";
+import { createToolCalls, type ToolCall } from "./tool-calls.ts";
 
 /** What comes of a model's answer. */
 export type ModelEvent =

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Exchange, type FakeHost, sequencesOf, textOf } from "./fake_host.ts";
-import type { FakeModel, ModelCall } from "./fake_model.ts";
+import { type Exchange, type FakeHost, sequencesOf, textOf } from "./fake-host.ts";
+import type { FakeModel, ModelCall } from "./fake-model.ts";
 import { setup, userSays } from "./setup.ts";
 
 /** Attaches to a run without a message. */

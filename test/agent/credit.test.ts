@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Exchange, type FakeHost, sequencesOf, textOf } from "./fake_host.ts";
+import { type Exchange, type FakeHost, sequencesOf, textOf } from "./fake-host.ts";
 import { setup, userSays } from "./setup.ts";
 
 /** Bytes of every frame that an exchange got within a round trip of a ping. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { textOf } from "./fake_host.ts";
+import { textOf } from "./fake-host.ts";
 import { setup, userSays } from "./setup.ts";
 
 const says = (onDisconnect: string | undefined) =>

@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { parseAddress } from "../../src/transport/address.ts";
-import { textOf } from "./fake_host.ts";
+import { textOf } from "./fake-host.ts";
 import { setup, userSays } from "./setup.ts";
 
 describe("an agent that is told to stop", () => {

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { describeError } from "../../agent/openclaw/describe.ts";
-import { textOf } from "./fake_host.ts";
-import type { ModelCall } from "./fake_model.ts";
+import { textOf } from "./fake-host.ts";
+import type { ModelCall } from "./fake-model.ts";
 import { launch, letIn, setup, userSays } from "./setup.ts";
-import { startModel } from "./fake_model.ts";
+import { startModel } from "./fake-model.ts";
 
 /** Text, error code and message that a run ends with when the model answers so. */
 async function outcome(answer: (call: ModelCall) => void) {
@@ -53,6 +53,21 @@ describe("a model that fails", () => {
     expect(got.sequence).toBe(2);
   });
 
+  it("after long text in the same piece loses none of it", async () => {
+    const { host, model } = await setup({ bounds: { journalRunBytes: 50_000 } });
+    const exchange = host.message(userSays("hi", { credit: 1 }));
+    const call = await model.next();
+    call.open();
+    const text = "x".repeat(200_000);
+    const piece = JSON.stringify({ choices: [{ index: 0, delta: { content: text } }] });
+    call.response.end(`data: ${piece}\n\ndata: {"error":{"message":"down"}}\n\n`);
+    await exchange.next("opened");
+    exchange.credit(1e9);
+    const frames = await exchange.rest();
+    expect(textOf(frames)).toBe(text);
+    expect(frames.at(-1)?.payload).toMatchObject({ code: "openclaw_error" });
+  });
+
   it("midway is read_error", async () => {
     const got = await outcome((call) => {
       call.text("a");
@@ -96,6 +111,16 @@ describe("a model that fails", () => {
   it("by an answer in one piece over 4 MiB is too_large", async () => {
     const got = await outcome((call) => call.json(200, { filler: "x".repeat(4 * 1024 * 1024) }));
     expect(got).toMatchObject({ code: "too_large" });
+  });
+
+  it("is logged by code, without a word of what it said", async () => {
+    const { host, model, logged } = await setup();
+    const exchange = host.message(userSays("hi"));
+    raw("data: {the model's words\n\n")(await model.next());
+    await exchange.rest();
+    const line = logged.find((entry) => entry.includes(`"run_failed"`));
+    expect(line).toContain(`"code":"parse_error","reason":"SyntaxError"`);
+    expect(line).not.toContain("words");
   });
 
   it("leaves the agent ready for the next message", async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startAgent } from "../../agent/agent.ts";
 import { createLog } from "../../agent/log.ts";
-import { connectHost } from "./fake_host.ts";
-import { startModel } from "./fake_model.ts";
+import { connectHost } from "./fake-host.ts";
+import { startModel } from "./fake-model.ts";
 import { configUpdate, eventually, launch, letIn, setup, temporaryDir, userSays } from "./setup.ts";
 
 async function agentWith(options: Parameters<typeof launch>[1]) {

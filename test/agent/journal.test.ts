@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { EVENT_OVERHEAD, Journal } from "../../agent/journal.ts";
-import { textOf } from "./fake_host.ts";
+import { textOf } from "./fake-host.ts";
 import { eventually, setup, userSays } from "./setup.ts";
 
 const attach = (requestId: string, afterSequence = 0, more: object = {}) => ({

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { connectHost } from "./fake_host.ts";
-import { type FakeModel, startModel } from "./fake_model.ts";
+import { connectHost } from "./fake-host.ts";
+import { type FakeModel, startModel } from "./fake-model.ts";
 import { temporaryDir, userSays } from "./setup.ts";
 
 const MAIN = fileURLToPath(new URL("../../agent/main.ts", import.meta.url));

@@ -5,8 +5,8 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openLedger } from "../../agent/ledger.ts";
 import { createLog } from "../../agent/log.ts";
 import { type Bounds, defaultBounds } from "../../agent/bounds.ts";
-import { textOf } from "./fake_host.ts";
-import { startModel } from "./fake_model.ts";
+import { textOf } from "./fake-host.ts";
+import { startModel } from "./fake-model.ts";
 import { launch, letIn, setup, temporaryDir, userSays } from "./setup.ts";
 
 const says = (text: string, more: object = {}) => userSays(text, { request_id: "r", ...more });

@@ -5,8 +5,8 @@ import { onTestFinished } from "vitest";
 import { type Agent, type AgentOptions, startAgent } from "../../agent/agent.ts";
 import { createLog } from "../../agent/log.ts";
 import { configDigest } from "../../src/wire/digest.ts";
-import { connectHost, type FakeHost } from "./fake_host.ts";
-import { type FakeModel, startModel } from "./fake_model.ts";
+import { connectHost, type FakeHost } from "./fake-host.ts";
+import { type FakeModel, startModel } from "./fake-model.ts";
 
 /** An agent with a model behind it and hosts in front, ended with the test. */
 export interface Setup {

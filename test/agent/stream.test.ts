@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { sequencesOf, textOf } from "./fake_host.ts";
-import { usage } from "./fake_model.ts";
+import { sequencesOf, textOf } from "./fake-host.ts";
+import { usage } from "./fake-model.ts";
 import { configUpdate, setup, userSays } from "./setup.ts";
 
 describe("a run", () => {
