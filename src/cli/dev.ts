@@ -10,7 +10,7 @@ import { humanLine, parse } from "./human-log.ts";
 import type { Environment } from "./main.ts";
 import { readConfig } from "./read-config.ts";
 import { startScriptedModel } from "./scripted-model.ts";
-import { untilStopped, within } from "./stop.ts";
+import { untilOrphaned, untilStopped, within } from "./stop.ts";
 
 /** Seconds that streams have to end when everything stops. */
 const SERVER_DRAIN_SECONDS = 3;
@@ -33,7 +33,11 @@ export interface DevOptions {
 export async function dev(options: DevOptions, env: Environment): Promise<void> {
   const running = new AsyncDisposableStack();
   // From the first moment on a signal is a wish to stop: what has started by then is stopped in order.
-  const stopped = untilStopped();
+  const over = new AbortController();
+  running.defer(() => over.abort());
+  const wishes = [untilStopped()];
+  if (env["npm_lifecycle_event"] !== undefined) wishes.push(untilOrphaned(over.signal));
+  const stopped = Promise.race(wishes);
   try {
     const ready = await start(options, env, running);
     process.stdout.write(ready.welcome);

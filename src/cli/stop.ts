@@ -1,12 +1,13 @@
 /** Signals that come within this time are one wish: Ctrl-C reaches the whole process group, and npm forwards it as well. */
 const SAME_WISH_MS = 1000;
+const PARENT_POLL_MS = 500;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Waits for SIGINT, SIGTERM or SIGHUP; an abort of `early` ends the wait as well. A further signal, a second or more after
- * the first, ends the process at once with exit code 1.
+ * Waits for SIGINT, SIGTERM or SIGHUP. A further signal, a second or more after the first, ends the process at once with exit
+ * code 1.
  */
-export function untilStopped(early?: AbortSignal): Promise<void> {
+export function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     let firstAt: number | undefined;
     const onSignal = (): void => {
@@ -15,7 +16,19 @@ export function untilStopped(early?: AbortSignal): Promise<void> {
       resolve();
     };
     for (const signal of SIGNALS) process.on(signal, onSignal);
-    early?.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/**
+ * Waits until this process's parent has ended. npm runs a script in a shell and passes signals to that shell, which on many
+ * systems dies without passing them on: for `npm start` this is then the only news of a signal. Stops to wait, without
+ * keeping the process, on `signal`.
+ */
+export function untilOrphaned(signal: AbortSignal): Promise<void> {
+  const parent = process.ppid;
+  return new Promise((resolve) => {
+    const poll = setInterval(() => process.ppid !== parent && resolve(), PARENT_POLL_MS).unref();
+    signal.addEventListener("abort", () => clearInterval(poll), { once: true });
   });
 }
 

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { isFree } from "../helpers/ports.ts";
 import { type Program, spawnProgram, spawnValinor } from "../helpers/process.ts";
@@ -23,6 +23,7 @@ interface Dev {
 }
 
 async function ready(program: Program, dir: string): Promise<Dev> {
+  onTestFinished(() => program.kill("SIGKILL"));
   const [, url = "", modelUrl = ""] = await program.waitFor(/ready at (\S+), .*model is at (\S+)\.\n/, {
     ms: 25_000,
   });

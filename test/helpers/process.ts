@@ -5,6 +5,10 @@ import { afterFile, tempDir } from "./cleanup.ts";
 
 const bin = join(import.meta.dirname, "../../bin");
 
+/** Ends each program that runs; for a test process that ends without its hooks. */
+const running = new Set<() => void>();
+process.once("exit", () => running.forEach((kill) => kill()));
+
 /** A program that runs beside the test; it is killed after the last test of the file at the latest. */
 export interface Program {
   readonly pid: number;
@@ -77,6 +81,8 @@ export function spawnProgram(
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own, so that what it started in turn can be ended with it.
+    detached: true,
   });
   const output = { stdout: "", stderr: "" };
   for (const of of ["stdout", "stderr"] as const) {
@@ -88,8 +94,11 @@ export function spawnProgram(
     ended = true;
     return { code: code as number | null, signal: signal as NodeJS.Signals | null };
   });
+  const kill = (): void => killGroup(child.pid);
+  running.add(kill);
+  void exited.then(() => running.delete(kill));
   afterFile(async () => {
-    child.kill("SIGKILL");
+    kill();
     await exited;
   });
   return {
@@ -118,4 +127,13 @@ export function spawnProgram(
         look();
       }),
   };
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // Nothing of the group is left, which is what was wanted.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
