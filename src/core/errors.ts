@@ -9,6 +9,7 @@ const table = {
   UNAUTHENTICATED: { code: "unauthenticated", status: 401, text: "unauthenticated" },
   PERMISSION_DENIED: { code: "permission_denied", status: 403, text: "permission denied" },
   INVALID_ARGUMENT: { code: "invalid_argument", status: 400, text: "invalid request body" },
+  REQUEST_TIMEOUT: { code: "invalid_argument", status: 408, text: "request body timeout" },
   REQUEST_TOO_LARGE: { code: "invalid_argument", status: 413, text: "request body too large" },
   UNIMPLEMENTED: { code: "unimplemented", status: 501, text: "not implemented" },
   AGENT_NOT_FOUND: { code: "not_found", status: 404, text: "agent not found" },
@@ -85,6 +86,8 @@ export interface ErrorExtras {
   readonly text?: string;
   /** Connect code where it is not the table's. */
   readonly code?: ErrorCodeName;
+  /** What the guest itself said, where it did. */
+  readonly guestText?: string;
   readonly cause?: unknown;
 }
 
@@ -97,6 +100,8 @@ export class ValinorError extends Error {
   readonly text: string;
   /** What Connect calls it. */
   readonly code: ErrorCodeName;
+  /** What the guest itself said; undefined where the error is the host's own. */
+  readonly guestText: string | undefined;
 
   constructor(reason: Reason, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
@@ -104,17 +109,14 @@ export class ValinorError extends Error {
     this.metadata = extras.metadata ?? {};
     this.text = extras.text ?? table[reason].text;
     this.code = extras.code ?? table[reason].code;
+    this.guestText = extras.guestText;
   }
 
   /** The same error with more metadata; what it has already stays. */
   with(metadata: Readonly<Record<string, string>>): ValinorError {
-    const { reason, message, text, code, cause } = this;
-    return new ValinorError(reason, message, {
-      metadata: { ...metadata, ...this.metadata },
-      text,
-      code,
-      cause,
-    });
+    const { reason, message, text, code, guestText, cause } = this;
+    const extras: ErrorExtras = { metadata: { ...metadata, ...this.metadata }, text, code, cause };
+    return new ValinorError(reason, message, guestText === undefined ? extras : { ...extras, guestText });
   }
 }
 

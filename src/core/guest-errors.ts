@@ -37,11 +37,12 @@ export function errorOfFrame(frame: Frame): ValinorError {
   const known = errorCodes.find((name) => name === code) ?? "internal";
   const metadata = sequence === undefined ? {} : { sequence: String(sequence) };
   const own = ownReasons[known];
-  if (own !== undefined) return new ValinorError(own, text, { metadata });
+  if (own !== undefined) return new ValinorError(own, text, { metadata, guestText: text });
   const connectCode = agentErrorCodes[known];
   return new ValinorError("AGENT_ERROR", `the agent reports ${known}: ${text}`, {
     metadata: { ...metadata, code: known },
     text: `agent error: ${text}`,
+    guestText: text,
     ...(connectCode === undefined ? {} : { code: connectCode }),
   });
 }
@@ -50,9 +51,11 @@ function blockedTool(frame: Frame): ValinorError {
   const blocked = readPayload(ToolBlockedSchema, frame.payload);
   const tool = blocked.toolName.slice(0, TEXT);
   const sequence = blocked.sequence === undefined ? {} : { sequence: String(blocked.sequence) };
-  return new ValinorError("TOOL_BLOCKED", `tool ${tool} is blocked: ${blocked.reason.slice(0, TEXT)}`, {
+  const guestText = blocked.reason.slice(0, TEXT);
+  return new ValinorError("TOOL_BLOCKED", `tool ${tool} is blocked: ${guestText}`, {
     metadata: { ...sequence, tool },
     text: `tool blocked: ${tool}`,
+    guestText,
   });
 }
 

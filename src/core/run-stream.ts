@@ -41,7 +41,7 @@ export function createRunStream(
       if (events.length === 0) return fail(error);
       failure = finish(error);
     }
-    ended = events.at(-1)?.kind === "done";
+    ended ||= events.at(-1)?.kind === "done";
     return events;
   }
 

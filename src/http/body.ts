@@ -17,7 +17,7 @@ const DISCARD = 8 * 1024 * 1024;
 
 /**
  * Reads a request's body as a JSON object. Rejects with INVALID_ARGUMENT where it is none or nests too deep, with
- * REQUEST_TOO_LARGE over maxBytes (which are never exceeded in memory), with INVALID_ARGUMENT of text `request body timeout`
+ * REQUEST_TOO_LARGE over maxBytes (which are never exceeded in memory), with REQUEST_TIMEOUT
  * where it comes too slowly, with CLIENT_GONE where the client leaves.
  */
 export async function readJsonObject(req: IncomingMessage, bounds: BodyBounds): Promise<UnknownJson> {
@@ -47,7 +47,7 @@ function readBody(req: IncomingMessage, bounds: BodyBounds): Promise<Buffer> {
     const gone = () =>
       settle(() => reject(new ValinorError("CLIENT_GONE", "the client left while it was sending")));
     const timer = setTimeout(
-      () => refuse(invalid("the body did not arrive in time", "request body timeout")),
+      () => refuse(new ValinorError("REQUEST_TIMEOUT", "the body did not arrive in time")),
       bounds.timeoutMs,
     );
     req.on("data", take).on("end", end).on("close", gone).on("error", ignore);

@@ -55,11 +55,19 @@ export function encodeError(requestId: string, error: ValinorError): string {
   const numbered = sequence === undefined ? {} : { sequence };
   const id = sequence === undefined ? undefined : `${requestId}/${sequence}`;
   if (error.reason === "TOOL_BLOCKED") {
-    const data = { reason: error.message, tool_name: error.metadata["tool"] ?? "", ...numbered };
+    const data = {
+      reason: error.guestText ?? error.message,
+      tool_name: error.metadata["tool"] ?? "",
+      ...numbered,
+    };
     return block("tool_blocked", json(data), id);
   }
   const code = error.metadata["code"] ?? error.reason.toLowerCase();
-  return block("error", json({ code, message: error.message, reason: error.reason, ...numbered }), id);
+  return block(
+    "error",
+    json({ code, message: error.guestText ?? error.message, reason: error.reason, ...numbered }),
+    id,
+  );
 }
 
 /** Sequence of an error that ended its run. */

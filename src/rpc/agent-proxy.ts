@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { ServiceImpl } from "@connectrpc/connect";
 import {
   type AgentProxy,
   CancelMessageResponseSchema,
@@ -13,14 +13,12 @@ import {
 } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { type ToolPolicy, ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { ValinorError } from "../core/errors.ts";
-import type { Caller, Core, MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
+import type { Core, MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
 import { statusToProto } from "./agents.ts";
 import { slotKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";
 import { toConnectError } from "./errors.ts";
-
-/** Tells who calls from the request's headers; throws ValinorError. */
-export type Identify = (header: Headers) => Caller;
+import { type Identify, unary } from "./unary.ts";
 
 /** AgentProxy on top of the core. No logic of its own: it translates. */
 export function agentProxy(core: Core, identify: Identify): ServiceImpl<typeof AgentProxy> {
@@ -81,20 +79,6 @@ export function agentProxy(core: Core, identify: Identify): ServiceImpl<typeof A
         desiredRevision: agent.configRevision,
       });
     }),
-  };
-}
-
-/** A unary call: identifies the caller, and turns every error into Connect's. */
-export function unary<I, O>(
-  identify: Identify,
-  call: (caller: Caller, request: I, context: HandlerContext) => Promise<O>,
-): (request: I, context: HandlerContext) => Promise<O> {
-  return async (request, context) => {
-    try {
-      return await call(identify(context.requestHeader), request, context);
-    } catch (error) {
-      throw toConnectError(error, context.signal);
-    }
   };
 }
 

@@ -14,7 +14,7 @@ import { AgentStatus } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { ValinorError } from "../core/errors.ts";
 import type { Core } from "../core/types.ts";
 import type { AgentRecord, AgentState } from "../store/store.ts";
-import { type Identify, unary } from "./agent-proxy.ts";
+import { type Identify, unary } from "./unary.ts";
 
 type Served = "createAgent" | "getAgent" | "listAgents" | "deleteAgent";
 

@@ -5,10 +5,11 @@ import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import type { Core } from "../core/types.ts";
-import { agentProxy, type Identify } from "./agent-proxy.ts";
+import { agentProxy } from "./agent-proxy.ts";
 import { agentRegistry } from "./agents.ts";
 import { coalesceStream } from "./coalesce.ts";
 import { ERROR_DOMAIN } from "./errors.ts";
+import type { Identify } from "./unary.ts";
 
 /** Largest request message; the largest legal one is a configuration of 1 MiB, escaped. */
 const READ_MAX_BYTES = 4 * 1024 * 1024;

@@ -125,7 +125,7 @@ describe("POST message", () => {
     const { port } = await serveRest(sendCore().core, { bodyMs: 50 });
     const socket = await dial(port);
     socket.write("POST /agents/a1/message HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{");
-    expect(await readUntil(socket, "request body timeout")).toContain("HTTP/1.1 400");
+    expect(await readUntil(socket, "request body timeout")).toContain("HTTP/1.1 408");
   });
 
   test("stops reading a body without end", async () => {
