@@ -124,17 +124,35 @@ describe("backpressure", () => {
     const call = await model.next();
     const piece = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "x".repeat(10_000) } }] })}\n\n`;
     call.open();
-    // Far more than sockets between the two hold: the writes can drain only when the agent reads.
+    // Far more than the sockets between the two hold.
     const pieces = 3_000;
-    for (let i = 0; i < pieces; i++) call.response.write(piece);
-    let drained = false;
-    call.response.once("drain", () => (drained = true));
+    let written = 0;
+    const allWritten = new Promise<void>((resolve) => {
+      const write = () => {
+        while (written < pieces) {
+          written++;
+          if (!call.response.write(piece)) return void call.response.once("drain", write);
+        }
+        resolve();
+      };
+      write();
+    });
     await exchange.next("opened");
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    expect(drained).toBe(false);
+    expect(await settled(() => written)).toBeLessThan(2_000);
     exchange.credit(1e9);
+    await allWritten;
     call.finish();
     expect(textOf(await exchange.rest())).toHaveLength(pieces * 10_000);
     await call.closed;
   });
 });
+
+/** A number that grows, once it has not for a while: that nothing happens has no event. */
+async function settled(read: () => number): Promise<number> {
+  for (let before = -1; ;) {
+    const now = read();
+    if (now === before) return now;
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+}
