@@ -4,6 +4,7 @@ import { LinkError } from "../wire/errors.ts";
 import { abortError } from "./abort.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { hybridHandshake } from "./hybrid.ts";
+import { dialVsock } from "./vsock.ts";
 
 /**
  * Connects to a guest. Resolves with a socket on which the guest speaks first; nothing of what it said is lost.
@@ -24,7 +25,7 @@ export async function dial(address: Address, signal: AbortSignal): Promise<Duple
           signal,
         );
       case "vsock":
-        throw new Error("this build has no vsock transport: use the hybrid or tcp transport");
+        return await dialVsock(address, signal);
     }
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);

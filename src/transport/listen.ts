@@ -2,6 +2,7 @@ import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, connect, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Address, formatAddress } from "./address.ts";
+import { listenVsock, VSOCK_HOST } from "./vsock.ts";
 
 /** A guest's listener. */
 export interface Listener {
@@ -14,16 +15,22 @@ export interface Listener {
 /** Most connections that are open at once; a host needs one or two. */
 const MAX_CONNECTIONS = 64;
 
+/** How a listener differs from the usual. */
+export interface ListenOptions {
+  /** CIDs that a vsock listener lets in; without it the host's alone, so that no program of the guest passes for it. */
+  readonly vsockPeers?: readonly number[];
+}
+
 /**
  * Listens for hosts. A Unix socket is made with mode 0600; a file of a listener that is gone is replaced, one that still
- * answers is an error. Rejects with Error that names the address and the cause.
+ * answers is an error. On vsock only the host is let in. Rejects with Error that names the address and the cause.
  */
 export async function listen(
   address: Address | { kind: "tcp"; host: string; port: 0 },
   accept: (socket: Duplex) => void,
+  options: ListenOptions = {},
 ): Promise<Listener> {
-  if (address.kind === "vsock")
-    throw new Error("this build has no vsock transport: use --transport tcp or unix");
+  if (address.kind === "vsock") return listenOnVsock(address, accept, options.vsockPeers ?? [VSOCK_HOST]);
   if (address.kind === "hybrid")
     throw new Error("hybrid is the host's side of vsock: a guest listens on vsock, tcp or unix");
   const server = createServer({ noDelay: true }, (socket) => {
@@ -53,6 +60,20 @@ export async function listen(
         resolve();
       }),
   };
+}
+
+function listenOnVsock(
+  address: Address & { kind: "vsock" },
+  accept: (socket: Duplex) => void,
+  peers: readonly number[],
+): Listener {
+  try {
+    const listener = listenVsock(address, accept, { peers, maxConnections: MAX_CONNECTIONS });
+    return { address: { kind: "vsock", ...listener.address }, close: async () => listener.close() };
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Error(`cannot listen on vsock port ${address.port}: ${cause}`, { cause: error });
+  }
 }
 
 function listening(

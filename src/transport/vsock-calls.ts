@@ -32,6 +32,8 @@ const SO_ERROR = 4;
 const POLLOUT = 4;
 const EINTR = 4;
 const EINPROGRESS = 115;
+/** Where libc, glibc and musl alike, tells where the thread's errno is. */
+const ERRNO_LOCATION = "__errno_location";
 /** Bytes of `struct sockaddr_vm`. */
 const SOCKADDR_BYTES = 16;
 
@@ -44,7 +46,7 @@ const signatures = {
   getpeername: { arguments: ["int32", "pointer", "pointer"], return: "int32" },
   poll: { arguments: ["pointer", "uint64", "int32"], return: "int32" },
   close: { arguments: ["int32"], return: "int32" },
-  __errno_location: { arguments: [], return: "pointer" },
+  [ERRNO_LOCATION]: { arguments: [], return: "pointer" },
 } as const;
 
 let loaded: VsockCalls | undefined;
@@ -58,19 +60,21 @@ export function vsockCalls(): VsockCalls {
 }
 
 function load(): VsockCalls {
-  if (process.platform !== "linux") throw new Error(`vsock sockets need Linux, and this is ${process.platform}`);
+  if (process.platform !== "linux")
+    throw new Error(`vsock sockets need Linux, and this is ${process.platform}`);
   const ffi = process.getBuiltinModule("node:ffi") as typeof import("node:ffi") | undefined;
   if (ffi === undefined)
     throw new Error(`vsock sockets need node:ffi, which Node ${process.versions.node} lacks: use Node 26`);
   // The process's own libc, glibc or musl, whatever its file is called. It stays loaded for the process's life.
   const { functions: libc } = ffi.dlopen(null, signatures);
+  const { [ERRNO_LOCATION]: errnoLocation } = libc;
 
   /** Throws what a call failed with. Must follow the call at once: errno is of the last one. */
   function check(result: number, syscall: string): number {
     if (result >= 0) return result;
     throw systemError(errno(), syscall);
   }
-  const errno = () => ffi.getInt32(libc.__errno_location(), 0);
+  const errno = () => ffi.getInt32(errnoLocation(), 0);
 
   function name(call: "getsockname" | "getpeername", fd: number): VsockPeer {
     const bytes = Buffer.alloc(SOCKADDR_BYTES);

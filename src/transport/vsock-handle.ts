@@ -39,7 +39,8 @@ export function adopt(fd: number, role: "SOCKET" | "SERVER"): StreamHandle {
 
 /** An ordinary socket, with backpressure, on a handle that is connected. */
 export function socketOn(handle: StreamHandle): Socket {
-  const socket = new Socket({ handle } as ConstructorParameters<typeof Socket>[0]);
+  const options: object = { handle };
+  const socket = new Socket(options);
   // Between here and its owner's listener nobody else takes an error.
   socket.on("error", () => {});
   return socket;

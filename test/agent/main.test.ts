@@ -93,7 +93,7 @@ describe("the program", () => {
   it.each([
     [["--bogus"], 2, "--bogus"],
     [["--transport", "tcp", "--port", "0"], 1, "--token-file"],
-    [[], 1, "no vsock transport"],
+    [["--transport", "unix"], 2, "--path"],
   ])("says on standard error what is wrong with %j", async (argv, code, told) => {
     const { child, output } = run(...argv);
     expect(await exitOf(child)).toBe(code);
