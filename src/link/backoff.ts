@@ -6,7 +6,15 @@ export function backoffMs(failures: number): number {
   return Math.random() * bound;
 }
 
-/** Resolves when the promise does, when the time is over or when the signal aborts, whichever is first. Never rejects. */
+/** Resolves when the time is over or when the signal aborts, whichever is first. Never rejects. */
+export function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  return waitAtMost(new Promise(() => {}), ms, signal);
+}
+
+/**
+ * Resolves when the promise does, when the time is over or when the signal aborts, whichever is first. Never rejects. The
+ * promise keeps the memory of the wait until it is settled: not for one that outlives many waits.
+ */
 export function waitAtMost(promise: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {

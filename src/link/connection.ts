@@ -38,7 +38,7 @@ export interface Connection {
   readonly dropped: number;
   /**
    * Opens an exchange with a frame that carries a message. Where the queue towards the guest is full it waits for room, at
-   * most until the signal aborts (`busy`). Throws `frame_too_large`, `interrupted`.
+   * most until the signal aborts (`busy`; so are too many messages at once). Throws `frame_too_large`, `unreachable`.
    */
   open(type: FrameType, payload: object, signal: AbortSignal): Promise<Exchange>;
   /** Sends a frame and waits at most `ms` for the one frame that answers it. Throws LinkError. */
@@ -51,6 +51,10 @@ export interface Connection {
 
 const KEEPALIVE_MS = limits.progressMs;
 const TICK_MS = 1_000;
+/** A guest of protocol 2 that has promised progress every 15 s is lost to an exchange after three of these. */
+const PROMISED_MS = 3 * limits.progressMs;
+/** Most messages that are read at once on a connection: what bounds a guest that bounds nothing, and what all may hold. */
+const MOST_MESSAGES = { 1: limits.runsInFlight, 2: 1_024 } as const;
 
 /**
  * Shakes hands on a connected socket and resolves with the connection. Rejects with LinkError, the socket closed, where the
@@ -111,14 +115,17 @@ function establish(
   const exchangeOptions: ExchangeOptions = {
     credited: protocol === 2,
     keepaliveMs: KEEPALIVE_MS,
-    silenceMs: options.silenceMs,
+    silenceMs: protocol === 2 ? Math.max(options.silenceMs, PROMISED_MS) : options.silenceMs,
   };
   let heartbeat = first;
   let dropped = 0;
-  liveness.heartbeat(Date.now());
+  // The hello of protocol 2 has two: such a guest is held to them from the start.
+  for (let i = 0; i < protocol; i++) liveness.heartbeat(Date.now());
 
-  const host: ExchangeHost = {
-    grant: (id, limit) => channel.control("credit", id, { limit }),
+  const grant: ExchangeHost["grant"] = (id, limit) => channel.control("credit", id, { limit });
+  const requestHost: ExchangeHost = { grant, detach: (id) => exchanges.delete(id) };
+  const messageHost: ExchangeHost = {
+    grant,
     detach(id) {
       exchanges.delete(id);
       if (protocol === 2) channel.control("detach", id, {});
@@ -131,23 +138,27 @@ function establish(
     const last = endsExchange(frame);
     if (last) exchanges.delete(frame.id);
     const uncounted = frame.type === "error" && frame.payload["sequence"] === undefined;
-    if (!exchange.push(frame, channel.heardAt, last, uncounted)) host.detach(frame.id);
+    exchange.push(frame, channel.heardAt, last, uncounted);
   }
 
   function onHeartbeat(frame: Frame): void {
+    if (!flood.heartbeat(frame.size))
+      return channel.close(new LinkError("invalid_frame", "the guest floods heartbeats"));
     try {
       heartbeat = readPayload(HeartbeatSchema, frame.payload);
     } catch (error) {
       return channel.close(LinkError.from(error, "invalid_frame"));
     }
     liveness.heartbeat(channel.heardAt);
-    if (!flood.heartbeat())
-      return channel.close(new LinkError("invalid_frame", "the guest floods heartbeats"));
     options.onHeartbeat(connection);
   }
 
   function drop(frame: Frame): void {
     dropped++;
+    countUnasked(frame);
+  }
+
+  function countUnasked(frame: Frame): void {
     if (!flood.dropped(frame.size)) {
       channel.close(new LinkError("invalid_frame", "the guest floods frames that nobody asked for"));
     }
@@ -167,7 +178,10 @@ function establish(
   tick.unref();
 
   function openNow(type: FrameType, frame: (id: string) => Buffer): Exchange | undefined {
-    const exchange = new Exchange(mintId(), host, exchangeOptions);
+    const isMessage = type === "message";
+    if (isMessage && exchanges.size >= MOST_MESSAGES[protocol])
+      throw new LinkError("busy", `${exchanges.size} messages to the agent are under way`);
+    const exchange = new Exchange(mintId(), isMessage ? messageHost : requestHost, exchangeOptions);
     const ticket = channel.writer.offer(frame(exchange.id));
     if (ticket === undefined) return undefined;
     exchange.ticket = ticket;
@@ -200,10 +214,11 @@ function establish(
       }
     },
     async request(type, payload, ms) {
+      const began = Date.now();
       const exchange = await connection.open(type, payload, AbortSignal.timeout(ms));
       const timer = setTimeout(
         () => exchange.detach(new LinkError("timeout", `no answer to ${type} within ${ms} ms`)),
-        ms,
+        Math.max(1, ms - (Date.now() - began)),
       );
       try {
         for (;;) {
@@ -235,9 +250,9 @@ function establish(
         case "heartbeat":
           return onHeartbeat(frame);
         case "ping":
-          return flood.heartbeat() ? channel.control("pong", frame.id, {}) : drop(frame);
+          return flood.heartbeat(frame.size) ? channel.control("pong", frame.id, {}) : drop(frame);
         case "pong":
-          return undefined;
+          return countUnasked(frame);
         default:
           return drop(frame);
       }

@@ -41,7 +41,9 @@ export class Exchange {
   #failure: LinkError | undefined;
   #wake: (() => void) | undefined;
   #heardAt = Date.now();
-  #wokenAt = Date.now();
+  #waitingSince = Date.now(); // when the reader, done with all that came, began to wait
+  #keptAliveAt = 0;
+  #idle = false; // the batch that the reader has now is a keepalive
 
   constructor(id: string, host: ExchangeHost, options: ExchangeOptions) {
     this.id = id;
@@ -52,7 +54,7 @@ export class Exchange {
 
   /**
    * Takes a frame of the guest. `uncounted` frames need no credit; `last` ones end the exchange.
-   * Answers false where the guest sent more than it was allowed: the exchange has failed and the guest is to be detached.
+   * Answers false where the guest sent more than it was allowed: the exchange has failed, and the guest was told to stop.
    */
   push(frame: Frame, now: number, last: boolean, uncounted: boolean): boolean {
     if (this.#over) return true;
@@ -61,6 +63,7 @@ export class Exchange {
       : this.#queuedBytes === 0 || this.#queuedBytes + frame.size <= limits.uncreditedBuffer;
     if (!allowed) {
       this.fail(this.#overrun());
+      this.#host.detach(this.id);
       return false;
     }
     if (!uncounted) this.#received += frame.size;
@@ -88,12 +91,14 @@ export class Exchange {
   async take(): Promise<readonly Frame[] | undefined> {
     this.#release();
     if (this.#queue.length === 0 && !this.#over) {
-      this.#wokenAt = Date.now();
+      // A keepalive is no sign of the guest: the wait before it goes on.
+      if (!this.#idle) this.#waitingSince = Date.now();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    if (this.#queue.length > 0) {
+    this.#idle = this.#queue.length === 0;
+    if (!this.#idle) {
       const batch = this.#queue;
       this.#queue = [];
       this.#takenBytes = this.#queuedBytes;
@@ -116,7 +121,7 @@ export class Exchange {
   /** Looks at the clock; the connection calls it every second. */
   check(now: number): void {
     if (this.#wake === undefined) return; // the reader is busy: the silence is its own
-    const waitingSince = Math.max(this.#wokenAt, this.#heardAt);
+    const waitingSince = Math.max(this.#waitingSince, this.#heardAt);
     if (now - waitingSince >= this.#options.silenceMs) {
       this.fail(
         new LinkError(
@@ -133,7 +138,6 @@ export class Exchange {
       this.#notify();
     }
   }
-  #keptAliveAt = 0;
 
   /** Counts the reader's last batch as consumed, and grants more once half of the window is. */
   #release(): void {

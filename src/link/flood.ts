@@ -1,12 +1,13 @@
 /** Most heartbeats and pings that a guest may send in a second. */
 const HEARTBEATS = 50;
-/** Most bytes in a second that a guest may send to ids which are not (or no longer) open. */
-const DROPPED_BYTES = 16 * 1024 * 1024;
+/** Most frames and bytes in a second that a guest may send without their being asked for, heartbeats and pongs included. */
+const UNASKED_FRAMES = 50_000;
+const UNASKED_BYTES = 16 * 1024 * 1024;
 
 /** Bounds the rate of what a guest sends without being asked. */
 export interface FloodGuard {
-  /** Counts a heartbeat or ping; false where there are too many. */
-  heartbeat(): boolean;
+  /** Counts a heartbeat or ping that is to be acted on; false where there are too many. */
+  heartbeat(bytes: number): boolean;
   /** Counts a frame that was dropped; false where there is too much. */
   dropped(bytes: number): boolean;
   /** A second has passed. */
@@ -16,12 +17,25 @@ export interface FloodGuard {
 /** Makes the guard of one connection. */
 export function createFloodGuard(): FloodGuard {
   let heartbeats = 0;
+  let frames = 0;
   let bytes = 0;
+
+  function dropped(size: number): boolean {
+    frames++;
+    bytes += size;
+    return frames <= UNASKED_FRAMES && bytes <= UNASKED_BYTES;
+  }
+
   return {
-    heartbeat: () => ++heartbeats <= HEARTBEATS,
-    dropped: (size) => (bytes += size) <= DROPPED_BYTES,
+    heartbeat(size) {
+      if (heartbeats === HEARTBEATS) return false;
+      heartbeats++;
+      return dropped(size);
+    },
+    dropped,
     tick() {
       heartbeats = 0;
+      frames = 0;
       bytes = 0;
     },
   };

@@ -28,8 +28,14 @@ export function createHandshake(token: string, expectedAgentId: string): (frame:
       );
     }
     const heartbeat = readPayload(HeartbeatSchema, frame.payload);
-    if (heartbeat.protocol === undefined || heartbeat.protocol < 2)
-      return { kind: "up", protocol: 1, heartbeat };
+    const spoken = heartbeat.protocol ?? 1;
+    if (!helloSent && spoken < PROTOCOL) return { kind: "up", protocol: 1, heartbeat };
+    if (spoken < PROTOCOL) {
+      throw new LinkError(
+        "invalid_frame",
+        `the guest began with protocol ${PROTOCOL} and went on with protocol ${spoken}`,
+      );
+    }
     if (!helloSent) {
       helloSent = true;
       const hello = create(HelloSchema, { token, protocol: PROTOCOL });
@@ -53,5 +59,7 @@ function checkIdentity(heartbeat: Heartbeat, expectedAgentId: string): void {
 
 function refusal(frame: Frame): LinkError {
   const { code, message } = frame.payload;
-  return new LinkError("refused", `the guest refused the hello: ${String(message ?? code).slice(0, 200)}`);
+  const words = [message, code].find((text): text is string => typeof text === "string" && text !== "");
+  const text = (words ?? "no reason given").slice(0, 200);
+  return new LinkError("refused", `the guest refused the hello: ${text}`);
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { LinkError } from "../wire/errors.ts";
 import { limits } from "../wire/limits.ts";
-import { backoffMs, waitAtMost } from "./backoff.ts";
+import { backoffMs, pauseFor, waitAtMost } from "./backoff.ts";
 import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts";
 
 /** What a link needs. */
@@ -39,7 +39,6 @@ export function createLink(options: LinkOptions): Link {
   let lastError = "not dialled yet";
   const waiters = new Set<() => void>();
   let poke: () => void = () => {};
-  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener("abort", () => resolve()));
 
   async function attempt(): Promise<Connection> {
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(limits.helloMs)]);
@@ -49,7 +48,7 @@ export function createLink(options: LinkOptions): Link {
 
   /** Pauses before an attempt: a random time, cut short by a request, but never below the least one. */
   async function pause(failures: number): Promise<void> {
-    await waitAtMost(stopped, limits.redialMinMs, stop.signal);
+    await pauseFor(limits.redialMinMs, stop.signal);
     const most = waiters.size > 0 ? WAITED_FOR_MS : limits.redialMaxMs;
     const poked = new Promise<void>((resolve) => {
       poke = resolve;
@@ -89,6 +88,15 @@ export function createLink(options: LinkOptions): Link {
     for (const wake of waiters) wake();
   }
 
+  /** Has the link dial now, and waits until it is up or closed. */
+  async function nextUp(ms: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiters.add(resolve);
+    poke();
+    await waitAtMost(promise, ms, signal);
+    waiters.delete(resolve);
+  }
+
   void run();
   return {
     get current() {
@@ -98,14 +106,14 @@ export function createLink(options: LinkOptions): Link {
       return lastError;
     },
     async ready(signal) {
-      if (current !== undefined) return current;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      waiters.add(resolve);
-      poke();
-      await waitAtMost(promise, limits.requestDialMs, signal);
-      waiters.delete(resolve);
-      if (current === undefined) throw new LinkError("unreachable", lastError);
-      return current;
+      const end = Date.now() + limits.requestDialMs;
+      // More than once where a connection is lost again before this wait has gone on.
+      for (;;) {
+        if (current !== undefined) return current;
+        const left = end - Date.now();
+        if (left <= 0 || signal.aborted || stop.signal.aborted) throw new LinkError("unreachable", lastError);
+        await nextUp(left, signal);
+      }
     },
     close(reason) {
       stop.abort(reason);

@@ -16,15 +16,17 @@ export interface Liveness {
 /** Makes the judge of one connection; `pingMs` is how long a ping may go unanswered. */
 export function createLiveness(pingMs: number): Liveness {
   let heartbeatAt = 0;
+  let heartbeats = 0;
   let pingedAt = 0;
   return {
     heartbeat(now) {
       heartbeatAt = now;
+      heartbeats++;
     },
     check(now, heardAt) {
       if (pingedAt > 0 && heardAt >= pingedAt) pingedAt = 0;
       if (pingedAt > 0 && now - pingedAt > pingMs) return "lost_ping";
-      if (heartbeatAt > 0 && now - heartbeatAt > limits.heartbeatLostMs) return "lost_heartbeat";
+      if (heartbeats > 1 && now - heartbeatAt > limits.heartbeatLostMs) return "lost_heartbeat";
       if (pingedAt === 0 && now - heardAt > limits.silenceMs) {
         pingedAt = now;
         return "ping";

@@ -1,0 +1,33 @@
+import { connect } from "node:net";
+import { type Connection, type ConnectionOptions, openConnection } from "../../src/link/connection.ts";
+import { LinkError } from "../../src/wire/errors.ts";
+import { afterFile } from "../helpers/cleanup.ts";
+import type { Guest } from "./fake-guest.ts";
+
+/** A signal that never aborts. */
+export const forever = new AbortController().signal;
+
+/** Opens one connection to a guest, past its hello; it is closed after the file's last test. */
+export async function connectTo(
+  guest: Guest,
+  options: Partial<ConnectionOptions> = {},
+  signal = forever,
+): Promise<Connection> {
+  const connection = await openConnection(
+    connect(guest.port, "127.0.0.1"),
+    { token: "", agentId: "a", pingMs: 3_000, silenceMs: 60_000, onHeartbeat: () => {}, ...options },
+    signal,
+  );
+  afterFile(() => connection.close(new LinkError("closed", "the test is over")));
+  return connection;
+}
+
+/** What a promise rejects with. */
+export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => {
+      throw new Error("it did not fail");
+    },
+    (error: unknown) => error,
+  );
+}
