@@ -3,6 +3,9 @@ import type { FrameType } from "../src/wire/vocabulary.ts";
 /** What an event costs beside its JSON, so that many small events are counted for what they take. */
 export const EVENT_OVERHEAD = 64;
 
+/** What a run costs beside its events, so that many short runs are counted for what they take. */
+export const RUN_OVERHEAD = 2048;
+
 /** An event of a run: the type of its frame and the JSON of its payload. */
 export interface JournalEvent {
   readonly type: FrameType;
@@ -10,7 +13,7 @@ export interface JournalEvent {
   readonly bytes: number;
 }
 
-/** Bytes that all journals of an agent hold. */
+/** Bytes that all journals of an agent hold, their overheads included. */
 export interface JournalTotal {
   bytes: number;
 }
@@ -25,6 +28,7 @@ export class Journal {
 
   constructor(total: JournalTotal) {
     this.#total = total;
+    total.bytes += RUN_OVERHEAD;
   }
 
   /** Number of the oldest event that is kept; `next` where none is. */
@@ -68,12 +72,13 @@ export class Journal {
     }
   }
 
-  /** Drops every event. */
-  clear(): void {
+  /** Drops every event; the journal is not used any more. */
+  release(): void {
     this.#first = this.next;
     this.#events = [];
     this.#head = 0;
     this.#count(-this.#bytes);
+    this.#total.bytes -= RUN_OVERHEAD;
   }
 
   #count(bytes: number): void {

@@ -20,6 +20,9 @@ export interface LedgerFile {
 /** The file is written anew when it holds this many lines more than twice what is still remembered. */
 const SLACK_LINES = 1_000;
 
+/** More lines do not wait for a disk that takes none. */
+const WAITING_LINES = 1_024;
+
 interface Waiting {
   readonly line: Line;
   resolve(): void;
@@ -88,6 +91,7 @@ export async function openLedgerFile(
     append: (line) =>
       new Promise((resolve, reject) => {
         if (closed) return reject(new Error("the ledger is closed"));
+        if (waiting.length >= WAITING_LINES) return reject(new Error("the disk is too slow for the ledger"));
         waiting.push({ line, resolve, reject });
         writing ??= drain();
       }),

@@ -159,9 +159,9 @@ export class Run {
     this.#dropBehind();
   }
 
-  /** Drops all events, as after the time that they are kept. */
+  /** Drops all events, as after the time that they are kept. To be called once. */
   forget(): void {
-    this.journal.clear();
+    this.journal.release();
     this.#dropBehind();
   }
 

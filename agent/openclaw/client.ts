@@ -91,7 +91,7 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
       const said = await readText(body, ERROR_BODY_BYTES).catch(() => "");
       throw new Failure("openclaw_error", `OpenClaw answered ${statusCode}${describeBody(said)}`);
     }
-    const streamed = String(headers["content-type"]).startsWith("text/event-stream");
+    const streamed = String(headers["content-type"]).toLowerCase().startsWith("text/event-stream");
     if (streamed) return readStream(body, bounds, take);
     await take(await readWhole(body, bounds));
   }

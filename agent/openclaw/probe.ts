@@ -6,6 +6,7 @@ export type ServerState = "ready" | "starting" | "down";
 
 /** What is known of the server. */
 export interface Probe {
+  /** `starting` until the first answer. */
   readonly state: ServerState;
   /** What kind of server it is; `openclaw` is assumed before it ever answered. */
   readonly kind: ServerKind;
@@ -25,7 +26,7 @@ export function createProbe(
   ask: () => Promise<number>,
   onChange: (state: ServerState) => void,
 ): Probe {
-  let state: ServerState = "down";
+  let state: ServerState = "starting"; // nothing is known yet
   let kind: ServerKind | undefined;
   let asking: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EVENT_OVERHEAD, Journal } from "../../agent/journal.ts";
+import { EVENT_OVERHEAD, Journal, RUN_OVERHEAD } from "../../agent/journal.ts";
 import { textOf } from "./fake-host.ts";
 import { eventually, setup, userSays } from "./setup.ts";
 
@@ -76,7 +76,7 @@ describe("the journal of a run", () => {
 });
 
 describe("all journals together", () => {
-  const bounds = { journalRunBytes: 100_000, journalAgentBytes: 20_000 };
+  const bounds = { journalRunBytes: 100_000, journalAgentBytes: 26_000 };
 
   it("lose the ones of ended runs first, the oldest before others", async () => {
     const { host, model } = await setup({ bounds });
@@ -90,6 +90,17 @@ describe("all journals together", () => {
     expect(await host.message(attach("r1")).next("error")).toMatchObject({ code: "run_trimmed" });
     expect(textOf(await host.message(attach("r2")).rest())).toHaveLength(7 * 1024);
     expect(textOf(await host.message(attach("r3")).rest())).toHaveLength(7 * 1024);
+  });
+
+  it("count short runs for what they take", async () => {
+    const { host, model } = await setup({ bounds });
+    for (let n = 0; n < 15; n++) {
+      const exchange = host.message(userSays("hi", { request_id: `r${n}` }));
+      (await model.next()).finish();
+      await exchange.rest();
+    }
+    expect(await host.message(attach("r0")).next("error")).toMatchObject({ code: "run_trimmed" });
+    expect(await host.message(attach("r14")).next("opened")).toMatchObject({ attached: true });
   });
 
   it("being full of what readers still want, let no new message in, until they take it", async () => {
@@ -163,8 +174,8 @@ describe("Journal", () => {
     expect(journal.at(1_000)).toMatchObject({ json: `{"n":1000}` });
     expect(journal.at(1_001)).toBeUndefined();
     expect(journal.bytes).toBe(10 * EVENT_OVERHEAD + 9 * 9 + 10);
-    expect(total.bytes).toBe(journal.bytes);
-    journal.clear();
+    expect(total.bytes).toBe(journal.bytes + RUN_OVERHEAD);
+    journal.release();
     expect([journal.first, journal.next, journal.bytes, total.bytes]).toEqual([1_001, 1_001, 0, 0]);
     journal.dropOldest();
     expect(journal.first).toBe(1_001);
