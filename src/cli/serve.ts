@@ -26,11 +26,12 @@ export async function serve(options: ServeOptions, env: Environment): Promise<vo
     flags: { server: { host: options.host, port: options.port } },
     mode: "serve",
   });
+  const stopped = untilStopped();
   const logger = pino({ level: config.log.level });
   const server = await startServer(config, { logger }).catch((error: unknown) => {
     throw explainListenError(error, "control plane", config.server.port);
   });
-  await untilStopped();
+  await stopped;
   if (!(await within(config.server.drainMs + CLOSE_MS, server.close())))
     logger.error("not closed in time: what was left is dropped");
 }

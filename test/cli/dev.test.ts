@@ -4,12 +4,15 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { isFree } from "../helpers/ports.ts";
 import { type Program, spawnProgram, spawnValinor } from "../helpers/process.ts";
 import { startModel } from "../helpers/model.ts";
 import { until } from "../helpers/until.ts";
+
+// Several programs start in each test: slow where every test of the project runs at the same time.
+vi.setConfig({ testTimeout: 60_000 });
 
 const root = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
@@ -71,7 +74,7 @@ test("every command that dev prints works as it stands", async () => {
   expect(JSON.parse(context ?? "")).toEqual({ applied: true });
   expect(stream).toContain('"text": "word1"');
   expect(stream).toContain('"finishReason": "stop"');
-}, 60_000);
+});
 
 test("SIGTERM ends control plane, agent and model, streams under way included, within 10 s", async () => {
   const dev = await startDev();
