@@ -92,6 +92,7 @@ describe("the program", () => {
 
   it.each([
     [["--bogus"], 2, "--bogus"],
+    [["--transport", "tcp", "--port", "0", "--host", "0.0.0.0", "--insecure"], 1, "loopback"],
     [["--transport", "tcp", "--port", "0"], 1, "--token-file"],
     [["--transport", "unix"], 2, "--path"],
   ])("says on standard error what is wrong with %j", async (argv, code, told) => {
