@@ -1,4 +1,4 @@
-/** Reads a CPU profile that bench/run.ts had written and prints where the time went: by area, by function, by caller. */
+/** Reads a CPU profile that `bench/run.ts --profile` wrote and prints where the time of its second half went. */
 import { readFileSync } from "node:fs";
 
 /** The part of V8's .cpuprofile format that is used here. */
@@ -15,8 +15,6 @@ interface ProfileNode {
 }
 
 const ROWS = 30;
-/** The start, which is no part of what is measured, microseconds. */
-const SKIP_US = 3_000_000;
 
 const [file] = process.argv.slice(2);
 if (file === undefined) throw new Error("usage: node bench/profile.ts FILE.cpuprofile");
@@ -32,11 +30,13 @@ print("function with all that it calls", groupTotal());
 
 function selfTimes({ samples, timeDeltas }: CpuProfile): Map<number, number> {
   const times = new Map<number, number>();
+  // The first half holds the start and the warm-up.
+  const from = sum(timeDeltas) / 2;
   let clock = 0;
   samples.forEach((id, index) => {
     const us = timeDeltas[index] ?? 0;
     clock += us;
-    if (clock > SKIP_US) times.set(id, (times.get(id) ?? 0) + us);
+    if (clock > from) times.set(id, (times.get(id) ?? 0) + us);
   });
   return times;
 }

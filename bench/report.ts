@@ -1,4 +1,4 @@
-import { cpus, type, release, arch } from "node:os";
+import { arch, cpus, release, type } from "node:os";
 import type { Measurement } from "./measure.ts";
 import type { Variant } from "./variants.ts";
 

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { measure, type Measurement, type MeasureOptions } from "./measure.ts";
 import { machine, summarize, table } from "./report.ts";
@@ -39,6 +39,9 @@ else await run();
 
 async function run(): Promise<void> {
   const rounds = positive("rounds");
+  const [busy = 0] = loadavg();
+  if (busy > 0.5)
+    console.error(`the machine is busy (load average ${busy.toFixed(1)}): figures will be too high`);
   const options: MeasureOptions = {
     seconds: positive("seconds"),
     warmup: positive("warmup"),
