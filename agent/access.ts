@@ -2,7 +2,7 @@ import type { AgentOptions } from "./options.ts";
 
 /**
  * Refuses an agent that would let in whoever finds it: throws Error that says what is missing. Only vsock needs no token:
- * there the host's CID is known.
+ * there the listener lets in the host of the machine alone.
  */
 export function checkAccess({ address, token, insecure }: AgentOptions): void {
   if (token === "") throw new Error("the token is empty");

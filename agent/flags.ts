@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Address } from "../src/transport/address.ts";
+import { VSOCK_ANY } from "../src/transport/vsock.ts";
 import type { AgentOptions } from "./options.ts";
 
 /** What the command line asks for. */
@@ -32,9 +33,6 @@ Usage: valinor-agent [flags]
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
-
-/** CID with which a vsock socket listens: any. */
-const VSOCK_ANY = 0xffffffff;
 
 const flags = {
   transport: { type: "string", default: "vsock" },
