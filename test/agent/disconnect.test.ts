@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { textOf } from "./fake-host.ts";
-import { setup, userSays } from "./setup.ts";
+import { eventually, setup, userSays } from "./setup.ts";
 
 const says = (onDisconnect: string | undefined) =>
   userSays("hi", { request_id: "r", ...(onDisconnect && { on_disconnect: onDisconnect }) });
@@ -78,13 +78,15 @@ describe("when the last reader's link is lost", () => {
   });
 
   it("a run that somebody attaches to in that time lives", async () => {
-    const { host, model, connect } = await setup({ bounds: { orphanMs: 150 } });
+    const { host, model, connect, logged } = await setup({ bounds: { orphanMs: 500 } });
+    const other = await connect();
     host.message(says("cancel"));
     const call = await model.next();
     host.close();
-    const exchange = (await connect()).message(attach());
+    await eventually(() => logged.some((line) => line.includes(`"link_closed"`)));
+    const exchange = other.message(attach());
     await exchange.next("opened");
-    await new Promise((resolve) => setTimeout(resolve, 200)); // longer than the run would have lived alone
+    await new Promise((resolve) => setTimeout(resolve, 600)); // longer than the run would have lived alone
     call.text("a");
     call.finish();
     expect(textOf(await exchange.rest())).toBe("a");

@@ -118,7 +118,7 @@ describe("after the hello", () => {
   });
 
   it("closes a link on which nothing was heard, and leaves one that pings", async () => {
-    const { host, connect } = await setup({ bounds: { hostSilenceMs: 150, tickMs: 5 } });
+    const { host, connect } = await setup({ bounds: { hostSilenceMs: 1_000, tickMs: 5 } });
     const other = await connect();
     const pinging = setInterval(() => other.send("ping", "p", {}), 10);
     await host.closed;

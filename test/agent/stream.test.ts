@@ -147,6 +147,22 @@ describe("a run", () => {
   });
 });
 
+describe("many runs at once", () => {
+  it("stay apart, on one link and on several", async () => {
+    const { host, model, connect } = await setup();
+    const hosts = [host, await connect(), await connect()];
+    const exchanges = Array.from({ length: 48 }, (_, i) => hosts[i % 3]?.message(userSays(`run ${i}`)));
+    const calls = await Promise.all(exchanges.map(() => model.next()));
+    for (let piece = 0; piece < 5; piece++) {
+      for (const call of calls) call.text(`${call.body.messages[0]?.content}, `);
+    }
+    for (const call of calls.toReversed()) call.finish();
+    for (const [i, exchange] of exchanges.entries()) {
+      expect(textOf((await exchange?.rest()) ?? [])).toBe(`run ${i}, `.repeat(5));
+    }
+  });
+});
+
 describe("long text", () => {
   it("is cut into frames of at most 64 KiB, never inside a surrogate pair", async () => {
     const { host, model } = await setup();
@@ -191,7 +207,7 @@ describe("long text", () => {
 
 describe("a model that is silent", () => {
   it("is told as progress while the run lives, and ends it with model_timeout", async () => {
-    const { host, model } = await setup({ bounds: { progressMs: 20, modelSilenceMs: 110 } });
+    const { host, model } = await setup({ bounds: { progressMs: 20, modelSilenceMs: 400 } });
     const exchange = host.message(userSays("hi"));
     (await model.next()).open();
     const frames = await exchange.rest();
