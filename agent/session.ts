@@ -1,4 +1,4 @@
-import { timingSafeEqual } from "node:crypto";
+import { randomUUID, timingSafeEqual } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { ConfigAckJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
 import { type Channel, createChannel } from "../src/wire/channel.ts";
@@ -16,6 +16,9 @@ import { Reader, type ReaderLink } from "./reader.ts";
 
 /** What is queued for a host that was refused has this long to leave. */
 const FAREWELL_MS = 1_000;
+
+/** Least time between two heartbeats, but for one that tells `draining`. */
+const HEARTBEAT_GAP_MS = 500;
 
 /** What a session tells the agent. */
 export interface SessionEvents {
@@ -36,7 +39,8 @@ export class Session implements ReaderLink {
   #greeted = false;
   #over = false;
   #status = "";
-  #heartbeatAt = 0;
+  #heartbeatAt = -HEARTBEAT_GAP_MS;
+  #heartbeatDue = false;
   #dropped = 0;
 
   /** Takes over a socket that was accepted and sends the first heartbeat. */
@@ -57,11 +61,21 @@ export class Session implements ReaderLink {
     return this.#exchanges.size > 0;
   }
 
-  /** Sends a heartbeat where the status changed since the last one, or where `always` says so. */
+  /**
+   * Sends a heartbeat where the status changed since the last one, or where `always` says so. News that come in quick
+   * succession are told together, by the next tick: hosts take many heartbeats for a flood. `draining` is told at once.
+   */
   heartbeat(always: boolean): void {
     if (!this.#greeted || this.#over) return;
     const heartbeat = this.#parts.heartbeat();
-    if (!always && heartbeat.status === this.#status) return;
+    const changed = heartbeat.status !== this.#status;
+    if (!always && !changed) return;
+    const soon = performance.now() - this.#heartbeatAt < HEARTBEAT_GAP_MS;
+    if (soon && !(changed && heartbeat.status === "draining")) {
+      this.#heartbeatDue = true;
+      return;
+    }
+    this.#heartbeatDue = false;
     this.#status = heartbeat.status ?? "";
     this.#heartbeatAt = performance.now();
     this.#channel.control("heartbeat", "", heartbeat);
@@ -71,10 +85,14 @@ export class Session implements ReaderLink {
   tick(now: number): void {
     const { hostSilenceMs, heartbeatMs } = this.#parts.bounds;
     this.#channel.check(now);
-    if (now - this.#channel.heardAt > hostSilenceMs) {
+    const silence = now - this.#channel.heardAt;
+    if (silence > hostSilenceMs) {
       this.#channel.close(new LinkError("interrupted", `nothing was heard for ${hostSilenceMs / 1000} s`));
+    } else if (silence > hostSilenceMs / 2 && this.#greeted) {
+      // A host that hears a slow stream has no reason of its own to send: it is asked whether it is there.
+      this.#channel.control("ping", randomUUID(), {});
     }
-    if (performance.now() - this.#heartbeatAt >= heartbeatMs) this.heartbeat(true);
+    if (this.#heartbeatDue || performance.now() - this.#heartbeatAt >= heartbeatMs) this.heartbeat(true);
   }
 
   /** Sends what is queued, for at most `ms`, and closes. */
