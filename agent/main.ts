@@ -7,6 +7,9 @@ import { VERSION } from "./version.ts";
 const FAILED = 1;
 const MISUSED = 2;
 
+/** Time the process has to end by itself after the agent has stopped. */
+const EXIT_MS = 1_000;
+
 /**
  * Runs the agent with a command line (without program and script) until it is told to stop, and sets the process's exit
  * status. SIGTERM and SIGINT let runs finish; a second one ends the process at once. Never rejects.
@@ -27,6 +30,8 @@ async function run(command: Command): Promise<void> {
   const stopped = stopOnSignals(agent);
   process.stdout.write(`valinor-agent listening on ${agent.address}\n`);
   await stopped;
+  // Everything is closed, so the process ends by itself; should anything still hold it, it ends all the same.
+  setTimeout(() => process.exit(0), EXIT_MS).unref();
 }
 
 /** Resolves when a signal has stopped the agent. */

@@ -33,7 +33,11 @@ async function listening(model: FakeModel) {
   writeFileSync(tokenFile, "secret\n");
   const argv = ["--transport", "tcp", "--port", "0", "--openclaw-url", model.url, "--token-file", tokenFile];
   const { child, output } = run(...argv);
-  const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+  const ended = exitOf(child).then((code) => {
+    throw new Error(`the agent ended with ${code}: ${output.err}`);
+  });
+  const [line] = (await Promise.race([once(createInterface(child.stdout), "line"), ended])) as [string];
+  ended.catch(() => {}); // from here on its end is the test's own matter
   const host = await connectHost(line.replace("valinor-agent listening on ", ""));
   onTestFinished(() => host.close());
   await host.link.take();
