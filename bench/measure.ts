@@ -3,6 +3,7 @@ import { type Child, startChild } from "./child.ts";
 import type { Sample } from "./control.ts";
 import type { GuestArgument } from "./guest.ts";
 import type { LoadArgument } from "./load.ts";
+import { machineCpuUs } from "./quiet.ts";
 import type { ServerArgument } from "./server-argument.ts";
 import type { Variant } from "./variants.ts";
 
@@ -27,6 +28,8 @@ export interface Measurement {
   /** Part of a core that the server used, and that guests and clients used together. */
   readonly server: number;
   readonly load: number;
+  /** Part of a core that other processes used meanwhile: what is above 0.15 makes `us` too high. */
+  readonly others: number;
 }
 
 /** Runs one variant in fresh processes: guests, server and clients. All of them have ended when it resolves or rejects. */
@@ -81,20 +84,27 @@ type Processes = Record<"guest" | "server" | "load", Child>;
 
 async function watch(processes: Processes, options: MeasureOptions): Promise<Measurement> {
   const { guest, server, load } = processes;
-  const look = () => Promise.all([guest.sample(), server.sample(), load.sample()]);
+  const look = async () => ({
+    machineUs: machineCpuUs(),
+    atUs: performance.now() * 1000,
+    samples: await Promise.all([guest.sample(), server.sample(), load.sample()]),
+  });
   await sleep(options.warmup * 1000);
   const before = await look();
   await sleep(options.seconds * 1000);
   const after = await look();
-  const [guestUsed, serverUsed, loadUsed] = after.map((sample, index) => usage(before[index], sample));
+  const used = after.samples.map((sample, index) => usage(before.samples[index], sample));
+  const [guestUsed, serverUsed, loadUsed] = used;
   if (guestUsed === undefined || serverUsed === undefined || loadUsed === undefined)
     throw new Error("no sample");
   if (loadUsed.rate === 0) throw new Error("nothing was counted");
+  const machine = (after.machineUs - before.machineUs) / (after.atUs - before.atUs);
   return {
     us: (serverUsed.core * 1e6) / loadUsed.rate,
     rate: loadUsed.rate,
     server: serverUsed.core,
     load: guestUsed.core + loadUsed.core,
+    others: Math.max(0, machine - guestUsed.core - serverUsed.core - loadUsed.core),
   };
 }
 

@@ -11,6 +11,8 @@ export interface Summary {
   readonly rate: number;
   readonly server: number;
   readonly load: number;
+  /** Most that other processes used, in cores. */
+  readonly others: number;
   /** Least and largest `us` of the rounds. */
   readonly usRange: readonly [number, number];
   readonly rounds: readonly Measurement[];
@@ -26,6 +28,7 @@ export function summarize(variant: Variant, rounds: readonly Measurement[]): Sum
     rate: median(rounds.map((round) => round.rate)),
     server: median(rounds.map((round) => round.server)),
     load: median(rounds.map((round) => round.load)),
+    others: Math.max(...rounds.map((round) => round.others)),
     usRange: [Math.min(...us), Math.max(...us)],
     rounds,
   };
@@ -39,11 +42,13 @@ function median(values: readonly number[]): number {
 /** A Markdown table of summaries. */
 export function table(summaries: readonly Summary[]): string {
   const head =
-    "| server/API/answer | CPU us | range | operations/s | server core | load core |\n|---|---|---|---|---|---|";
-  const rows = summaries.map(({ name, operation, us, usRange: [least, most], rate, server, load }) => {
-    const spread = `${figure(least)} - ${figure(most)}`;
-    return `| ${name} | ${figure(us)} a ${operation} | ${spread} | ${Math.round(rate)} | ${percent(server)} | ${percent(load)} |`;
-  });
+    "| server/API/answer | CPU us | range | operations/s | server core | load core | others |\n|---|---|---|---|---|---|---|";
+  const rows = summaries.map(
+    ({ name, operation, us, usRange: [least, most], rate, server, load, others }) => {
+      const spread = `${figure(least)} - ${figure(most)}`;
+      return `| ${name} | ${figure(us)} a ${operation} | ${spread} | ${Math.round(rate)} | ${percent(server)} | ${percent(load)} | ${percent(others)} |`;
+    },
+  );
   return [head, ...rows].join("\n");
 }
 

@@ -4,9 +4,10 @@
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
+import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { measure, type Measurement, type MeasureOptions } from "./measure.ts";
+import { DISTURBANCE, untilQuiet } from "./quiet.ts";
 import { machine, summarize, table } from "./report.ts";
 import { allVariants, type Variant } from "./variants.ts";
 
@@ -16,6 +17,7 @@ const USAGE = `usage: npm run bench -- [options]
   --rounds N    rounds, odd: the median is reported (5)
   --clients N   streams or connections at once (64)
   --agents N    guests that they are spread over (1)
+  --patience N  seconds in all to wait, and to measure again, while other processes use the cores (0)
   --only TEXT   variants whose name matches this regular expression
   --json FILE   write all measurements to FILE
   --profile DIR write a CPU profile of each server to DIR; see bench/profile.ts`;
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     clients: { type: "string", default: "64" },
     agents: { type: "string", default: "1" },
+    patience: { type: "string", default: "0" },
     only: { type: "string" },
     json: { type: "string" },
     profile: { type: "string" },
@@ -39,9 +42,6 @@ else await run();
 
 async function run(): Promise<void> {
   const rounds = positive("rounds");
-  const [busy = 0] = loadavg();
-  if (busy > 0.5)
-    console.error(`the machine is busy (load average ${busy.toFixed(1)}): figures will be too high`);
   const options: MeasureOptions = {
     seconds: positive("seconds"),
     warmup: positive("warmup"),
@@ -50,22 +50,39 @@ async function run(): Promise<void> {
     cores: pinning(),
     profile: values.profile,
   };
+  const deadline = performance.now() + positive("patience", 0) * 1000;
   const variants = selected();
   const measured = new Map<Variant, Measurement[]>(variants.map((variant) => [variant, []]));
   // Variant by variant within a round: what disturbs the machine for a while disturbs all of them.
   for (let round = 1; round <= rounds; round++) {
     for (const [variant, results] of measured) {
-      const result = await measure(variant, options);
+      const result = await measureQuietly(variant, options, deadline);
       results.push(result);
-      console.error(`round ${round}/${rounds}  ${variant.name}  ${result.us.toFixed(2)} us`);
+      const { us, others } = result;
+      const note = others > DISTURBANCE ? `  disturbed: others used ${others.toFixed(1)} cores` : "";
+      console.error(`round ${round}/${rounds}  ${variant.name}  ${us.toFixed(2)} us${note}`);
     }
   }
   const summaries = [...measured].map(([variant, results]) => summarize(variant, results));
   console.log(`${machine()}\n${describe(options, rounds)}\n\n${table(summaries)}`);
   if (values.json === undefined) return;
   const { seconds, clients, agents } = options;
+  // Every round with its own figures: medians alone would hide what disturbed them.
   const report = { machine: machine(), seconds, rounds, clients, agents, variants: summaries };
   writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** Measures again while the machine is not quiet and there is time for it. */
+async function measureQuietly(
+  variant: Variant,
+  options: MeasureOptions,
+  deadline: number,
+): Promise<Measurement> {
+  for (;;) {
+    await untilQuiet(deadline);
+    const result = await measure(variant, options);
+    if (result.others <= DISTURBANCE || performance.now() > deadline) return result;
+  }
 }
 
 function selected(): Variant[] {
@@ -75,10 +92,10 @@ function selected(): Variant[] {
   return variants;
 }
 
-function positive(name: "seconds" | "warmup" | "rounds" | "clients" | "agents"): number {
+function positive(name: "seconds" | "warmup" | "rounds" | "clients" | "agents" | "patience", least = 0.1) {
   const value = Number(values[name]);
-  if (value > 0) return value;
-  throw new Error(`--${name} must be a number above 0\n${USAGE}`);
+  if (value >= least) return value;
+  throw new Error(`--${name} must be a number from ${least}\n${USAGE}`);
 }
 
 /** The server gets a core for itself, where there are two and taskset is there. */
