@@ -120,6 +120,7 @@ function makeHandler(
   const rpc: NodeHandler = createRpcHandler({
     core,
     identify,
+    onInternalError: (error) => logger.error({ err: error }, "internal error"),
     fallback(req, res) {
       // Both listeners hand out node:http's shapes; connect-node's types only widen them.
       const response = res as ServerResponse;

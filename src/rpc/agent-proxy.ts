@@ -13,17 +13,17 @@ import {
 } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { type ToolPolicy, ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { ValinorError } from "../core/errors.ts";
-import type { Core, MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
+import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
 import { statusToProto } from "./agents.ts";
 import { slotKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";
-import { toConnectError } from "./errors.ts";
-import { type Identify, unary } from "./unary.ts";
+import { failure, type RpcServices, unary } from "./unary.ts";
 
 /** AgentProxy on top of the core. No logic of its own: it translates. */
-export function agentProxy(core: Core, identify: Identify): ServiceImpl<typeof AgentProxy> {
+export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy> {
+  const { core } = services;
   return {
-    sendMessage: unary(identify, async (caller, request, { signal }) => {
+    sendMessage: unary(services, async (caller, request, { signal }) => {
       const { agentId, conversationId, requestId, allowStaleConfig } = request;
       const message = requiredMessage(request.message);
       const result = await core.send(
@@ -37,39 +37,43 @@ export function agentProxy(core: Core, identify: Identify): ServiceImpl<typeof A
     async *stream(request, context) {
       const slot = context.values.get(slotKey);
       try {
-        const run = await core.stream(identify(context.requestHeader), streamInput(request), context.signal);
+        const run = await core.stream(
+          services.identify(context.requestHeader),
+          streamInput(request),
+          context.signal,
+        );
         slot.run = run;
         context.signal.addEventListener("abort", () => run.close(), { once: true });
         if (context.signal.aborted) run.close();
         yield openedResponse(run.opened);
       } catch (error) {
-        throw toConnectError(error, context.signal);
+        throw failure(services, error, context.signal);
       }
       // The events have left by now (coalesce.ts); what remains is how the stream ended.
-      if (slot.failure !== undefined) throw toConnectError(slot.failure, context.signal);
+      if (slot.failure !== undefined) throw failure(services, slot.failure, context.signal);
     },
 
-    pushConfig: unary(identify, async (caller, request, { signal }) => {
+    pushConfig: unary(services, async (caller, request, { signal }) => {
       const { agentId, config = {}, expectedRevision } = request;
       const policy = policyInput(request.toolPolicy);
       const result = await core.pushConfig(caller, { agentId, config, policy, expectedRevision }, signal);
       return create(PushConfigResponseSchema, result);
     }),
 
-    pushContext: unary(identify, async (caller, request, { signal }) => {
+    pushContext: unary(services, async (caller, request, { signal }) => {
       const { agentId, key, context } = request;
       const payload = key === "" ? { context } : { context, key };
       const { applied, reason } = await core.pushContext(caller, { agentId, key, payload }, signal);
       return create(PushContextResponseSchema, { applied, reason });
     }),
 
-    cancelMessage: unary(identify, async (caller, { agentId, requestId, reason }, { signal }) =>
+    cancelMessage: unary(services, async (caller, { agentId, requestId, reason }, { signal }) =>
       create(CancelMessageResponseSchema, {
         found: await core.cancel(caller, { agentId, requestId, reason }, signal),
       }),
     ),
 
-    getAgentStatus: unary(identify, async (caller, { agentId }) => {
+    getAgentStatus: unary(services, async (caller, { agentId }) => {
       const { agent, ...view } = await core.status(caller, agentId);
       const { heartbeatAgeSecs, ...rest } = view;
       return create(GetAgentStatusResponseSchema, {

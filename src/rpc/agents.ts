@@ -12,19 +12,16 @@ import {
 } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { AgentStatus } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { ValinorError } from "../core/errors.ts";
-import type { Core } from "../core/types.ts";
 import type { AgentRecord, AgentState } from "../store/store.ts";
-import { type Identify, unary } from "./unary.ts";
+import { type RpcServices, unary } from "./unary.ts";
 
 type Served = "createAgent" | "getAgent" | "listAgents" | "deleteAgent";
 
 /** AgentRegistry on top of the core; what is not here answers unimplemented. */
-export function agentRegistry(
-  core: Core,
-  identify: Identify,
-): Pick<ServiceImpl<typeof AgentRegistry>, Served> {
+export function agentRegistry(services: RpcServices): Pick<ServiceImpl<typeof AgentRegistry>, Served> {
+  const { core } = services;
   return {
-    createAgent: unary(identify, async (caller, { agent }) => {
+    createAgent: unary(services, async (caller, { agent }) => {
       if (agent === undefined) throw new ValinorError("INVALID_ARGUMENT", "the request has no agent");
       const { id, vsockCid, address } = agent;
       const record = await core.createAgent(caller, {
@@ -36,16 +33,16 @@ export function agentRegistry(
       return create(CreateAgentResponseSchema, { agent: agentToProto(record) });
     }),
 
-    getAgent: unary(identify, async (caller, { agentId }) =>
+    getAgent: unary(services, async (caller, { agentId }) =>
       create(GetAgentResponseSchema, { agent: agentToProto(await core.getAgent(caller, agentId)) }),
     ),
 
-    listAgents: unary(identify, async (caller, request) => {
+    listAgents: unary(services, async (caller, request) => {
       const { agents, nextPageToken } = await core.listAgents(caller, request);
       return create(ListAgentsResponseSchema, { agents: agents.map(agentToProto), nextPageToken });
     }),
 
-    deleteAgent: unary(identify, async (caller, { agentId }) => {
+    deleteAgent: unary(services, async (caller, { agentId }) => {
       await core.deleteAgent(caller, agentId);
       return create(DeleteAgentResponseSchema);
     }),

@@ -4,12 +4,11 @@ import { createValidateInterceptor } from "@connectrpc/validate";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
-import type { Core } from "../core/types.ts";
 import { agentProxy } from "./agent-proxy.ts";
 import { agentRegistry } from "./agents.ts";
 import { coalesceStream } from "./coalesce.ts";
 import { ERROR_DOMAIN } from "./errors.ts";
-import type { Identify } from "./unary.ts";
+import type { RpcServices } from "./unary.ts";
 
 /** Largest request message; the largest legal one is a configuration of 1 MiB, escaped. */
 const READ_MAX_BYTES = 4 * 1024 * 1024;
@@ -20,23 +19,20 @@ const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
 
 /** What the RPC handler needs. */
-export interface RpcOptions {
-  readonly core: Core;
-  readonly identify: Identify;
+export interface RpcOptions extends RpcServices {
   /** Takes what is no RPC. */
   readonly fallback: NodeHandler;
 }
 
 /** Serves AgentProxy and AgentRegistry over Connect, gRPC and gRPC-Web. */
 export function createRpcHandler(options: RpcOptions): NodeHandler {
-  const { core, identify } = options;
   return connectNodeAdapter({
     readMaxBytes: READ_MAX_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
     interceptors: [withErrorInfo, createValidateInterceptor()],
     routes(router) {
-      router.service(AgentProxy, agentProxy(core, identify));
-      router.service(AgentRegistry, agentRegistry(core, identify));
+      router.service(AgentProxy, agentProxy(options));
+      router.service(AgentRegistry, agentRegistry(options));
       const at = router.handlers.findIndex((handler) => handler.method === AgentProxy.method.stream);
       const handler = router.handlers[at];
       if (handler === undefined) throw new Error("the router has no handler for Stream");

@@ -63,7 +63,7 @@ describe("a control plane killed in the middle of a stream", () => {
         if (event.sequence > 0) seen.push(event);
         if (event.sequence === killAt) serve.kill("SIGKILL");
       });
-      await expect(first).rejects.toThrow();
+      await expect(first).rejects.toThrow(ConnectError);
       await serve.exited;
       expect(model.active, "the model is still producing").toBe(1);
 
@@ -89,7 +89,7 @@ describe("a control plane killed in the middle of a stream", () => {
     const lost = client.sendMessage(request);
     await expect.poll(() => model.active).toBe(1);
     serve.kill("SIGKILL");
-    await expect(lost).rejects.toThrow();
+    await expect(lost).rejects.toThrow(ConnectError);
     serve = await startServe();
     expect((await client.sendMessage(request)).content).toContain("word40");
     expect(model.calls).toBe(1);

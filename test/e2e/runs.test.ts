@@ -100,7 +100,7 @@ describe("a run", () => {
       ),
       (event) => event.sequence === 3 && leave.abort(),
     );
-    await expect(first).rejects.toThrow();
+    await expect(first).rejects.toThrow(ConnectError);
     const rest = await collect(stack.proxy.stream({ agentId: "demo", requestId, afterSequence: 3 }));
     expect(rest.sequences).toEqual(upTo(41).slice(3));
     expect(rest.finishReason).toBe("stop");
@@ -160,7 +160,7 @@ describe("a run", () => {
     const answer = await stack.proxy.sendMessage({ agentId: "demo", message: { content: "!echo here" } });
     expect(answer.content).toContain("here");
     leave.abort();
-    await expect(silent).rejects.toThrow();
+    await expect(silent).rejects.toThrow(ConnectError);
   });
 });
 
