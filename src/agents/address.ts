@@ -20,7 +20,10 @@ export interface Addressed {
   readonly address: string;
 }
 
-/** Where to dial an agent; undefined where it has neither an address nor what the transport derives one from. */
+/**
+ * Where to dial an agent; undefined where it has neither an address nor what the transport derives one from. Throws Error for
+ * an address that can't be parsed, and for names that would lead out of the folder of `hybridPath`.
+ */
 export function addressOf(agent: Addressed, rules: AddressRules): Address | undefined {
   if (agent.address !== "") return parseAddress(agent.address);
   switch (rules.transport) {
@@ -30,7 +33,9 @@ export function addressOf(agent: Addressed, rules: AddressRules): Address | unde
       return { kind: "tcp", host: "127.0.0.1", port };
     }
     case "hybrid": {
-      const path = rules.hybridPath.replaceAll("{agent_id}", agent.id).replaceAll("{tenant}", agent.tenant);
+      const path = rules.hybridPath
+        .replaceAll("{agent_id}", () => pathPart(agent.id))
+        .replaceAll("{tenant}", () => pathPart(agent.tenant));
       return { kind: "hybrid", path, port: rules.guestPort };
     }
     case "vsock":
@@ -39,4 +44,11 @@ export function addressOf(agent: Addressed, rules: AddressRules): Address | unde
     case undefined:
       return undefined;
   }
+}
+
+/** A tenant comes from a credential: it must name one part of a path, not a way to somewhere else. */
+function pathPart(name: string): string {
+  if (name === "" || name === "." || name === ".." || /[/\0]/.test(name))
+    throw new Error(`${JSON.stringify(name)} can't be a part of proxy.hybrid_path`);
+  return name;
 }

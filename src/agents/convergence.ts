@@ -1,4 +1,4 @@
-import { backoffMs, waitAtMost } from "../link/backoff.ts";
+import { backoffMs, pauseFor, waitAtMost } from "../link/backoff.ts";
 import type { Connection } from "../link/connection.ts";
 import type { ConfigRecord, ContextRecord } from "../store/store.ts";
 import { notApplied, pushConfig, pushContext, type Verdict } from "./push.ts";
@@ -45,6 +45,7 @@ const QUEUE = 256;
 /** Makes the convergence of one agent. `load` reads the store; `pushMs` bounds each push. */
 export function createConvergence(load: () => Promise<Desired>, pushMs: number): Convergence {
   const stop = new AbortController();
+  let lost = new AbortController();
   const jobs: (() => Promise<void>)[] = [];
   let running = false;
   let connection: Connection | undefined;
@@ -83,6 +84,12 @@ export function createConvergence(load: () => Promise<Desired>, pushMs: number):
       });
       void drain();
     });
+  }
+
+  /** Converges before anything that waits: a new link must neither wait behind old pushes nor be refused for their number. */
+  function convergeFirst(at: Connection, contextsToo: boolean): void {
+    jobs.unshift(() => converge(at, contextsToo));
+    void drain();
   }
 
   async function pushOneConfig(at: Connection, config: ConfigRecord): Promise<Verdict> {
@@ -124,21 +131,21 @@ export function createConvergence(load: () => Promise<Desired>, pushMs: number):
     if (verdict.applied) return setState({ kind: "applied" });
     if (verdict.refused) return setState({ kind: "refused", reason: verdict.reason });
     pending(verdict.reason);
-    if (connection === at) void enqueue(() => converge(at, false));
+    if (connection === at) convergeFirst(at, false);
   }
 
   /** Passes until everything is settled or the link is gone. */
-  async function converge(at: Connection, contextsToo: boolean): Promise<Verdict> {
+  async function converge(at: Connection, contextsToo: boolean): Promise<void> {
     for (;;) {
-      if (stop.signal.aborted || connection !== at) return notApplied("the link was lost");
-      const done = await pass(at, contextsToo).catch((error: unknown) =>
-        pending(`lookup failed: ${String(error)}`),
+      if (stop.signal.aborted || connection !== at) return;
+      const done = await pass(at, contextsToo).catch(() =>
+        pending("its configuration could not be looked up"),
       );
       if (done) {
         failures = 0;
-        return { applied: true, refused: false, reason: "" };
+        return;
       }
-      await waitAtMost(at.closed, backoffMs(++failures), stop.signal);
+      if (connection === at) await pauseFor(backoffMs(++failures), lost.signal);
     }
   }
 
@@ -151,13 +158,15 @@ export function createConvergence(load: () => Promise<Desired>, pushMs: number):
     },
     connected(at) {
       connection = at;
+      lost = new AbortController();
       refused = undefined;
       observed = observedBy(at);
       setState({ kind: "pending", reason: "configuration is being pushed" });
-      void enqueue(() => converge(at, true));
+      convergeFirst(at, true);
     },
     disconnected() {
       connection = undefined;
+      lost.abort();
       setState({ kind: "pending", reason: "the agent is away" });
     },
     heartbeat(at) {
@@ -167,7 +176,7 @@ export function createConvergence(load: () => Promise<Desired>, pushMs: number):
       observed = seen;
       if (same || state.kind === "pending") return;
       setState({ kind: "pending", reason: `the agent reports revision ${seen.revision}` });
-      void enqueue(() => converge(at, true));
+      convergeFirst(at, true);
     },
     config(config) {
       latest = Math.max(latest, config.revision);
@@ -189,6 +198,7 @@ export function createConvergence(load: () => Promise<Desired>, pushMs: number):
     },
     close() {
       stop.abort();
+      lost.abort();
       connection = undefined;
     },
   };

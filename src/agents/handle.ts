@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Connection } from "../link/connection.ts";
 import { createLink, type Link } from "../link/link.ts";
 import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord, Store } from "../store/store.ts";
-import type { Address } from "../transport/address.ts";
+import { type Address, formatAddress } from "../transport/address.ts";
 import { LinkError } from "../wire/errors.ts";
 import { createConvergence, type Convergence } from "./convergence.ts";
 import { AgentError } from "./errors.ts";
@@ -55,6 +55,8 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
   let heartbeatAt = 0;
   let last: Connection | undefined;
   let reported = "";
+  let address: Address | undefined;
+  let unassigned = `agent ${key.id} has neither an address nor a vsock CID to derive one from`;
   const link = record.status === "RUNNING" ? makeLink() : undefined;
 
   async function loadDesired() {
@@ -67,14 +69,15 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
   }
 
   function makeLink(): Link | undefined {
-    const address = options.addressOf(record);
-    if (address === undefined) return undefined;
+    const at = findAddress();
+    address = at;
+    if (at === undefined) return undefined;
     return createLink({
       token: options.token,
       agentId: key.id,
       pingMs: options.pingMs,
       silenceMs: options.messageMs,
-      dial: (signal) => options.dial(address, signal),
+      dial: (signal) => options.dial(at, signal),
       onUp(connection) {
         last = connection;
         heartbeatAt = connection.heartbeatAt;
@@ -90,6 +93,23 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
         report(false, reason.message);
       },
     });
+  }
+
+  /** One agent with a wrong address must keep no other from being served. */
+  function findAddress(): Address | undefined {
+    try {
+      return options.addressOf(record);
+    } catch (error) {
+      unassigned = `agent ${key.id} can't be reached: ${error instanceof Error ? error.message : String(error)}`;
+      return undefined;
+    }
+  }
+
+  /** The link's own error, with the address that it tried. */
+  function withAddress(error: unknown): unknown {
+    const name = address === undefined ? "" : formatAddress(address);
+    if (!(error instanceof LinkError) || error.message.startsWith(name)) return error;
+    return new LinkError(error.code, `${name}: ${error.message}`, error);
   }
 
   /** Says each change once, not every failed attempt. */
@@ -119,12 +139,12 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
         throw new AgentError("not_running", `agent ${key.id} is ${record.status.toLowerCase()}`);
       }
       if (link === undefined) {
-        throw new AgentError(
-          "unassigned",
-          `agent ${key.id} has neither an address nor a vsock CID to derive one from`,
-        );
+        throw new AgentError("unassigned", unassigned);
       }
-      return link.current ?? link.ready(signal);
+      if (link.current !== undefined) return link.current;
+      return link.ready(signal).catch((error: unknown) => {
+        throw withAddress(error);
+      });
     },
     async admit(allowStale, signal) {
       const connection = await handle.reach(signal);

@@ -54,16 +54,21 @@ export function createCore(options: CoreOptions): Core {
       const onDisconnect = input.requestId === "" ? "cancel" : "continue";
       const timeout = AbortSignal.timeout(options.messageMs);
       const began = Date.now();
+      const metadata = { agent_id: input.agentId };
       const streamInput: StreamInput = { ...input, afterSequence: 0, onDisconnect };
       const stream = await open(caller, streamInput, AbortSignal.any([signal, timeout])).catch(
         (error: unknown) => {
           if (!timeout.aborted || signal.aborted) throw error;
           throw new ValinorError("AGENT_TIMEOUT", "the agent did not take the message in time", {
+            metadata: { ...metadata, ...translate(error).metadata },
             cause: error,
           });
         },
       );
-      return collect(stream, Math.max(1, options.messageMs - (Date.now() - began)), signal);
+      const left = Math.max(1, options.messageMs - (Date.now() - began));
+      return collect(stream, left, signal).catch((error: unknown) => {
+        throw translate(error).with(metadata);
+      });
     },
 
     async stream(caller, input, signal) {

@@ -33,7 +33,7 @@ const agentErrorCodes: Partial<Record<ErrorCode, ErrorCodeName>> = {
 export function errorOfFrame(frame: Frame): ValinorError {
   if (frame.type === "tool_blocked") return blockedTool(frame);
   const { code, message, sequence } = readPayload(ErrorSchema, frame.payload);
-  const text = message.slice(0, TEXT);
+  const text = cut(message);
   const known = errorCodes.find((name) => name === code) ?? "internal";
   const metadata = sequence === undefined ? {} : { sequence: String(sequence) };
   const own = ownReasons[known];
@@ -47,11 +47,16 @@ export function errorOfFrame(frame: Frame): ValinorError {
   });
 }
 
+/** A guest's text, short enough to be shown, and never with half a character at its end. */
+function cut(text: string): string {
+  return text.slice(0, TEXT).toWellFormed();
+}
+
 function blockedTool(frame: Frame): ValinorError {
   const blocked = readPayload(ToolBlockedSchema, frame.payload);
-  const tool = blocked.toolName.slice(0, TEXT);
+  const tool = cut(blocked.toolName);
   const sequence = blocked.sequence === undefined ? {} : { sequence: String(blocked.sequence) };
-  const guestText = blocked.reason.slice(0, TEXT);
+  const guestText = cut(blocked.reason);
   return new ValinorError("TOOL_BLOCKED", `tool ${tool} is blocked: ${guestText}`, {
     metadata: { ...sequence, tool },
     text: `tool blocked: ${tool}`,

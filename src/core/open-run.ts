@@ -1,4 +1,5 @@
 import { MessageSchema, type MessageJson, OpenedSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import { AgentError } from "../agents/errors.ts";
 import type { AgentHandle } from "../agents/handle.ts";
 import type { Connection } from "../link/connection.ts";
 import type { Exchange } from "../link/exchange.ts";
@@ -7,6 +8,7 @@ import type { Frame } from "../wire/frame.ts";
 import { limits } from "../wire/limits.ts";
 import { readPayload } from "../wire/payload.ts";
 import { ValinorError } from "./errors.ts";
+import { checkFrame } from "./frame-check.ts";
 import { errorOfFrame } from "./guest-errors.ts";
 import type { MessageInput } from "./types.ts";
 
@@ -52,7 +54,9 @@ export async function openRun(
 ): Promise<OpenedRun> {
   let boot = "";
   for (let tries = 1; ; tries++) {
-    const connection = await connect(agent, request, signal);
+    const connection = await connect(agent, request, signal).catch((error: unknown) => {
+      throw boot === "" ? error : inDoubt(error);
+    });
     if (boot !== "" && connection.bootId !== boot) {
       throw new LinkError("interrupted", "the agent restarted before it had answered");
     }
@@ -61,13 +65,21 @@ export async function openRun(
     } catch (error) {
       const lost =
         error instanceof LinkError && (error.code === "interrupted" || error.code === "unreachable");
-      if (!lost || tries === TRIES || signal.aborted) throw error;
+      if (!lost || tries === TRIES || signal.aborted) throw boot === "" ? error : inDoubt(error);
       if (error.code === "interrupted") {
         if (connection.protocol === 1) throw error;
         boot = connection.bootId;
       }
     }
   }
+}
+
+/** Once a byte of the message has left, no later failure to reach the guest says that it does not run. */
+function inDoubt(error: unknown): unknown {
+  const harmless = error instanceof LinkError && (error.code === "unreachable" || error.code === "busy");
+  return harmless || error instanceof AgentError
+    ? new LinkError("interrupted", `the agent did not answer: ${error.message}`, error)
+    : error;
 }
 
 /** Reading a run that exists needs no configuration in force; running one does. */
@@ -85,13 +97,21 @@ async function openOn(
   if (connection.protocol === 1 && (request.message === undefined || request.afterSequence > 0)) {
     throw new ValinorError("RUN_UNKNOWN", "this agent speaks protocol 1: its runs can't be attached to");
   }
+  if (request.message?.extra !== undefined) checkFrame("message", fullPayload(request, revision));
   const payload = connection.protocol === 1 ? plainPayload(request) : fullPayload(request, revision);
   const room = AbortSignal.any([signal, AbortSignal.timeout(limits.requestDialMs)]);
-  const exchange = await connection.open("message", payload, room);
+  const exchange = await connection.open("message", payload, room).catch((error: unknown) => {
+    throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
+  });
   if (connection.protocol === 1) {
     return { exchange, protocol: 1, bootId: "", attached: false, nextSequence: 1, rest: [] };
   }
   return takeOpened(exchange, request, signal);
+}
+
+/** What does not fit into a frame towards the guest is the client's, not the guest's doing. */
+function tooLarge(error: LinkError): ValinorError {
+  return new ValinorError("REQUEST_TOO_LARGE", error.message, { cause: error });
 }
 
 /** Waits for `opened`, always the first answer. */

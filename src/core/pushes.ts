@@ -3,9 +3,11 @@ import type { AgentHandle } from "../agents/handle.ts";
 import { notApplied, type Verdict } from "../agents/push.ts";
 import { waitAtMost } from "../link/backoff.ts";
 import type { AgentKey, ContextRecord } from "../store/store.ts";
+import { canonicalJson } from "../wire/digest.ts";
 import { authorize } from "./authorize.ts";
 import type { CoreOptions } from "./options.ts";
 import { ValinorError } from "./errors.ts";
+import { checkFrame } from "./frame-check.ts";
 import { translate } from "./guest-errors.ts";
 import type { Caller, Core } from "./types.ts";
 
@@ -32,6 +34,7 @@ export function createPushes(
     signal: AbortSignal,
     push: () => Promise<Verdict>,
   ): Promise<Answer> {
+    const began = Date.now();
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(configMs)]);
     try {
       if (agent.link?.current === undefined) await agent.reach(deadline);
@@ -46,13 +49,19 @@ export function createPushes(
     const pushed = (async () => {
       verdict = { ...(await push()), timedOut: false };
     })();
-    await waitAtMost(pushed, configMs, signal);
+    await waitAtMost(pushed, Math.max(1, configMs - (Date.now() - began)), signal);
     return verdict;
   }
 
-  /** A refused entry is not kept: the agent goes on with the one before. */
-  async function restore(key: AgentKey, name: string, before: ContextRecord | undefined): Promise<void> {
-    await store.putContext(key, { key: name, payload: before?.payload ?? { context: "" } });
+  /** A refused entry is not kept: the agent goes on with the one before. One that came after it stays. */
+  async function restore(
+    key: AgentKey,
+    refused: ContextRecord,
+    before: ContextRecord | undefined,
+  ): Promise<void> {
+    const now = (await store.contexts(key)).find((entry) => entry.key === refused.key);
+    if (now === undefined || canonicalJson(now.payload) !== canonicalJson(refused.payload)) return;
+    await store.putContext(key, { key: refused.key, payload: before?.payload ?? { context: "" } });
   }
 
   return {
@@ -61,6 +70,8 @@ export function createPushes(
       const agent = find(caller, input.agentId);
       const { config, policy, expectedRevision } = input;
       checkSize("config", config, CONFIG_BYTES);
+      const { mode, tools } = policy;
+      checkFrame("config_update", { config, tool_allowlist: tools, tool_policy: { mode, tools } });
       try {
         const author = caller.subject;
         const stored = await store.putConfig(agent.record, { config, policy, author, expectedRevision });
@@ -76,13 +87,14 @@ export function createPushes(
       const agent = find(caller, input.agentId);
       checkSize("context", input.payload["context"], CONTEXT_BYTES);
       checkSize("context entry", input.payload, 2 * CONTEXT_BYTES);
+      checkFrame("context_update", input.payload);
       try {
         const { key, payload } = input;
         const before = (await store.contexts(agent.record)).find((entry) => entry.key === key);
         await store.putContext(agent.record, { key, payload });
         const record: ContextRecord = { key, payload, updateTime: new Date() };
         const verdict = await verdictOf(agent, signal, () => agent.contextStored(record));
-        if (verdict.refused) await restore(agent.record, key, before);
+        if (verdict.refused) await restore(agent.record, record, before);
         return verdict;
       } catch (error) {
         throw translate(error).with({ agent_id: input.agentId });

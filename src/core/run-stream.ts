@@ -22,23 +22,28 @@ export function createRunStream(
     if (failure !== undefined) throw failure;
     if (ended) return undefined;
     try {
-      const frames = pending.length > 0 ? pending : await exchange.take();
-      pending = [];
-      if (frames === undefined) throw new LinkError("interrupted", "the exchange ended without a last event");
-      if (frames.length === 0) return [{ kind: "keepalive" }];
-      return readAll(frames);
+      for (;;) {
+        const frames = pending.length > 0 ? pending : await exchange.take();
+        pending = [];
+        if (frames === undefined)
+          throw new LinkError("interrupted", "the exchange ended without a last event");
+        if (frames.length === 0) return [{ kind: "keepalive" }];
+        const events = readAll(frames);
+        // Chunks without text, as protocol 1 may send them, are no events.
+        if (events.length > 0) return events;
+      }
     } catch (error) {
       return fail(error);
     }
   }
 
   /** The events of a batch; an error in it is kept until the events before it were delivered. */
-  function readAll(frames: readonly Frame[]): readonly RunEvent[] | Promise<never> {
+  function readAll(frames: readonly Frame[]): readonly RunEvent[] {
     const events: RunEvent[] = [];
     try {
       for (const frame of frames) reader.read(frame, events);
     } catch (error) {
-      if (events.length === 0) return fail(error);
+      if (events.length === 0) throw error;
       failure = finish(error);
     }
     ended ||= events.at(-1)?.kind === "done";

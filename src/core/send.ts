@@ -38,11 +38,11 @@ async function readAnswer(stream: RunStream): Promise<SendResult> {
     if (events === undefined) throw new ValinorError("INTERNAL", "the run ended without its last event");
     for (const event of events) {
       if (event.kind === "text") {
-        texts.push(event.text);
+        if (event.text !== "") texts.push(event.text);
         bytes += Buffer.byteLength(event.text);
       } else if (event.kind === "tool_call") {
         toolCalls.push(event);
-        bytes += Buffer.byteLength(event.arguments);
+        bytes += sizeOf(event);
       } else if (event.kind === "done") {
         const { finishReason, usage } = event;
         return { requestId, content: texts.join(""), finishReason, toolCalls, ...(usage && { usage }) };
@@ -50,6 +50,11 @@ async function readAnswer(stream: RunStream): Promise<SendResult> {
       if (bytes > limits.unaryReplyBytes) throw tooLarge(requestId);
     }
   }
+}
+
+/** What a tool call takes of the answer; its frame counts too, so that many small ones are bounded as well. */
+function sizeOf({ callId, toolName, arguments: args }: ToolCallEvent): number {
+  return 64 + Buffer.byteLength(callId) + Buffer.byteLength(toolName) + Buffer.byteLength(args);
 }
 
 function tooLarge(requestId: string): ValinorError {

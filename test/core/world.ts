@@ -1,0 +1,98 @@
+import { createFleet, type Fleet } from "../../src/agents/fleet.ts";
+import { localCaller } from "../../src/core/authorize.ts";
+import { createCore } from "../../src/core/core.ts";
+import type { Caller, Core, RunEvent, RunStream, SendInput, StreamInput } from "../../src/core/types.ts";
+import { openSqliteStore } from "../../src/store/sqlite.ts";
+import type { Store } from "../../src/store/store.ts";
+import { parseAddress } from "../../src/transport/address.ts";
+import { dial } from "../../src/transport/dial.ts";
+import { afterFile } from "../helpers/cleanup.ts";
+
+/** A control plane without its listener: store, fleet and calls. */
+export interface World {
+  readonly store: Store;
+  readonly fleet: Fleet;
+  readonly core: Core;
+  /** Adds an agent of the caller's tenant that listens at the address. */
+  add(id: string, address: string, caller?: Caller): Promise<void>;
+  draining: boolean;
+}
+
+/** Durations in milliseconds; each has a default that suits a guest that answers. */
+export interface WorldOptions {
+  readonly messageMs?: number;
+  readonly configMs?: number;
+  readonly store?: Store;
+}
+
+/** Makes a control plane over a store in memory; it ends after the file's last test. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { messageMs = 10_000, configMs = 5_000 } = options;
+  const store = options.store ?? (await openSqliteStore(":memory:"));
+  const fleet = createFleet({
+    store,
+    dial,
+    addressOf: ({ address }) => (address === "" ? undefined : parseAddress(address)),
+    token: "",
+    pingMs: 3_000,
+    configMs,
+    messageMs,
+    onLink: () => {},
+  });
+  afterFile(async () => {
+    fleet.close();
+    await store.close();
+  });
+  const world: World = {
+    store,
+    fleet,
+    core: createCore({
+      store,
+      fleet,
+      messageMs,
+      configMs,
+      draining: () => world.draining,
+      checkAddress: () => {},
+    }),
+    async add(id, address, caller = localCaller) {
+      await world.core.createAgent(caller, { id, status: "RUNNING", vsockCid: 0, address });
+    },
+    draining: false,
+  };
+  return world;
+}
+
+/** A user of a tenant who may do everything. */
+export function userOf(tenant: string, subject: string): Caller {
+  return { ...localCaller, tenant, subject };
+}
+
+/** A message to an agent, as `send` takes it. */
+export function message(agentId: string, content: string, more: Partial<SendInput> = {}): SendInput {
+  const text = { role: "user", content } as const;
+  return { agentId, message: text, conversationId: "", requestId: "", allowStaleConfig: false, ...more };
+}
+
+/** A message to an agent, as `stream` takes it. */
+export function streamed(agentId: string, content: string, more: Partial<StreamInput> = {}): StreamInput {
+  return { ...message(agentId, content), afterSequence: 0, ...more };
+}
+
+/** Every event of a stream to its end, and the error that ended it. */
+export async function drain(stream: RunStream): Promise<{ events: RunEvent[]; error: unknown }> {
+  const events: RunEvent[] = [];
+  try {
+    for (;;) {
+      const batch = await stream.next();
+      if (batch === undefined) return { events, error: undefined };
+      events.push(...batch);
+    }
+  } catch (error) {
+    return { events, error };
+  }
+}
+
+/** The text of a stream's events. */
+export function textOf(events: readonly RunEvent[]): string {
+  return events.map((event) => (event.kind === "text" ? event.text : "")).join("");
+}
