@@ -7,7 +7,7 @@ import { DEMO, placeDemoAgent } from "./dev-demo.ts";
 import { devWelcome } from "./dev-welcome.ts";
 import { explainListenError } from "./errors.ts";
 import { humanLine, parse } from "./human-log.ts";
-import type { Environment } from "./main.ts";
+import type { Environment } from "./environment.ts";
 import { readConfig } from "./read-config.ts";
 import { startScriptedModel } from "./scripted-model.ts";
 import { untilOrphaned, untilStopped, within } from "./stop.ts";

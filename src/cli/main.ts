@@ -1,9 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import type { Environment } from "./environment.ts";
 import { CliError } from "./errors.ts";
-
-/** Environment of the process, handed through to src/config.ts, which alone looks into it. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Runs the `valinor` command and ends the process with its exit code: 0 when all went well, 1 after a failure, 2 after bad

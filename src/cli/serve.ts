@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { startServer } from "../server.ts";
 import { explainListenError } from "./errors.ts";
-import type { Environment } from "./main.ts";
+import type { Environment } from "./environment.ts";
 import { readConfig } from "./read-config.ts";
 import { untilStopped, within } from "./stop.ts";
 
