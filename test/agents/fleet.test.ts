@@ -86,22 +86,30 @@ describe("convergence", () => {
   const behaviour = (on: Behaviour["on"]): Partial<Behaviour> => ({ on });
 
   it("goes before pushes that wait, and is never refused for their number", async () => {
-    const guest = await startGuest(behaviour({ context_update: () => {} }));
-    const { find } = await start({ a: guest.address });
+    const guest = await startGuest();
+    const { find, store } = await start({ a: guest.address });
     const handle = find("a");
     await handle.admit(false, forever);
+    guest.on = { config_update: "keep" };
+    const policy = { mode: "all", tools: [] } as const;
+    const next = { config: { n: 1 }, policy, author: "test", expectedRevision: 0 };
+    const verdict = handle.configStored(await store.putConfig({ tenant: "t", id: "a" }, next));
     const pushes = Array.from({ length: 300 }, (_, i) => handle.contextStored(entry(`k${i}`)));
     expect(await pushes[299]).toMatchObject({
       applied: false,
       reason: "too many pushes wait for this agent",
     });
-    Object.assign(guest, { bootId: "boot-2", revision: 0, sha256: "" });
+    expect(await verdict).toMatchObject({ applied: false, refused: false });
     guest.on = {};
-    guest.sessions[0]?.socket.destroy();
-    await guest.session(2);
-    await handle.admit(false, forever);
-    expect(typesOf(guest, 2)?.slice(0, 2)).toEqual(["hello", "config_update"]);
-    await Promise.all(pushes);
+    await until("it is settled", () => handle.convergence.state.kind === "applied");
+    expect(guest.revision).toBe(2);
+    expect(await pushes[0]).toMatchObject({ applied: true });
+    expect(typesOf(guest, 1)?.slice(1, 5)).toEqual([
+      "config_update",
+      "config_update",
+      "config_update",
+      "context_update",
+    ]);
   });
 
   it("tries again until the guest answers, and never in a tight loop", async () => {
