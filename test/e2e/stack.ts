@@ -2,6 +2,7 @@ import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { pino } from "pino";
 import { type Agent, startAgent } from "../../agent/agent.ts";
+import { createLog } from "../../agent/log.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import type { ScriptedModel, ScriptedModelOptions } from "../../src/cli/scripted-model.ts";
@@ -46,6 +47,7 @@ export async function startTestAgent(
     insecure: true,
     stateDir,
     agentId: id,
+    log: createLog(() => {}),
   });
   afterFile(() => agent.kill());
   return agent;
