@@ -54,7 +54,8 @@ const implementation: Partial<ServiceImpl<typeof AgentProxy>> = {
       while (!signal.aborted) {
         const batch = queue;
         queue = [];
-        yield* batch;
+        // Not `yield*`, which costs a promise more for each message.
+        for (const one of batch) yield one;
         exchange.release();
         if (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       }
