@@ -1,6 +1,7 @@
 import { ChunkSchema, ToolCallSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { LinkError } from "../wire/errors.ts";
 import type { Frame, UnknownObject } from "../wire/frame.ts";
+import { limits } from "../wire/limits.ts";
 import { isTextChunk, readPayload } from "../wire/payload.ts";
 import { errorOfFrame } from "./guest-errors.ts";
 import type { RunEvent, Usage } from "./types.ts";
@@ -51,6 +52,12 @@ export function numberedReader(first: number): EventReader {
         case "tool_call": {
           const call = readPayload(ToolCallSchema, frame.payload);
           const { callId, toolName, arguments: args } = call;
+          if (Buffer.byteLength(args) > limits.toolArgumentsBytes) {
+            throw new LinkError(
+              "invalid_frame",
+              "the agent sent a tool call with more arguments than it may",
+            );
+          }
           into.push({
             kind: "tool_call",
             sequence: expect(call.sequence),

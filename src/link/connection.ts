@@ -51,10 +51,8 @@ export interface Connection {
 
 const KEEPALIVE_MS = limits.progressMs;
 const TICK_MS = 1_000;
-/** A guest of protocol 2 that has promised progress every 15 s is lost to an exchange after three of these. */
-const PROMISED_MS = 3 * limits.progressMs;
 /** Most messages that are read at once on a connection: what bounds a guest that bounds nothing, and what all may hold. */
-const MOST_MESSAGES = { 1: limits.runsInFlight, 2: 1_024 } as const;
+const MOST_MESSAGES = { 1: limits.runsInFlight, 2: limits.messagesPerLink } as const;
 
 /**
  * Shakes hands on a connected socket and resolves with the connection. Rejects with LinkError, the socket closed, where the
@@ -115,7 +113,7 @@ function establish(
   const exchangeOptions: ExchangeOptions = {
     credited: protocol === 2,
     keepaliveMs: KEEPALIVE_MS,
-    silenceMs: protocol === 2 ? Math.max(options.silenceMs, PROMISED_MS) : options.silenceMs,
+    silenceMs: protocol === 2 ? Math.max(options.silenceMs, limits.runSilenceMs) : options.silenceMs,
   };
   let heartbeat = first;
   let dropped = 0;
@@ -142,8 +140,9 @@ function establish(
   }
 
   function onHeartbeat(frame: Frame): void {
-    if (!flood.heartbeat(frame.size))
+    if (frame.size > limits.heartbeatBytes || !flood.heartbeat(frame.size)) {
       return channel.close(new LinkError("invalid_frame", "the guest floods heartbeats"));
+    }
     try {
       heartbeat = readPayload(HeartbeatSchema, frame.payload);
     } catch (error) {

@@ -1,8 +1,4 @@
-/** Most heartbeats and pings that a guest may send in a second. */
-const HEARTBEATS = 50;
-/** Most frames and bytes in a second that a guest may send without their being asked for, heartbeats and pongs included. */
-const UNASKED_FRAMES = 50_000;
-const UNASKED_BYTES = 16 * 1024 * 1024;
+import { limits } from "../wire/limits.ts";
 
 /** Bounds the rate of what a guest sends without being asked. */
 export interface FloodGuard {
@@ -23,12 +19,12 @@ export function createFloodGuard(): FloodGuard {
   function dropped(size: number): boolean {
     frames++;
     bytes += size;
-    return frames <= UNASKED_FRAMES && bytes <= UNASKED_BYTES;
+    return frames <= limits.unaskedFrames && bytes <= limits.unaskedBytes;
   }
 
   return {
     heartbeat(size) {
-      if (heartbeats === HEARTBEATS) return false;
+      if (heartbeats === limits.heartbeatsPerSecond) return false;
       heartbeats++;
       return dropped(size);
     },

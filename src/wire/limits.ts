@@ -28,6 +28,17 @@ export const limits = {
   heartbeatLostMs: 30_000,
   /** A guest whose run's model is silent says so this often. */
   progressMs: 15_000,
+  /** A guest of protocol 2 that says nothing for this long on a message's id has broken that promise. */
+  runSilenceMs: 45_000,
+
+  /** Largest heartbeat, and most heartbeats and pings in a second, that a host takes of a guest. */
+  heartbeatBytes: 64 * 1024,
+  heartbeatsPerSecond: 50,
+  /** Most frames, and most bytes of them, that a host takes in a second without having asked for them. */
+  unaskedFrames: 50_000,
+  unaskedBytes: 16 * 1024 * 1024,
+  /** Most messages that are read at once over one link (protocol 1: as many as runs in flight). */
+  messagesPerLink: 1_024,
 
   /** Bytes that a guest may send ahead of the reader, one frame more not counted. */
   creditWindow: 256 * 1024,
