@@ -1,0 +1,5 @@
+import { startScriptedModel } from "../../src/cli/scripted-model.ts";
+
+// In the guest, where OpenClaw would listen.
+const model = await startScriptedModel({ port: 8081 });
+console.log(`scripted model listening on ${model.url}`);
