@@ -178,3 +178,55 @@ test("a connection that breaks in the handshake gives its error", async () => {
   socket.destroy(new Error("ECONNRESET"));
   await expect(handshake).rejects.toThrow("ECONNRESET");
 });
+
+describe("a muxer", () => {
+  const hello: MuxerOptions["guest"] = (socket) => void socket.write("hello");
+
+  test("gives each connection to one guest port a host port of its own", async () => {
+    await withMuxer({ guest: hello }, async (muxer) => {
+      const sockets = await Promise.all([1024, 1024, 1025].map((port) => dialMuxer(muxer, port, never)));
+      expect(new Set(muxer.hostPorts).size).toBe(3);
+      for (const socket of sockets) socket.destroy();
+      await muxer.allClosed();
+    });
+  });
+
+  test("whose next host port is in use ends the connection, which is dialled again", async () => {
+    await withMuxer({ guest: hello, hostPorts: 2 }, async (muxer) => {
+      const first = await dialMuxer(muxer, 1024, never);
+      const second = await dialMuxer(muxer, 1024, never);
+      await expect(dialMuxer(muxer, 1024, never)).rejects.toMatchObject({ code: "unreachable" });
+      second.destroy();
+      while (muxer.open > 1) await settled();
+      const third = await dialMuxer(muxer, 1024, never);
+      for (const socket of [first, third]) socket.destroy();
+      await muxer.allClosed();
+    });
+  });
+
+  test("of a machine that was restored says nothing on old connections, nor to the first CONNECT", async () => {
+    const told: string[] = [];
+    const guest: MuxerOptions["guest"] = (socket) => {
+      socket.on("data", (bytes: Buffer) => told.push(String(bytes)));
+      socket.once("end", () => told.push("end"));
+      socket.write("hello");
+    };
+    await withMuxer({ guest }, async (muxer) => {
+      const old = await dialMuxer(muxer, 1024, never);
+      old.on("data", () => {});
+      muxer.restore();
+      old.write("is anybody there?");
+      const unanswered = new AbortController();
+      const dialled = dialMuxer(muxer, 1024, unanswered.signal);
+      while (muxer.requests.length < 2) await settled();
+      unanswered.abort(new Error("too long"));
+      await expect(dialled).rejects.toMatchObject({ cause: { message: "too long" } });
+      const next = await dialMuxer(muxer, 1024, never);
+      while (!told.includes("end")) await settled();
+      expect(told).toEqual(["end"]);
+      expect(old.destroyed).toBe(false);
+      for (const socket of [old, next]) socket.destroy();
+      await muxer.allClosed();
+    });
+  });
+});
