@@ -27,6 +27,18 @@ export const defaultBounds = {
   /** Tool calls that one answer may leave unfinished at once. */
   openToolCalls: 128,
 
+  /** A call of OpenClaw's gateway, and being let in; its largest message; a connection that nobody needs. */
+  gatewayMs: 5_000,
+  gatewayMessageBytes: 16 * 1024 * 1024,
+  gatewayIdleMs: 60_000,
+  /** First and last wait before a gateway that is needed is connected to again; it doubles. */
+  gatewayRedialMinMs: 100,
+  gatewayRedialMaxMs: 5_000,
+  /** A configuration has this long to come into force at OpenClaw before the host has to push it again. */
+  applyMs: 20_000,
+  /** Configurations that wait for their turn at OpenClaw. */
+  appliesQueued: 16,
+
   /** Context entries, the text of one, and of all together. */
   contextEntries: 64,
   contextEntryBytes: 256 * 1024,

@@ -3,6 +3,8 @@ import { configDigest, type PolicyForDigest } from "../src/wire/digest.ts";
 import type { UnknownObject } from "../src/wire/frame.ts";
 import { NO_TOOLS_ALLOWLIST } from "../src/wire/vocabulary.ts";
 import { Failure } from "./failure.ts";
+import { errorName, type Log } from "./log.ts";
+import type { Steering } from "./openclaw/steer.ts";
 import { isObject, isUint32 } from "./payload.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
@@ -13,21 +15,38 @@ export interface AppliedConfig {
   /** Empty before the first. */
   readonly sha256: string;
   readonly settings: Settings;
+  readonly policy: PolicyForDigest;
   /** True where the model may call the tool. */
   allows(tool: string): boolean;
 }
 
 /** Before its first configuration the agent allows no tool. */
-const NONE: AppliedConfig = { revision: 0, sha256: "", settings: {}, allows: () => false };
+const NONE = configOf({ revision: 0, sha256: "", settings: {}, policy: { mode: "listed", tools: [] } });
 
-/** The configuration in force, and the rules by which another takes its place. */
+/** A configuration without what follows from it. */
+type Wanted = Omit<AppliedConfig, "allows">;
+
+/** What a configuration goes through before it is in force. */
+export interface ConfigParts {
+  readonly log: Log;
+  /** Configurations that may wait for their turn. */
+  readonly queued: number;
+  /** Makes OpenClaw obey: see OpenClaw.apply. */
+  readonly apply: (wanted: Steering) => Promise<string | undefined>;
+  /** Called after each change, not where the same configuration comes again. */
+  readonly onApplied: () => void;
+}
+
+/** The configuration in force, and the rules by which another takes its place: one after the other. */
 export class Config {
-  readonly #onApplied: () => void;
+  readonly #parts: ConfigParts;
   #applied = NONE;
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Those that wait or are being applied, by revision and digest: the same one again waits for the same end. */
+  readonly #pending = new Map<string, Promise<ConfigAckJson | undefined>>();
 
-  /** `onApplied` is called after each change, not where the same configuration comes again. */
-  constructor(onApplied: () => void) {
-    this.#onApplied = onApplied;
+  constructor(parts: ConfigParts) {
+    this.#parts = parts;
   }
 
   get applied(): AppliedConfig {
@@ -35,37 +54,74 @@ export class Config {
   }
 
   /**
-   * Applies the payload of a `config_update` and answers with what is in force afterwards.
-   * Throws Failure `invalid_config` where it is no config update at all.
+   * Applies the payload of a `config_update`; resolves with what is in force afterwards, or with undefined where OpenClaw is
+   * away: nothing can be said then, and the host pushes again. Rejects with Failure `invalid_config` where it is
+   * no config update at all.
    */
-  update(payload: UnknownObject): ConfigAckJson {
+  async update(payload: UnknownObject): Promise<ConfigAckJson | undefined> {
     const config = payload["config"] ?? {};
     if (!isObject(config)) throw new Failure("invalid_config", "config is not an object");
     const policy = readPolicy(payload);
     const sha256 = configDigest(config, policy);
     const revision = payload["revision"] ?? undefined;
     const settings = readSettings(config);
-    const reason =
-      typeof settings === "string" ? settings : this.#refusal(revision, sha256, payload["sha256"]);
-    const { revision: inForce } = this.#applied;
-    if (reason !== undefined || typeof settings === "string") return this.#ack(reason);
-    if (revision === inForce) return this.#ack(undefined);
-    this.#applied = { revision: revision as number, sha256, settings, allows: allows(policy) };
-    this.#onApplied();
-    return this.#ack(undefined);
+    if (typeof settings === "string") return this.#ack(settings);
+    const told = payload["sha256"] ?? undefined;
+    if (!isUint32(revision) || revision === 0) return this.#ack("revision is not an integer from 1");
+    if (told !== undefined && told !== sha256)
+      return this.#ack("sha256 is not the digest of this config and tool policy");
+    return this.#enqueue({ revision, sha256, settings, policy });
   }
 
-  /** Why a revision may not take the place of the one in force. */
-  #refusal(revision: unknown, sha256: string, told: unknown): string | undefined {
+  /** OpenClaw is there again: what is in force is to be in force there too. It may have lost it, or somebody changed it. */
+  reapply(): void {
+    const { revision } = this.#applied;
+    if (revision > 0) this.#turn = this.#turn.then(() => this.#reapply(revision));
+  }
+
+  async #reapply(revision: number): Promise<void> {
+    if (this.#applied.revision !== revision) return; // a later one has been applied since
+    const { apply, log } = this.#parts;
+    const reason = await apply(steeringOf(this.#applied)).catch(errorName);
+    if (reason !== undefined) log.warn("config_not_reapplied", { revision, reason });
+  }
+
+  #enqueue(wanted: Wanted): Promise<ConfigAckJson | undefined> {
+    const key = `${wanted.revision} ${wanted.sha256}`;
+    const known = this.#pending.get(key);
+    if (known !== undefined) return known;
+    if (this.#pending.size >= this.#parts.queued) return Promise.resolve(undefined);
+    const put = this.#turn.then(() => this.#put(wanted)).finally(() => this.#pending.delete(key));
+    this.#pending.set(key, put);
+    this.#turn = put.catch(() => {});
+    return put;
+  }
+
+  /** Never rejects. */
+  async #put(wanted: Wanted): Promise<ConfigAckJson | undefined> {
+    const { revision, sha256 } = wanted;
+    const { apply, log, onApplied } = this.#parts;
     const { revision: inForce, sha256: digest } = this.#applied;
-    if (!isUint32(revision) || revision === 0) return "revision is not an integer from 1";
-    if (told !== undefined && told !== null && told !== sha256) {
-      return "sha256 is not the digest of this config and tool policy";
+    if (revision < inForce)
+      return this.#ack(`revision ${revision} is older than ${inForce}, which is in force`);
+    if (revision === inForce) {
+      return this.#ack(
+        sha256 === digest ? undefined : `revision ${revision} is in force with another digest`,
+      );
     }
-    if (revision < inForce) return `revision ${revision} is older than ${inForce}, which is in force`;
-    if (revision === inForce && sha256 !== digest)
-      return `revision ${revision} is in force with another digest`;
-    return undefined;
+    try {
+      const refused = await apply(steeringOf(wanted));
+      if (refused !== undefined) {
+        log.warn("config_refused", { revision });
+        return this.#ack(refused);
+      }
+    } catch (error) {
+      log.warn("config_waits", { revision, reason: errorName(error) });
+      return undefined;
+    }
+    this.#applied = configOf(wanted);
+    onApplied();
+    return this.#ack(undefined);
   }
 
   #ack(reason: string | undefined): ConfigAckJson {
@@ -73,6 +129,14 @@ export class Config {
     const ack: ConfigAckJson = { applied: reason === undefined, revision, sha256 };
     return reason === undefined ? ack : { ...ack, reason };
   }
+}
+
+function configOf(wanted: Wanted): AppliedConfig {
+  return { ...wanted, allows: allows(wanted.policy) };
+}
+
+function steeringOf({ settings, policy }: Wanted): Steering {
+  return { model: settings.model, policy };
 }
 
 /** The tool policy; where there is none, the allow-list of protocol 1 in its place. */

@@ -38,8 +38,11 @@ export async function openCore(options: AgentOptions): Promise<Core> {
     log.info("config_applied", { revision: core.config.applied.revision });
     core.links.tell(true);
   };
-  const onState = (state: string) => {
-    log.info("openclaw_state", { state });
+  const onChange = () => {
+    const { state, kind } = core.openclaw;
+    // What a server of another kind cannot do stands in docs/openclaw.md.
+    log.info("openclaw_state", { state, server: kind ?? "unknown" });
+    if (state === "ready" && kind === "openclaw") core.config.reapply();
     core.links.tell(true);
   };
 
@@ -51,9 +54,20 @@ export async function openCore(options: AgentOptions): Promise<Core> {
     token: options.token,
     draining: false,
     runs: new Runs({ bounds, bootId, ledger, log, onCount }),
-    config: new Config(onApplied),
+    config: new Config({
+      log,
+      queued: bounds.appliesQueued,
+      apply: (wanted) => core.openclaw.apply(wanted),
+      onApplied,
+    }),
     context: new Context(bounds),
-    openclaw: createOpenClaw({ url: options.openclawUrl, token: options.openclawToken, bounds, onState }),
+    openclaw: createOpenClaw({
+      url: options.openclawUrl,
+      token: options.openclawToken,
+      stateDir: options.stateDir,
+      bounds,
+      onChange,
+    }),
     heartbeat: () => describe(core, (performance.now() - startedAt) / 1000, options.agentId),
     get links() {
       return links;

@@ -19,10 +19,15 @@ export interface Execution {
 
 /** Executes a run: calls the model and puts its answer into the journal, until the run ends. Never rejects. */
 export async function execute(run: Run, execution: Execution): Promise<void> {
-  const { openclaw, request, log } = execution;
+  const { openclaw, request, config, log } = execution;
   if (run.ended) return;
+  const onTool = (name: string) => {
+    if (!config.allows(name)) run.toolBlocked(name);
+  };
+  // Where every tool is allowed there is nothing to watch, and watching is not free.
+  const watch = config.policy.mode === "all" ? undefined : onTool;
   try {
-    await openclaw.run(request, run.signal, (events) => takeEvents(run, events, execution));
+    await openclaw.run(request, run.signal, (events) => takeEvents(run, events, execution), watch);
   } catch (error) {
     if (run.ended) return; // what follows an abort is no news
     const failure = Failure.from(error);

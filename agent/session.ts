@@ -151,12 +151,16 @@ export class Session implements ReaderLink {
     try {
       this.#dispatch(frame);
     } catch (error) {
-      const failure = Failure.from(error);
-      if (failure.code === "internal") {
-        this.#parts.log.error("frame_failed", { type: frame.type, reason: errorName(failure.cause) });
-      }
-      this.error(frame.id, failure.code, failure.message);
+      this.#failed(frame, error);
     }
+  }
+
+  #failed({ id, type }: Frame, error: unknown): void {
+    const failure = Failure.from(error);
+    if (failure.code === "internal") {
+      this.#parts.log.error("frame_failed", { type, reason: errorName(failure.cause) });
+    }
+    this.error(id, failure.code, failure.message);
   }
 
   #dispatch(frame: Frame): void {
@@ -174,7 +178,7 @@ export class Session implements ReaderLink {
       case "cancel":
         return this.#cancel(frame);
       case "config_update":
-        return this.#channel.control("config_ack", id, this.#parts.config.update(payload));
+        return void this.#config(frame);
       case "context_update": {
         const reason = this.#parts.context.update(payload);
         const ack: ConfigAckJson = reason === undefined ? { applied: true } : { applied: false, reason };
@@ -230,6 +234,16 @@ export class Session implements ReaderLink {
     const limit = payload["limit"];
     if (reader === undefined || typeof limit !== "number") this.#dropped++;
     else reader.credit(limit);
+  }
+
+  /** Answers when the configuration is in force or refused; not at all where OpenClaw is away. */
+  async #config(frame: Frame): Promise<void> {
+    try {
+      const ack = await this.#parts.config.update(frame.payload);
+      if (ack !== undefined && !this.#over) this.#channel.control("config_ack", frame.id, ack);
+    } catch (error) {
+      if (!this.#over) this.#failed(frame, error);
+    }
   }
 
   #cancel({ id, payload }: Frame): void {

@@ -12,12 +12,17 @@ export type TakeEvents = (events: readonly ModelEvent[]) => Promise<void> | unde
 
 /**
  * Reads the body of a streamed answer and hands on the events of each piece of it, an empty list where a piece completes
- * none; the last event is `finish`. Throws Failure after the events that came before it.
+ * none; the last event is `finish`. `onId` is told the answer's id. Throws Failure after the events that came before it.
  */
-export async function readStream(body: Readable, bounds: Bounds, take: TakeEvents): Promise<void> {
+export async function readStream(
+  body: Readable,
+  bounds: Bounds,
+  take: TakeEvents,
+  onId: (id: string) => void = () => {},
+): Promise<void> {
   let batch: ModelEvent[] = [];
   let done = false;
-  const completion = createCompletion(bounds, (event) => batch.push(event));
+  const completion = createCompletion(bounds, (event) => batch.push(event), onId);
   const feed = createFeed(bounds, (data) => {
     if (done) return;
     if (data === "[DONE]") {

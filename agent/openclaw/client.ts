@@ -1,19 +1,39 @@
-import type { Dispatcher, Pool } from "undici";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Bounds } from "../bounds.ts";
 import { Failure } from "../failure.ts";
 import { readStream, readText, readWhole, type TakeEvents } from "./answer.ts";
-import { describeBody } from "./describe.ts";
-import { type ServerState, createProbe } from "./probe.ts";
-import { type ModelRequest, requestBody, requestHeaders } from "./request.ts";
+import { describeBody, describeError } from "./describe.ts";
+import { createGateway } from "./gateway.ts";
+import { GatewayError } from "./gateway-link.ts";
+import { createHttp, type HttpAnswer } from "./http.ts";
+import { createOwnModel } from "./own-model.ts";
+import { createProbe, type ServerState } from "./probe.ts";
+import { type ModelRequest, requestBody, requestHeaders, type ServerKind } from "./request.ts";
+import { steer, type Steering } from "./steer.ts";
+import { createToolWatch } from "./tool-watch.ts";
 
 /** The OpenClaw beside the agent, or any server of OpenAI's chat completions. */
 export interface OpenClaw {
   /**
    * Runs a request and hands on its events, the last one `finish`. Resolves after that. Rejects with Failure; the signal
-   * drops the call at once, which ends the model's work too.
+   * drops the call at once, which ends the model's work too. `onTool`, where it is given, is told the tools that a real
+   * OpenClaw begins to run by itself, denied ones included.
    */
-  run(request: ModelRequest, signal: AbortSignal, take: TakeEvents): Promise<void>;
+  run(
+    request: ModelRequest,
+    signal: AbortSignal,
+    take: TakeEvents,
+    onTool?: (name: string) => void,
+  ): Promise<void>;
+  /**
+   * Makes a real OpenClaw have that model and those tools. Resolves when they are in force, with a sentence where they are
+   * refused; at once with an ordinary server, which has no such powers. Rejects with GatewayError after `applyMs`
+   * where OpenClaw is away: nothing is known then.
+   */
+  apply(wanted: Steering): Promise<string | undefined>;
   readonly state: ServerState;
+  /** Undefined before it ever answered. */
+  readonly kind: ServerKind | undefined;
   /** Begins to probe. */
   start(): void;
   /** Stops probing and drops what is under way. */
@@ -25,65 +45,56 @@ export interface OpenClawOptions {
   /** http or https, with or without a path before `/v1`. */
   readonly url: string;
   readonly token: string | undefined;
+  /** Where to remember what OpenClaw had before the agent changed it. */
+  readonly stateDir: string | undefined;
   readonly bounds: Bounds;
-  onState(state: ServerState): void;
+  /** State or kind have changed. */
+  onChange(): void;
 }
 
 /** Largest body of a failed answer that is looked at. */
 const ERROR_BODY_BYTES = 64 * 1024;
+/** Waits between attempts to apply a configuration: the first and the longest. */
+const APPLY_WAIT_MS = { least: 100, most: 1_000 } as const;
 
 /** Makes a client. The HTTP library is loaded with the first request, not when the agent starts. */
 export function createOpenClaw(options: OpenClawOptions): OpenClaw {
   const { bounds, token } = options;
-  const url = new URL(options.url);
-  const base = url.pathname.replace(/\/+$/, "");
   const closing = new AbortController();
-  let pool: Promise<Pool> | undefined;
+  const http = createHttp(options.url, bounds, closing.signal);
+  const tools = createToolWatch();
+  const url = options.url.replace(/^http/, "ws");
+  const gateway = createGateway({ url, token, bounds, onItem: (payload) => tools.item(payload) });
+  const ownModel = createOwnModel(options.stateDir);
+  const askReady = async () => {
+    const { statusCode, body } = await http.send(
+      "/readyz",
+      { method: "GET" },
+      AbortSignal.timeout(bounds.probeTimeoutMs),
+    );
+    void body.dump().catch(() => {});
+    return statusCode;
+  };
+  const probe = createProbe(bounds, askReady, () => options.onChange());
 
-  /** No time limit of the pool's own but the one on connecting: the run's clock bounds the rest. */
-  async function openPool(): Promise<Pool> {
-    const { Pool } = await import("undici");
-    return new Pool(url.origin, {
-      bodyTimeout: 0,
-      headersTimeout: 0,
-      connect: { timeout: bounds.connectMs },
-    });
-  }
-
-  async function call(
-    path: string,
-    request: Omit<Dispatcher.RequestOptions, "path" | "signal">,
-    signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> {
-    const opened = await (pool ??= openPool());
-    return opened.request({
-      ...request,
-      path: base + path,
-      signal: AbortSignal.any([signal, closing.signal]),
-    });
-  }
-
-  async function askReady(): Promise<number> {
-    const answer = await call("/readyz", { method: "GET" }, AbortSignal.timeout(bounds.probeTimeoutMs));
-    void answer.body.dump().catch(() => {});
-    return answer.statusCode;
-  }
-
-  const probe = createProbe(bounds, askReady, (state) => options.onState(state));
-
-  async function send(request: ModelRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    await probe.ready();
-    const headers = requestHeaders(request, probe.kind, token);
-    const body = requestBody(request, probe.kind);
+  async function send(request: ModelRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const kind = probe.kind ?? "openclaw";
+    const headers = requestHeaders(request, kind, token);
+    const body = requestBody(request, kind);
     try {
-      return await call("/v1/chat/completions", { method: "POST", headers, body }, signal);
+      return await http.send("/v1/chat/completions", { method: "POST", headers, body }, signal);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw new Failure("request_error", `OpenClaw cannot be reached${code ? ` (${code})` : ""}`, error);
     }
   }
 
-  async function run(request: ModelRequest, signal: AbortSignal, take: TakeEvents): Promise<void> {
+  async function complete(
+    request: ModelRequest,
+    signal: AbortSignal,
+    take: TakeEvents,
+    onId: (id: string) => void,
+  ): Promise<void> {
     const { statusCode, headers, body } = await send(request, signal);
     body.on("error", () => {}); // told by the reading below; an abort after it is nobody's news
     await take([]); // the headers are a sign of life
@@ -92,28 +103,80 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
       throw new Failure("openclaw_error", `OpenClaw answered ${statusCode}${describeBody(said)}`);
     }
     const streamed = String(headers["content-type"]).toLowerCase().startsWith("text/event-stream");
-    if (streamed) return readStream(body, bounds, take);
+    if (streamed) return readStream(body, bounds, take, onId);
     await take(await readWhole(body, bounds));
   }
 
+  /** The same, while the gateway tells which tools OpenClaw runs. */
+  async function completeWatched(
+    request: ModelRequest,
+    signal: AbortSignal,
+    take: TakeEvents,
+    onTool: (name: string) => void,
+  ): Promise<void> {
+    const held = gateway.hold();
+    let following: { stop(): void } | undefined;
+    try {
+      await held.opened;
+      await complete(request, signal, take, (id) => (following = tools.follow(id, onTool)));
+    } finally {
+      following?.stop();
+      held.release();
+    }
+  }
+
+  /** One attempt; undefined where another is worth it. */
+  async function attempt(
+    wanted: Steering,
+    signal: AbortSignal,
+  ): Promise<{ readonly refusal: string | undefined } | GatewayError> {
+    await probe.ready();
+    if (probe.kind === "plain") return { refusal: undefined };
+    try {
+      return { refusal: await steer(wanted, gateway, ownModel, signal) };
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      if (error.retryable) return error;
+      return { refusal: `OpenClaw's gateway refuses the agent: ${describeError(error.message)}` };
+    }
+  }
+
   return {
-    async run(request, signal, take) {
+    async run(request, signal, take, onTool) {
       try {
-        await run(request, signal, take);
+        await probe.ready();
+        const watched = onTool !== undefined && probe.kind === "openclaw";
+        if (watched) await completeWatched(request, signal, take, onTool);
+        else await complete(request, signal, take, () => {});
       } catch (error) {
         if (!signal.aborted) probe.hurry();
         throw error;
       }
     },
+    async apply(wanted) {
+      const until = performance.now() + bounds.applyMs;
+      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(bounds.applyMs)]);
+      for (let wait: number = APPLY_WAIT_MS.least; ; wait = Math.min(2 * wait, APPLY_WAIT_MS.most)) {
+        const outcome = await attempt(wanted, signal);
+        if (!(outcome instanceof GatewayError)) return outcome.refusal;
+        const pause = Math.max(wait, outcome.retryAfterMs ?? 0);
+        if (signal.aborted || performance.now() + pause >= until) throw outcome;
+        probe.hurry();
+        await sleep(pause, undefined, { signal });
+      }
+    },
     get state() {
       return probe.state;
+    },
+    get kind() {
+      return probe.kind;
     },
     start: () => probe.hurry(),
     async close() {
       probe.close();
       closing.abort();
-      const opened = await pool?.catch(() => undefined);
-      await opened?.destroy();
+      gateway.close();
+      await http.close();
     },
   };
 }

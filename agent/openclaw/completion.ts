@@ -26,11 +26,19 @@ export interface Completion {
 
 const FINISH_REASON_LENGTH = 64;
 
-/** Makes a completion that hands its events to `emit`: text of choice 0, tool calls of every choice. */
-export function createCompletion(bounds: Bounds, emit: (event: ModelEvent) => void): Completion {
+/**
+ * Makes a completion that hands its events to `emit`: text of choice 0, tool calls of every choice. `onId` is called once
+ * with the answer's id, before any event, where it has one.
+ */
+export function createCompletion(
+  bounds: Bounds,
+  emit: (event: ModelEvent) => void,
+  onId: (id: string) => void = () => {},
+): Completion {
   const calls = createToolCalls(bounds, (call) => emit({ kind: "tool_call", call }));
   let held = ""; // half of a surrogate pair that the model parted
   let choices = 0;
+  let id: string | undefined;
   let finishReason: string | undefined;
   let usage: UsageJson | undefined;
 
@@ -64,6 +72,7 @@ export function createCompletion(bounds: Bounds, emit: (event: ModelEvent) => vo
       if (!isObject(value)) throw new Failure("parse_error", "the model's answer is not a JSON object");
       if (value["error"])
         throw new Failure("openclaw_error", `OpenClaw reports: ${describeError(value["error"])}`);
+      if (id === undefined && typeof value["id"] === "string") onId((id = value["id"]));
       const list = value["choices"];
       if (Array.isArray(list)) {
         for (const choice of list) {

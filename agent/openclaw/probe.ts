@@ -8,8 +8,8 @@ export type ServerState = "ready" | "starting" | "down";
 export interface Probe {
   /** `starting` until the first answer. */
   readonly state: ServerState;
-  /** What kind of server it is; `openclaw` is assumed before it ever answered. */
-  readonly kind: ServerKind;
+  /** What kind of server it is; undefined before it ever answered. */
+  readonly kind: ServerKind | undefined;
   /** Resolves when the kind is known, or one probe has failed to find out. Never rejects. */
   ready(): Promise<void>;
   /** Asks now, not at the next turn; the first call begins the turns. */
@@ -19,12 +19,12 @@ export interface Probe {
 
 /**
  * Makes a probe that asks `/readyz` every `probeMs` once it was hurried: 200 is an OpenClaw that is ready, 503 one that is not, another answer an
- * ordinary server. `ask` resolves with the status, within its own deadline. `onChange` is called when the state changes.
+ * ordinary server. `ask` resolves with the status, within its own deadline. `onChange` is called when state or kind changes.
  */
 export function createProbe(
   bounds: Pick<Bounds, "probeMs">,
   ask: () => Promise<number>,
-  onChange: (state: ServerState) => void,
+  onChange: () => void,
 ): Probe {
   let state: ServerState = "starting"; // nothing is known yet
   let kind: ServerKind | undefined;
@@ -35,14 +35,13 @@ export function createProbe(
   async function look(): Promise<void> {
     const status = await ask().catch(() => undefined);
     if (closed) return;
+    const before = { state, kind };
     if (status === 200 || status === 503) kind = "openclaw";
     else if (status !== undefined && status < 500) kind = "plain";
-    const seen = stateOf(status);
+    state = stateOf(status);
     asking = undefined;
     timer = setTimeout(turn, bounds.probeMs);
-    if (seen === state) return;
-    state = seen;
-    onChange(state);
+    if (before.state !== state || before.kind !== kind) onChange();
   }
 
   function turn(): void {
@@ -55,7 +54,7 @@ export function createProbe(
       return state;
     },
     get kind() {
-      return kind ?? "openclaw";
+      return kind;
     },
     async ready() {
       if (kind !== undefined) return;

@@ -1,4 +1,5 @@
 import type { Settings } from "../settings.ts";
+import { sessionUser } from "./conversation.ts";
 
 /** What a run asks of the model. */
 export interface ModelRequest {
@@ -18,12 +19,13 @@ export type ServerKind = "openclaw" | "plain";
 
 /** Body of the request. On OpenClaw `model` names an agent; the model goes into a header. */
 export function requestBody(request: ModelRequest, kind: ServerKind): string {
-  const { settings } = request;
+  const { conversationId, settings } = request;
+  const user = kind === "openclaw" ? sessionUser(conversationId) : conversationId;
   return JSON.stringify({
     model: kind === "openclaw" ? "openclaw/default" : (settings.model ?? "default"),
     stream: true,
     stream_options: { include_usage: true },
-    user: request.conversationId === "" ? undefined : request.conversationId,
+    user: conversationId === "" ? undefined : user,
     temperature: settings.temperature,
     top_p: settings.topP,
     max_tokens: settings.maxTokens,

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { attachGateway, type FakeGateway } from "./fake-gateway.ts";
 import { Inbox } from "./inbox.ts";
 
 /** A call of the model that a test answers. */
@@ -27,8 +28,9 @@ export interface ModelCall {
 /** An OpenAI-compatible server that a test controls. */
 export interface FakeModel {
   readonly url: string;
-  /** Status of /readyz. */
+  /** Status of /readyz: 200 is a real OpenClaw, with a gateway beside the model. */
   ready: number;
+  readonly gateway: FakeGateway;
   /** Calls so far. */
   readonly calls: number;
   /** The next call. */
@@ -54,12 +56,14 @@ export async function startModel(): Promise<FakeModel> {
       calls.put(callOf(body, request.headers, response));
     });
   });
+  const gateway = attachGateway(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const model: FakeModel = {
     url: `http://127.0.0.1:${port}`,
-    ready: 200,
+    ready: 404,
+    gateway,
     get calls() {
       return count;
     },
@@ -67,6 +71,7 @@ export async function startModel(): Promise<FakeModel> {
     close() {
       server.close();
       server.closeAllConnections();
+      gateway.drop();
     },
   };
   return model;

@@ -25,7 +25,7 @@ type Options = Partial<AgentOptions> & { readonly ready?: number };
 export async function setup(options: Options = {}): Promise<Setup> {
   const model = await startModel();
   onTestFinished(() => model.close());
-  model.ready = options.ready ?? 200;
+  model.ready = options.ready ?? 404;
   const logged: string[] = [];
   const agent = await launch(model, { log: createLog((line) => logged.push(line)), ...options });
   const connect = () => letIn(agent);

@@ -1,3 +1,4 @@
+import { sessionUser } from "../../agent/openclaw/conversation.ts";
 import { describe, expect, it } from "vitest";
 import { sequencesOf, textOf } from "./fake-host.ts";
 import { usage } from "./fake-model.ts";
@@ -28,7 +29,8 @@ describe("a run", () => {
   });
 
   it("asks the model as configured, with context and system prompt before the text", async () => {
-    const { host, model } = await setup({ openclawToken: "oc-token" });
+    const { host, model } = await setup({ ready: 200, openclawToken: "oc-token" });
+    model.gateway.models = [{ provider: "openai", id: "gpt-x" }];
     const config = {
       model: "openai/gpt-x",
       temperature: 0.5,
@@ -45,7 +47,7 @@ describe("a run", () => {
       model: "openclaw/default",
       stream: true,
       stream_options: { include_usage: true },
-      user: "conv",
+      user: sessionUser("conv"),
       temperature: 0.5,
       top_p: 0.9,
       max_tokens: 100,
@@ -67,6 +69,7 @@ describe("a run", () => {
     const { host, model } = await setup({ ready: 404 });
     host.message(userSays("hi"));
     const first = await model.next();
+    expect(model.gateway.calls).toEqual([]);
     expect(first.body).toEqual({
       model: "default",
       stream: true,
