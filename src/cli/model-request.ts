@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ModelRequestError } from "./model-error.ts";
 import { parseScript } from "./model-script.ts";
 import type { AnswerPlan } from "./model-answer.ts";
+import { isOpenClawsOwn, unwrapOpenClaw } from "./model-openclaw.ts";
 
 /** Most bytes of a request's body: what OpenClaw takes, so that every message it would take passes here as well. */
 const MAX_BODY_BYTES = 20 * 1024 * 1024;
@@ -12,6 +13,7 @@ const MAX_QUOTE = 200;
 const completionSchema = z.looseObject({
   model: z.string().optional(),
   stream: z.boolean().nullish(),
+  tools: z.array(z.looseObject({ function: z.looseObject({ name: z.string() }) })).nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   messages: z
     .array(
@@ -27,8 +29,17 @@ const completionSchema = z.looseObject({
 
 type Messages = z.infer<typeof completionSchema>["messages"];
 
+/** What a request said, for those who look at it later. */
+export interface SeenRequest {
+  readonly model: string;
+  /** Names of the tools that were offered. */
+  readonly tools: readonly string[];
+  readonly messages: readonly { readonly role: string; readonly text: string }[];
+}
+
 /** A chat completion that a client asks for. */
 export interface CompletionRequest {
+  readonly seen: SeenRequest;
   readonly stream: boolean;
   readonly includeUsage: boolean;
   readonly plan: AnswerPlan;
@@ -48,11 +59,16 @@ export async function readBody(req: IncomingMessage): Promise<string> {
 
 /** Reads what is asked for. Throws ModelRequestError 400 where the body is no chat completion request. */
 export function parseCompletion(body: string, defaultModel: string, wordMs: number): CompletionRequest {
-  const { model, stream, stream_options, messages } = parseJson(body);
+  const { model, stream, stream_options, tools, messages } = parseJson(body);
   const promptTokens = messages.reduce((sum, message) => sum + Math.ceil(textOf(message).length / 4), 0);
   return {
     stream: stream === true,
     includeUsage: stream_options?.include_usage === true,
+    seen: {
+      model: model ?? defaultModel,
+      tools: (tools ?? []).map((tool) => tool.function.name),
+      messages: messages.map((message) => ({ role: message.role, text: textOf(message) })),
+    },
     plan: { ...planOf(messages), model: model ?? defaultModel, promptTokens, wordMs },
   };
 }
@@ -73,14 +89,14 @@ function planOf(messages: Messages): Pick<AnswerPlan, "script" | "friendly"> {
   const systems = messages.filter((m) => m.role === "system" || m.role === "developer").length;
   const came =
     systems === 0 ? "" : ` ${systems} system ${systems === 1 ? "message" : "messages"} came along.`;
-  const lastUser = messages.findLastIndex((m) => m.role === "user");
+  const lastUser = messages.findLastIndex((m) => m.role === "user" && !isOpenClawsOwn(textOf(m)));
   const lastTool = messages.findLastIndex((m) => m.role === "tool");
   const asked = messages[lastUser];
   const result = messages[lastTool];
   // A tool's result after the user's message answers a call of ours: obeying the message again would call for ever.
   if (result !== undefined && lastTool > lastUser)
     return { script: parseScript(""), friendly: `The tool answered: ${quote(textOf(result))}.${came}` };
-  const script = parseScript(asked === undefined ? "" : textOf(asked));
+  const script = parseScript(asked === undefined ? "" : unwrapOpenClaw(textOf(asked)));
   const heard = script.words === "" ? "You said nothing." : `You said: ${quote(script.words)}.`;
   const friendly = `Hello! ${heard} I am a scripted stand-in for a model: I repeat, and do not think.${came}`;
   return { script, friendly };

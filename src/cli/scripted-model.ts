@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { once } from "node:events";
 import { streamAnswer, wholeAnswer } from "./model-answer.ts";
 import { ModelRequestError } from "./model-error.ts";
-import { parseCompletion, readBody } from "./model-request.ts";
+import { type CompletionRequest, parseCompletion, readBody, type SeenRequest } from "./model-request.ts";
 import { errorBody } from "./model-wire.ts";
 
 /** The one model that the stand-in lists; requests may name any. */
@@ -29,6 +29,8 @@ export interface ScriptedModel extends ModelStats {
   /** Base without a path, such as `http://127.0.0.1:41234`. */
   readonly url: string;
   readonly port: number;
+  /** The latest requests, the oldest first; none are kept unless `record` says so. */
+  readonly requests: readonly SeenRequest[];
   /** Stops at once; answers under way are dropped. */
   close(): Promise<void>;
 }
@@ -39,6 +41,8 @@ export interface ScriptedModelOptions {
   port?: number;
   /** Milliseconds between words; default 40, 0 is as fast as the client reads. */
   wordMs?: number;
+  /** How many of the latest requests are kept to be looked at; default 0. */
+  record?: number;
 }
 
 /**
@@ -48,6 +52,8 @@ export interface ScriptedModelOptions {
  */
 export async function startScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
   const wordMs = options.wordMs ?? DEFAULT_WORD_MS;
+  const record = options.record ?? 0;
+  const requests: SeenRequest[] = [];
   const stats = { calls: 0, active: 0, aborted: 0, finished: 0 };
 
   const complete = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
@@ -62,7 +68,9 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
       stats[answered ? "finished" : "aborted"]++;
     });
     try {
-      await answer(req, res, wordMs, signal, () => (answered = true));
+      const request = parseCompletion(await readBody(req), MODEL, wordMs);
+      if (requests.push(request.seen) > record) requests.shift();
+      await answer(res, request, signal, () => (answered = true));
     } catch (error) {
       if (!(error instanceof ModelRequestError)) throw error;
       answered = true;
@@ -87,6 +95,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    requests,
     get calls() {
       return stats.calls;
     },
@@ -108,13 +117,11 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
 }
 
 async function answer(
-  req: IncomingMessage,
   res: ServerResponse,
-  wordMs: number,
+  { stream, includeUsage, plan }: CompletionRequest,
   signal: AbortSignal,
   complete: () => void,
 ): Promise<void> {
-  const { stream, includeUsage, plan } = parseCompletion(await readBody(req), MODEL, wordMs);
   const { fail } = plan.script;
   if (fail !== undefined) throw new ModelRequestError(fail, `the message asked for status ${fail}`);
   if (stream) await streamAnswer(res, plan, includeUsage, signal, complete);

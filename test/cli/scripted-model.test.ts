@@ -245,3 +245,31 @@ test("close drops the answers under way and frees the port", async () => {
 test("a taken port is an error that says so by code", async () => {
   await expect(startScriptedModel({ port: model.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
 });
+
+test("finds the user's words inside of what OpenClaw wraps around them", async () => {
+  const wrapped =
+    "[Sun 2026-11-22 14:24 UTC] !echo hello there\n\nRuntime: agent=main | session=agent:main:x | host=vm";
+  const internal =
+    "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>\nActive exec sessions\n<<<END_OPENCLAW_INTERNAL_CONTEXT>>>";
+  const messages = [
+    { role: "user", content: wrapped },
+    { role: "user", content: [{ type: "text", text: internal }] },
+  ];
+  expect((await askWhole("", { messages })).content).toBe("hello there");
+});
+
+test("keeps the latest requests where it is told to", async () => {
+  const recording = await startScriptedModel({ wordMs: 0, record: 2 });
+  const tools = [{ type: "function", function: { name: "search" } }];
+  for (const text of ["!echo a", "!echo b", "!echo c"])
+    await (await ask(text, { model: "m", tools }, recording.url)).text();
+  expect(recording.requests).toEqual(
+    ["!echo b", "!echo c"].map((text) => ({
+      model: "m",
+      tools: ["search"],
+      messages: [{ role: "user", text }],
+    })),
+  );
+  await recording.close();
+  expect(model.requests).toEqual([]);
+});
