@@ -13,7 +13,7 @@ import { allVariants, type Variant } from "./variants.ts";
 
 const USAGE = `usage: npm run bench -- [options]
   --seconds N   measured time of each round of each variant (4)
-  --warmup N    time before it (2)
+  --warmup N    time before it, in which the server becomes warm (6)
   --rounds N    rounds, odd: the median is reported (5)
   --clients N   streams or connections at once (64)
   --agents N    guests that they are spread over (1)
@@ -25,7 +25,7 @@ const USAGE = `usage: npm run bench -- [options]
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "4" },
-    warmup: { type: "string", default: "2" },
+    warmup: { type: "string", default: "6" },
     rounds: { type: "string", default: "5" },
     clients: { type: "string", default: "64" },
     agents: { type: "string", default: "1" },
