@@ -12,7 +12,7 @@ import type { CoreOptions } from "./options.ts";
 import { createPushes } from "./pushes.ts";
 import { createRegistry } from "./registry.ts";
 import { createRunStream } from "./run-stream.ts";
-import { clientGone, collect } from "./send.ts";
+import { clientGone, collect, withDeadline } from "./send.ts";
 import { statusOf } from "./status.ts";
 import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
 
@@ -52,23 +52,15 @@ export function createCore(options: CoreOptions): Core {
     async send(caller, input, signal) {
       authorize(caller, "send");
       const onDisconnect = input.requestId === "" ? "cancel" : "continue";
-      const timeout = AbortSignal.timeout(options.messageMs);
-      const began = Date.now();
-      const metadata = { agent_id: input.agentId };
-      const streamInput: StreamInput = { ...input, afterSequence: 0, onDisconnect };
-      const stream = await open(caller, streamInput, AbortSignal.any([signal, timeout])).catch(
-        (error: unknown) => {
-          if (!timeout.aborted || signal.aborted) throw error;
-          throw new ValinorError("AGENT_TIMEOUT", "the agent did not take the message in time", {
-            metadata: { ...metadata, ...translate(error).metadata },
-            cause: error,
-          });
-        },
-      );
-      const left = Math.max(1, options.messageMs - (Date.now() - began));
-      return collect(stream, left, signal).catch((error: unknown) => {
-        throw translate(error).with(metadata);
-      });
+      const requestId = input.requestId || randomUUID();
+      const streamInput: StreamInput = { ...input, requestId, afterSequence: 0, onDisconnect };
+      try {
+        return await withDeadline(options.messageMs, signal, async (stop) =>
+          collect(await open(caller, streamInput, stop), stop),
+        );
+      } catch (error) {
+        throw translate(error).with({ agent_id: input.agentId, request_id: requestId });
+      }
     },
 
     async stream(caller, input, signal) {

@@ -99,8 +99,7 @@ async function openOn(
   }
   if (request.message?.extra !== undefined) checkFrame("message", fullPayload(request, revision));
   const payload = connection.protocol === 1 ? plainPayload(request) : fullPayload(request, revision);
-  const room = AbortSignal.any([signal, AbortSignal.timeout(limits.requestDialMs)]);
-  const exchange = await connection.open("message", payload, room).catch((error: unknown) => {
+  const exchange = await connection.open("message", payload, signal).catch((error: unknown) => {
     throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
   });
   if (connection.protocol === 1) {

@@ -3,27 +3,50 @@ import { ValinorError } from "./errors.ts";
 import type { RunStream, SendResult, ToolCallEvent } from "./types.ts";
 
 /**
- * Reads a stream to its end as one answer. Rejects with REPLY_TOO_LARGE over 3 MiB of text, with AGENT_TIMEOUT after `ms`, and
- * with the signal's reason; the stream is closed then, and the run follows its onDisconnect.
+ * Makes a call that ends after `ms` at the latest, with AGENT_TIMEOUT, and when the signal aborts. The call gets one signal for
+ * both, and ends soon after it aborts.
  */
-export async function collect(stream: RunStream, ms: number, signal: AbortSignal): Promise<SendResult> {
-  const { requestId } = stream.opened;
-  let stopped: ValinorError | undefined;
-  const stop = (error: ValinorError) => {
-    stopped ??= error;
-    stream.close();
-  };
-  const onAbort = () => stop(clientGone(requestId));
-  const timer = setTimeout(() => stop(timedOut(requestId, ms)), ms);
+export async function withDeadline<T>(
+  ms: number,
+  signal: AbortSignal,
+  call: (stop: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    stop.abort();
+  }, ms);
+  const leave = () => stop.abort();
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    if (signal.aborted) leave();
+    return await call(stop.signal);
+  } catch (error) {
+    if (!late || signal.aborted) throw error;
+    throw new ValinorError("AGENT_TIMEOUT", `the agent did not finish within ${ms / 1000} s`, {
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", leave);
+  }
+}
+
+/**
+ * Reads a stream to its end as one answer. Rejects with REPLY_TOO_LARGE over 3 MiB of text, and with CLIENT_GONE when the signal
+ * aborts; the stream is closed then, and the run follows its onDisconnect.
+ */
+export async function collect(stream: RunStream, signal: AbortSignal): Promise<SendResult> {
+  const onAbort = () => stream.close();
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     if (signal.aborted) onAbort();
     return await readAnswer(stream);
   } catch (error) {
     stream.close();
-    throw stopped ?? error;
+    throw error;
   } finally {
-    clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
   }
 }
@@ -60,12 +83,6 @@ function sizeOf({ callId, toolName, arguments: args }: ToolCallEvent): number {
 function tooLarge(requestId: string): ValinorError {
   const text = `the answer is over ${limits.unaryReplyBytes} bytes: read it with Stream`;
   return new ValinorError("REPLY_TOO_LARGE", text, { metadata: { request_id: requestId } });
-}
-
-function timedOut(requestId: string, ms: number): ValinorError {
-  return new ValinorError("AGENT_TIMEOUT", `the agent did not finish within ${ms / 1000} s`, {
-    metadata: { request_id: requestId },
-  });
 }
 
 /** The client left before the end. */

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { type Heartbeat, HeartbeatSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { type Channel, createChannel } from "../wire/channel.ts";
@@ -10,6 +9,7 @@ import type { FrameType } from "../wire/vocabulary.ts";
 import { Exchange, type ExchangeHost, type ExchangeOptions } from "./exchange.ts";
 import { createFloodGuard } from "./flood.ts";
 import { createHandshake } from "./handshake.ts";
+import { mintId } from "./ids.ts";
 import { createLiveness } from "./liveness.ts";
 
 /** What a connection needs to know of its guest and of time. */
@@ -38,7 +38,7 @@ export interface Connection {
   readonly dropped: number;
   /**
    * Opens an exchange with a frame that carries a message. Where the queue towards the guest is full it waits for room, at
-   * most until the signal aborts (`busy`; so are too many messages at once). Throws `frame_too_large`, `unreachable`.
+   * most 5 s and until the signal aborts (`busy`; so are too many messages at once). Throws `frame_too_large`, `unreachable`.
    */
   open(type: FrameType, payload: object, signal: AbortSignal): Promise<Exchange>;
   /** Sends a frame and waits at most `ms` for the one frame that answers it. Throws LinkError. */
@@ -203,11 +203,13 @@ function establish(
     closed: closed.promise,
     close: (reason) => channel.close(reason),
     async open(type, payload, signal) {
+      let bound: AbortSignal | undefined; // made only where the queue is full
       for (;;) {
         if (channel.closed) throw new LinkError("unreachable", "the link to the agent was lost");
         const exchange = openNow(type, (id) => encodeFrame(type, id, payload));
         if (exchange !== undefined) return exchange;
-        await channel.writer.room(signal).catch((error: unknown) => {
+        bound ??= AbortSignal.any([signal, AbortSignal.timeout(limits.requestDialMs)]);
+        await channel.writer.room(bound).catch((error: unknown) => {
           throw new LinkError("busy", "the queue towards the agent stayed full", error);
         });
       }
@@ -284,9 +286,4 @@ function endsExchange(frame: Frame): boolean {
     default:
       return true;
   }
-}
-
-/** Name of an exchange: 128 random bits. */
-function mintId(): string {
-  return randomBytes(16).toString("hex");
 }

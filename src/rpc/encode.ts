@@ -18,20 +18,29 @@ export function encodeBatch(events: readonly RunEvent[], json: boolean): Uint8Ar
   return json ? encodeJson(events) : encodeBinary(events);
 }
 
+/** Bytes of UTF-8 that a UTF-16 unit takes at most. */
+const UNIT_BYTES = 3;
+/** Up to this many bytes room for the worst case is made; it costs less than to measure each text before it is written. */
+const GENEROUS = 16 * 1024;
+
 function encodeJson(events: readonly RunEvent[]): Uint8Array {
-  const texts = events.map((event) =>
-    event.kind === "text"
-      ? `{"sequence":${event.sequence},"textDelta":${event.text === "" ? "{}" : `{"text":${JSON.stringify(event.text)}}`}}`
-      : toJsonString(StreamResponseSchema, responseOf(event)),
-  );
-  const sizes = texts.map((text) => Buffer.byteLength(text));
-  const bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + ENVELOPE + size, 0));
+  const texts = events.map(jsonOf);
+  const most = texts.reduce((sum, text) => sum + ENVELOPE + UNIT_BYTES * text.length, 0);
+  const size =
+    most <= GENEROUS ? most : texts.reduce((sum, text) => sum + ENVELOPE + Buffer.byteLength(text), 0);
+  const bytes = Buffer.allocUnsafe(size);
   let at = 0;
-  texts.forEach((text, index) => {
-    at = envelope(bytes, at, sizes[index] ?? 0);
-    at += bytes.write(text, at, "utf8");
-  });
-  return bytes;
+  for (const text of texts) {
+    const length = bytes.write(text, at + ENVELOPE, "utf8");
+    at = envelope(bytes, at, length) + length;
+  }
+  return bytes.subarray(0, at);
+}
+
+function jsonOf(event: RunEvent): string {
+  if (event.kind !== "text") return toJsonString(StreamResponseSchema, responseOf(event));
+  const delta = event.text === "" ? "{}" : `{"text":${JSON.stringify(event.text)}}`;
+  return `{"sequence":${event.sequence},"textDelta":${delta}}`;
 }
 
 function encodeBinary(events: readonly RunEvent[]): Uint8Array {
