@@ -1,46 +1,23 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
 import type { Duplex } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Address } from "../../../src/transport/address.ts";
 import { dial } from "../../../src/transport/dial.ts";
-import { listen, type Listener } from "../../../src/transport/listen.ts";
+import { listen } from "../../../src/transport/listen.ts";
 import { VSOCK_PORT_ANY } from "../../../src/transport/vsock.ts";
+import {
+  drainsWithin,
+  fill,
+  fillMore,
+  isRefusal,
+  LOOPBACK,
+  noneLeft,
+  reach,
+  serve,
+  sockets,
+  soon,
+} from "./peers.ts";
 import type { Case } from "./results.ts";
-
-const LOOPBACK = 1;
-const soon = () => AbortSignal.timeout(30_000);
-
-/** Listens on a free port for peers of the loopback. */
-function serve(accept: (socket: Duplex) => void): Promise<Listener> {
-  const address = { kind: "vsock", cid: 0xffffffff, port: VSOCK_PORT_ANY } as const;
-  return listen(address, accept, { vsockPeers: [LOOPBACK] });
-}
-
-/** Dials a listener of serve. */
-function reach({ address }: Listener): Promise<Duplex> {
-  return dial({ ...(address as Address & { kind: "vsock" }), cid: LOOPBACK }, soon());
-}
-
-const sockets = () => readdirSync("/proc/self/fd").length;
-
-/** Waits until the process has no more file descriptors than before; closing is not done at once. */
-async function noneLeft(before: number): Promise<void> {
-  for (let i = 0; i < 200 && sockets() > before; i++) await sleep(50);
-  ok(sockets() <= before, `${sockets() - before} file descriptors are left`);
-}
-
-/** Writes until told to wait; resolves with the bytes that were taken till then. */
-function fill(socket: Duplex): number {
-  const piece = Buffer.alloc(16 * 1024, "x");
-  let taken = 0;
-  while (taken < 256 * 1024 * 1024) {
-    taken += piece.length;
-    if (!socket.write(piece)) return taken;
-  }
-  throw new Error("256 MiB were taken for a peer that reads nothing");
-}
 
 /** Cases for a machine whose vsock has a loopback. */
 export const present: readonly Case[] = [
@@ -108,22 +85,13 @@ export const present: readonly Case[] = [
       const listener = await serve(accepted.resolve);
       const writer = await reach(listener);
       const reader = await accepted.promise;
-      fill(writer);
-      let drained = false;
-      const drain = once(writer, "drain").then(() => (drained = true));
-      // The kernel takes some of it; then nothing moves, however long one waits.
-      await sleep(500);
-      const stuck = writer.writableLength;
-      if (!drained) ok(stuck > 0, "nothing waits though nobody reads");
-      while (drained) {
-        drained = false;
-        fill(writer);
-        await Promise.race([once(writer, "drain").then(() => (drained = true)), sleep(1_000)]);
-      }
+      // The kernel takes some of it, and then nothing moves, however long one waits.
+      do fill(writer);
+      while (await drainsWithin(writer, 1_000));
       ok(writer.writableLength > 0, "nothing waits though nobody reads");
       reader.resume();
-      await drain;
-      while (writer.writableLength > 0) await once(writer, "drain");
+      if (writer.writableLength > 0) await once(writer, "drain");
+      equal(writer.writableLength, 0);
       writer.destroy();
       await listener.close();
     },
@@ -209,11 +177,8 @@ export const present: readonly Case[] = [
     name: "a port on which nobody listens refuses, another machine is not reached",
     async run() {
       const refused = dial({ kind: "vsock", cid: LOOPBACK, port: 9 }, soon());
-      await rejects(refused, {
-        code: "unreachable",
-        cause: { code: "ECONNREFUSED" },
-        message: /vsock:\/\/1:9: .*refused/,
-      });
+      await rejects(refused, { code: "unreachable", message: /vsock:\/\/1:9: .*refused/ });
+      await rejects(refused, isRefusal);
       const away = dial({ kind: "vsock", cid: 77, port: 9 }, soon());
       await rejects(away, (error: Error) => {
         const { code } = error.cause as NodeJS.ErrnoException;
@@ -230,9 +195,9 @@ export const present: readonly Case[] = [
     async run() {
       const before = sockets();
       const aborted = AbortSignal.abort(new Error("changed my mind"));
-      await rejects(dial({ kind: "vsock", cid: LOOPBACK, port: 9 }, aborted), {
-        code: "unreachable",
-        cause: { message: "changed my mind" },
+      await rejects(dial({ kind: "vsock", cid: LOOPBACK, port: 9 }, aborted), (error: Error) => {
+        equal(error.cause, aborted.reason);
+        return true;
       });
       await noneLeft(before);
     },
@@ -283,7 +248,7 @@ export const present: readonly Case[] = [
         /another program listens on this port \(EADDRINUSE\)/,
       );
       await listener.close();
-      await rejects(reach(listener), { code: "unreachable", cause: { code: "ECONNREFUSED" } });
+      await rejects(reach(listener), isRefusal);
       guest.end("still here");
       equal(Buffer.concat((await socket.toArray()) as Buffer[]).toString(), "still here");
       await (await listen(listener.address, () => {})).close();
@@ -306,8 +271,3 @@ export const present: readonly Case[] = [
     },
   },
 ];
-
-/** Writes a little more, whatever the answer. */
-function fillMore(socket: Duplex): void {
-  if (socket.writableLength < 8 * 1024 * 1024) socket.write(Buffer.alloc(16 * 1024, "x"));
-}
