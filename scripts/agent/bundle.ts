@@ -1,0 +1,22 @@
+import { join } from "node:path";
+import { rolldown } from "rolldown";
+import { slimUndici } from "./slim.ts";
+
+/**
+ * Bundles the agent and all that it imports into one CommonJS file, which needs nothing but Node. Rejects where an import
+ * cannot be found. `whole` keeps undici as it is published.
+ */
+export async function bundleAgent(file: string, { whole = false } = {}): Promise<void> {
+  const bundle = await rolldown({
+    input: join(import.meta.dirname, "entry.ts"),
+    platform: "node",
+    external: [/^node:/],
+    plugins: whole ? [] : [slimUndici()],
+    onLog(level, log) {
+      // What a bundler warns of, an import that is missing above all, would fail in the guest.
+      throw new Error(`${level}: ${log.message}`);
+    },
+  });
+  await bundle.write({ file, format: "cjs", minify: true, codeSplitting: false, comments: { legal: true } });
+  await bundle.close();
+}
