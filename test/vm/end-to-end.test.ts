@@ -38,7 +38,7 @@ async function firstAnswer(since: number): Promise<number> {
 
 describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () => {
   beforeAll(async () => {
-    machine = await boot("/valinor/test/vm/guest/run.sh", directory);
+    machine = await boot("/valinor/run.sh", directory);
     plane = await startControlPlane(machine.address);
     record("boot to first answer", (await firstAnswer(machine.startedAt)) / 1_000, "s");
     return () => machine.kill();
@@ -233,7 +233,7 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     );
     expect(reason).toBe("AGENT_UNREACHABLE");
 
-    machine = await boot("/valinor/test/vm/guest/run.sh", directory);
+    machine = await boot("/valinor/run.sh", directory);
     await firstAnswer(machine.startedAt);
   });
 });

@@ -17,7 +17,7 @@ describe.skipIf(inject("reason") !== "")("vsock in a guest", () => {
 
   beforeAll(
     async () => {
-      machine = await boot("/valinor/test/vm/guest/loopback.sh", undefined, ["valinor.modules=none"]);
+      machine = await boot("/valinor/loopback.sh", undefined, ["valinor.modules=none"]);
       await machine.qemu.waitFor(/init: .* ended/, { ms: BOOT_MS + CASES_MS });
       const lines = machine.qemu.stdout().split(/\r?\n/);
       const told = lines.flatMap((line) => {
