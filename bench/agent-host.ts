@@ -1,0 +1,51 @@
+/**
+ * A host that only counts: sends an agent one message, with credit without end, and counts the frames that come back by
+ * their lengths. Nothing is decoded, so that it never is what the agent waits for.
+ */
+import { connect } from "node:net";
+import { encodeFrame } from "../src/wire/frame.ts";
+import { argument, serveControl } from "./control.ts";
+
+/** The process's argument. */
+export interface HostArgument {
+  /** Port of 127.0.0.1 that the agent listens on. */
+  readonly port: number;
+}
+
+const { port } = argument() as HostArgument;
+const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+let frames = 0;
+/** Bytes of a frame that are still to come, and those of a length field that have come. */
+let rest = 0;
+let length = Buffer.alloc(0);
+
+socket.on("data", (bytes: Buffer) => {
+  let at = 0;
+  while (at < bytes.length) {
+    if (rest === 0) {
+      const taken = bytes.subarray(at, at + 4 - length.length);
+      length = length.length === 0 ? taken : Buffer.concat([length, taken]);
+      at += taken.length;
+      if (length.length < 4) return;
+      rest = length.readUInt32BE();
+      length = Buffer.alloc(0);
+    }
+    const passed = Math.min(rest, bytes.length - at);
+    rest -= passed;
+    at += passed;
+    if (rest === 0) frames++;
+  }
+});
+socket.on("close", () => process.exit(1)); // an agent that has ended is no figure
+socket.write(encodeFrame("hello", "", { token: "", protocol: 2 }));
+socket.write(
+  encodeFrame("message", "bench", {
+    role: "user",
+    content: "flood",
+    request_id: "bench",
+    conversation_id: "",
+    credit: Number.MAX_SAFE_INTEGER,
+    on_disconnect: "cancel",
+  }),
+);
+serveControl([port], () => frames);
