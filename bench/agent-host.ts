@@ -17,7 +17,7 @@ const socket = connect({ port, host: "127.0.0.1", noDelay: true });
 let frames = 0;
 /** Bytes of a frame that are still to come, and those of a length field that have come. */
 let rest = 0;
-let length = Buffer.alloc(0);
+let length: Buffer = Buffer.alloc(0);
 
 socket.on("data", (bytes: Buffer) => {
   let at = 0;
