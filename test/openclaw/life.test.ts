@@ -21,7 +21,7 @@ async function firstTextMs(): Promise<number> {
 
 describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
   beforeAll(async () => {
-    stack = await startRealStack();
+    stack = await startRealStack(100);
     const first = await firstTextMs();
     const later = [await firstTextMs(), await firstTextMs(), await firstTextMs()].toSorted((a, b) => a - b);
     const pushes: number[] = [];
@@ -69,6 +69,17 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
     expect(await stack.proxy.cancelMessage({ agentId: "demo", requestId })).toMatchObject({ found: true });
     await vi.waitFor(() => expect(stack.model.aborted).toBe(aborted + 1), { interval: 5, timeout: 2_000 });
     expect(await reading).toMatchObject({ reason: "RUN_CANCELLED" });
+  });
+
+  it("stops its model call when the run is blocked for a tool", async () => {
+    await stack.push({}, ["read"]);
+    const { finished } = stack.model;
+    const failure = await failureOf(stack.say('!tool exec {"command":"true"}'));
+    expect(failure).toMatchObject({ reason: "TOOL_BLOCKED", metadata: { tool: "exec" } });
+    // The call that asked for the tool has finished; what the model was to say to its result takes a second.
+    await vi.waitFor(() => expect(stack.model.active).toBe(0), { interval: 5, timeout: 800 });
+    expect(stack.model.finished).toBe(finished + 1);
+    await stack.push({});
   });
 
   it("reports what its model answers as an error of the agent, without addresses", async () => {

@@ -41,11 +41,11 @@ export function missing(): string | undefined {
   return "missing" in openclaw ? openclaw.missing : undefined;
 }
 
-/** Starts it; everything ends after the last test of the file. */
-export async function startRealStack(): Promise<RealStack> {
+/** Starts it; everything ends after the last test of the file. `wordMs`: see ScriptedModelOptions. */
+export async function startRealStack(wordMs = 0): Promise<RealStack> {
   const openclaw = inject("openclaw");
   if ("missing" in openclaw) throw new Error(openclaw.missing);
-  const model = await startModel({ record: 50 });
+  const model = await startModel({ record: 50, wordMs });
   const gateway = await startGateway(openclaw.program, model.url);
   const config = loadConfig({
     env: {},
