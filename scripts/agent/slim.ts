@@ -1,25 +1,29 @@
 import { join } from "node:path";
 import type { Plugin } from "rolldown";
 
-/** A module that is never called where requests are what the agent makes them: HTTP/1.1 with text as body. */
-const NEVER = (what: string) =>
-  `module.exports = () => { throw new Error("${what} is not in this build"); };`;
+/** What scripts/agent/undici.cjs offers. */
+const OFFERED = new Set(["Pool", "Agent", "buildConnector", "WebSocket"]);
 
 /**
- * Modules of undici that the agent's requests never reach, and what stands in for them. Of the two forms of the HTTP
+ * Modules of undici that are never reached where all is HTTP/1.1, and what stands in for them. Of the two forms of the HTTP
  * parser the plain one stays: it runs on every processor, and for streams of small chunks it is as fast.
  */
 const REPLACED = new Map([
-  ["lib/dispatcher/client-h2.js", NEVER("HTTP/2")],
+  [
+    "lib/dispatcher/client-h2.js",
+    `module.exports = () => { throw new Error("HTTP/2 is not in this build"); };`,
+  ],
   ["lib/llhttp/llhttp_simd-wasm.js", "module.exports = undefined;"],
   ["lib/milo/simd.js", "module.exports = undefined;"],
   ["lib/milo/no-simd.js", "module.exports = undefined;"],
-  ["lib/web/fetch/body.js", "module.exports = {};"],
-  ["lib/web/fetch/formdata.js", "module.exports = {};"],
-  ["lib/web/webidl/index.js", "exports.webidl = { is: { FormData: () => false } };"],
 ]);
 
-/** Takes of undici what scripts/agent/undici.cjs names and no more. Fails where undici no longer has a file of REPLACED. */
+const IMPORT = /(?:import|const)\s+(type\s+)?\{([^}]*)\}\s*(?:from\s*|=\s*await import\()"undici"/g;
+
+/**
+ * Takes of undici what scripts/agent/undici.cjs names and no more. Fails where the agent asks for more, and where undici no
+ * longer has a file of REPLACED.
+ */
 export function slimUndici(): Plugin {
   const missing = new Set(REPLACED.keys());
   return {
@@ -36,9 +40,27 @@ export function slimUndici(): Plugin {
         return REPLACED.get(path);
       },
     },
+    transform: {
+      filter: { code: /"undici"/ },
+      handler(code, id) {
+        const more = importedOfUndici(code).filter((name) => !OFFERED.has(name));
+        if (more.length > 0)
+          this.error(`${id} imports ${more.join(", ")} of undici: offer it in scripts/agent/undici.cjs`);
+      },
+    },
     buildEnd(error) {
       if (error === undefined && missing.size > 0)
         this.error(`undici has changed: scripts/agent/slim.ts replaces ${[...missing].join(", ")}`);
     },
   };
+}
+
+/** Names of values that a module imports of undici. */
+export function importedOfUndici(code: string): string[] {
+  return [...code.matchAll(IMPORT)]
+    .filter(([, type]) => type === undefined)
+    .flatMap(([, , names]) => (names ?? "").split(","))
+    .map((name) => name.trim())
+    .filter((name) => name !== "" && !name.startsWith("type "))
+    .map((name) => name.split(/\s|:/, 1)[0] ?? "");
 }
