@@ -42,8 +42,8 @@ if [[ ! -x $device || $here/vhost-device-vsock.patch -nt $device ]]; then
   command -v cargo >/dev/null || die "cargo is needed to build vhost-device-vsock: install Rust"
   command -v patch >/dev/null || die "patch is needed to build vhost-device-vsock: install it"
   echo "building vhost-device-vsock $VHOST_DEVICE_VSOCK"
-  # As it is released it stops answering for good where a host gives up a connection before the guest has answered
-  # (docs/guest.md). So its source is fetched, as a dependency of nothing, and patched.
+  # As it is released it stops answering for good where a host dials while the guest boots (docs/guest.md). So its source is
+  # fetched, as a dependency of nothing, and patched.
   build=$cache/vhost-device-vsock
   rm -rf "$build" && mkdir -p "$build/fetch/src" && touch "$build/fetch/src/lib.rs"
   printf '[package]\nname = "fetch"\nversion = "0.0.0"\n[dependencies]\nvhost-device-vsock = "=%s"\n' \
