@@ -38,7 +38,7 @@ elif [[ -e $root/sbin/openrc-run || -e $root/usr/sbin/openrc-run ]]; then
   mkdir -p "$root/etc/runlevels/default"
   ln -sf /etc/init.d/valinor-agent "$root/etc/runlevels/default/valinor-agent"
   grep -qs '^valinor-agent:' "$root/etc/passwd" ||
-    echo "warning: make the user valinor-agent in the guest: adduser -S -D -H -h /var/lib/valinor-agent valinor-agent" >&2
+    echo "warning: make the user valinor-agent in the guest: addgroup -S valinor-agent && adduser -S -D -H -G valinor-agent valinor-agent" >&2
 else
   echo "$root has neither systemd nor OpenRC: start /usr/local/bin/valinor-agent yourself" >&2
 fi
