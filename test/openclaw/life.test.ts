@@ -77,7 +77,7 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
     const failure = await failureOf(stack.say('!tool exec {"command":"true"}'));
     expect(failure).toMatchObject({ reason: "TOOL_BLOCKED", metadata: { tool: "exec" } });
     // The call that asked for the tool has finished; what the model was to say to its result takes a second.
-    await vi.waitFor(() => expect(stack.model.active).toBe(0), { interval: 5, timeout: 800 });
+    await vi.waitFor(() => expect(stack.model.active).toBe(0), { interval: 5, timeout: 5_000 });
     expect(stack.model.finished).toBe(finished + 1);
     await stack.push({});
   });
