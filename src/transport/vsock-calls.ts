@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
 
 /** An address of AF_VSOCK. */
@@ -18,8 +19,8 @@ export interface VsockCalls {
   connected(fd: number): boolean;
   /** Who is at the other end; undefined where nobody is any more. */
   peer(fd: number): VsockPeer | undefined;
-  /** Where the socket is bound. */
-  local(fd: number): VsockPeer;
+  /** Where the socket is bound; undefined where it is no vsock socket. */
+  local(fd: number): VsockPeer | undefined;
   close(fd: number): void;
 }
 
@@ -30,8 +31,21 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const POLLOUT = 4;
-const EINTR = 4;
-const EINPROGRESS = 115;
+/** ESOCKTNOSUPPORT: no driver serves the address. os.constants lacks it. */
+const NO_TRANSPORT = 94;
+/** A connect that ends with one of these is under way, or done. */
+const UNDER_WAY = errnos("EINPROGRESS", "EALREADY", "EISCONN", "EINTR");
+/** What each call can fail with where its caller makes no mistake. */
+const POSSIBLE = {
+  socket: errnos("EAFNOSUPPORT", "EPROTONOSUPPORT", "EMFILE", "ENFILE", "ENOBUFS", "EACCES", "EPERM"),
+  bind: errnos("EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "EPERM"),
+  connect: errnos("ECONNRESET", "ECONNREFUSED", "ENODEV", "ENETUNREACH", "EHOSTUNREACH", "ETIMEDOUT")
+    .union(errnos("EADDRNOTAVAIL", "EACCES", "EPERM"))
+    .union(UNDER_WAY)
+    .add(NO_TRANSPORT),
+} as const;
+/** Times that a call is made until it fails with something possible. */
+const TRIES = 10;
 /** Where libc, glibc and musl alike, tells where the thread's errno is. */
 const ERRNO_LOCATION = "__errno_location";
 /** Bytes of `struct sockaddr_vm`. */
@@ -65,57 +79,59 @@ function load(): VsockCalls {
   const ffi = process.getBuiltinModule("node:ffi") as typeof import("node:ffi") | undefined;
   if (ffi === undefined)
     throw new Error(`vsock sockets need node:ffi, which Node ${process.versions.node} lacks: use Node 26`);
+  const { getInt32 } = ffi;
   // The process's own libc, glibc or musl, whatever its file is called. It stays loaded for the process's life.
   const { functions: libc } = ffi.dlopen(null, signatures);
-  const { [ERRNO_LOCATION]: errnoLocation } = libc;
+  // It stays where it is for this thread.
+  const errno = libc[ERRNO_LOCATION]();
 
-  /** Throws what a call failed with. Must follow the call at once: errno is of the last one. */
-  function check(result: number, syscall: string): number {
-    if (result >= 0) return result;
-    throw systemError(errno(), syscall);
+  /**
+   * What a call returns, or the negative errno of its failure. The engine makes system calls of its own, and one between libc
+   * and here may overwrite errno. So a number that the call cannot fail with is not believed; a call that failed has changed
+   * nothing, and is made again.
+   */
+  function attempt(syscall: keyof typeof POSSIBLE, call: () => number): number {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const result = call();
+      if (result >= 0) return result;
+      const failure = getInt32(errno, 0);
+      if (POSSIBLE[syscall].has(failure)) return -failure;
+    }
+    throw systemError(0, syscall);
   }
-  const errno = () => ffi.getInt32(errnoLocation(), 0);
 
-  function name(call: "getsockname" | "getpeername", fd: number): VsockPeer {
+  function must(syscall: keyof typeof POSSIBLE, call: () => number): number {
+    const result = attempt(syscall, call);
+    if (result < 0) throw systemError(-result, syscall);
+    return result;
+  }
+
+  /** Address of one end of a socket; undefined where the call fails. */
+  function addressBy(call: typeof libc.getsockname, fd: number): VsockPeer | undefined {
     const bytes = Buffer.alloc(SOCKADDR_BYTES);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(SOCKADDR_BYTES);
-    check(libc[call](fd, bytes, length), call);
-    if (bytes.readUInt16LE(0) !== AF_VSOCK) throw new Error(`file descriptor ${fd} is no vsock socket`);
+    if (call(fd, bytes, uint32(SOCKADDR_BYTES)) !== 0 || bytes.readUInt16LE(0) !== AF_VSOCK) return undefined;
     return { port: bytes.readUInt32LE(4), cid: bytes.readUInt32LE(8) };
   }
 
   return {
-    socket: () => check(libc.socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"),
-    bind: (fd, address) => void check(libc.bind(fd, sockaddr(address), SOCKADDR_BYTES), "bind"),
+    socket: () => must("socket", () => libc.socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+    bind: (fd, address) => void must("bind", () => libc.bind(fd, sockaddr(address), SOCKADDR_BYTES)),
     connect(fd, address) {
-      if (libc.connect(fd, sockaddr(address), SOCKADDR_BYTES) === 0) return;
-      const code = errno();
-      // Interrupted by a signal it goes on, as if it had been in progress.
-      if (code !== EINPROGRESS && code !== EINTR) throw systemError(code, "connect");
+      const result = attempt("connect", () => libc.connect(fd, sockaddr(address), SOCKADDR_BYTES));
+      if (result < 0 && !UNDER_WAY.has(-result)) throw systemError(-result, "connect");
     },
     connected(fd) {
       const poll = Buffer.alloc(8);
       poll.writeInt32LE(fd, 0);
       poll.writeInt16LE(POLLOUT, 4);
       if (libc.poll(poll, 1n, 0) <= 0) return false;
-      const value = Buffer.alloc(4);
-      const length = Buffer.alloc(4);
-      length.writeUInt32LE(4);
-      check(libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length), "getsockopt");
-      const failure = value.readInt32LE(0);
-      if (failure !== 0) throw systemError(failure, "connect");
+      const failure = uint32(0);
+      libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, failure, uint32(failure.length));
+      if (failure.readInt32LE(0) !== 0) throw systemError(failure.readInt32LE(0), "connect");
       return true;
     },
-    peer(fd) {
-      try {
-        return name("getpeername", fd);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOTCONN") return undefined;
-        throw error;
-      }
-    },
-    local: (fd) => name("getsockname", fd),
+    peer: (fd) => addressBy(libc.getpeername, fd),
+    local: (fd) => addressBy(libc.getsockname, fd),
     close: (fd) => void libc.close(fd),
   };
 }
@@ -127,6 +143,16 @@ function sockaddr({ cid, port }: VsockPeer): Buffer {
   bytes.writeUInt32LE(port, 4);
   bytes.writeUInt32LE(cid, 8);
   return bytes;
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function errnos(...names: (keyof typeof constants.errno)[]): Set<number> {
+  return new Set(names.map((name) => constants.errno[name]));
 }
 
 function systemError(errno: number, syscall: string): Error {

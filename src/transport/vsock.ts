@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { getSystemErrorName } from "node:util";
+import { abortError } from "./abort.ts";
 import { type VsockCalls, vsockCalls, type VsockPeer } from "./vsock-calls.ts";
 import { adopt, socketOn, type StreamHandle } from "./vsock-handle.ts";
 
@@ -39,6 +40,7 @@ export interface VsockListenOptions {
  * has no vsock, and the signal's reason when it aborts. No socket is left behind then.
  */
 export async function dialVsock(address: VsockPeer, signal: AbortSignal): Promise<Socket> {
+  if (signal.aborted) throw abortError(signal);
   const calls = vsockCalls();
   const fd = open(calls);
   try {
@@ -80,7 +82,7 @@ export function listenVsock(
     handle.close();
     throw new Error(`listen ${getSystemErrorName(status)}`);
   }
-  return { address: calls.local(handle.fd), close: () => handle.close() };
+  return { address: calls.local(handle.fd) ?? address, close: () => handle.close() };
 }
 
 function open(calls: VsockCalls): number {
@@ -116,7 +118,7 @@ function isAllowed(calls: VsockCalls, client: StreamHandle, peers: readonly numb
 
 /** vsock tells a refusal by a reset: nothing else resets a connection before it stands. */
 function explainConnect(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
+  if (signal.aborted) return abortError(signal);
   const refused = "connection refused: nothing listens on that port there";
   const explained = explain(error, "ECONNRESET", refused);
   return explained === error ? error : Object.assign(explained as Error, { code: "ECONNREFUSED" });
