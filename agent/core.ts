@@ -101,5 +101,6 @@ function describe(parts: Parts, uptime: number, agentId: string | undefined): He
     config_sha256: config.applied.sha256,
     in_flight: runs.inFlight.size,
     openclaw: parts.openclaw.state,
+    ...(parts.openclaw.kind !== undefined && { openclaw_kind: parts.openclaw.kind }),
   };
 }

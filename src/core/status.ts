@@ -18,6 +18,7 @@ export function statusOf(agent: AgentHandle): AgentStatusView {
     heartbeatAgeSecs: heard === 0 ? undefined : Math.max(0, (Date.now() - heard) / 1000),
     inFlight: heartbeat?.inFlight ?? 0,
     openclaw: heartbeat?.openclaw?.slice(0, 64) ?? "",
+    openclawKind: heartbeat?.openclawKind?.slice(0, 64) ?? "",
     observedRevision: convergence.observedRevision,
     configReason: state.kind === "applied" ? "" : state.reason,
     lastError: link === undefined ? "the agent is not to run, or has no address" : link.lastError,

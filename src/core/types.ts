@@ -133,6 +133,7 @@ export interface AgentStatusView {
   readonly heartbeatAgeSecs: number | undefined;
   readonly inFlight: number;
   readonly openclaw: string;
+  readonly openclawKind: string;
   readonly observedRevision: number;
   readonly configReason: string;
   readonly lastError: string;

@@ -126,6 +126,7 @@ function statusJson(view: AgentStatusView): object {
     ...(age === undefined ? {} : { heartbeat_age_secs: age }),
     in_flight: view.inFlight,
     openclaw: view.openclaw,
+    openclaw_kind: view.openclawKind,
     observed_revision: view.observedRevision,
     config_reason: view.configReason,
     last_error: view.lastError,

@@ -51,7 +51,14 @@ describe("curl", () => {
     const status = JSON.parse(
       await curl(`${stack.url}/valinor.v1.AgentProxy/GetAgentStatus?${query}`),
     ) as unknown;
-    expect(status).toMatchObject({ connected: true, protocol: 2, desiredRevision: 1, observedRevision: 1 });
+    expect(status).toMatchObject({
+      connected: true,
+      protocol: 2,
+      desiredRevision: 1,
+      openclaw: "ready",
+      openclawKind: "plain",
+      observedRevision: 1,
+    });
   });
 });
 

@@ -358,6 +358,7 @@ describe("agents", () => {
       heartbeatAgeSecs: 1.5,
       inFlight: 0,
       openclaw: "ready",
+      openclawKind: "plain",
       observedRevision: 1,
       configReason: "",
       lastError: "",

@@ -1324,7 +1324,10 @@ type GetAgentStatusResponse struct {
 	// Why the desired revision is not applied; empty where it is.
 	ConfigReason string `protobuf:"bytes,12,opt,name=config_reason,json=configReason,proto3" json:"config_reason,omitempty"`
 	// Why there is no link, as the last attempt failed; empty while connected.
-	LastError     string `protobuf:"bytes,13,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	LastError string `protobuf:"bytes,13,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// `openclaw`, or `plain` for an ordinary server of OpenAI's API: messages work, and what docs/openclaw.md says of models, built-in
+	// tools and conversations does not hold. Empty while not known.
+	OpenclawKind  string `protobuf:"bytes,14,opt,name=openclaw_kind,json=openclawKind,proto3" json:"openclaw_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1450,6 +1453,13 @@ func (x *GetAgentStatusResponse) GetLastError() string {
 	return ""
 }
 
+func (x *GetAgentStatusResponse) GetOpenclawKind() string {
+	if x != nil {
+		return x.OpenclawKind
+	}
+	return ""
+}
+
 var File_valinor_v1_agent_proxy_proto protoreflect.FileDescriptor
 
 const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
@@ -1538,7 +1548,7 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\x15CancelMessageResponse\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\"\\\n" +
 	"\x15GetAgentStatusRequest\x12C\n" +
-	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\x83\x04\n" +
+	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\xa8\x04\n" +
 	"\x16GetAgentStatusResponse\x12/\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x17.valinor.v1.AgentStatusR\x06status\x12\x1c\n" +
 	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x1a\n" +
@@ -1554,7 +1564,8 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\x11observed_revision\x18\v \x01(\rR\x10observedRevision\x12#\n" +
 	"\rconfig_reason\x18\f \x01(\tR\fconfigReason\x12\x1d\n" +
 	"\n" +
-	"last_error\x18\r \x01(\tR\tlastErrorB\x15\n" +
+	"last_error\x18\r \x01(\tR\tlastError\x12#\n" +
+	"\ropenclaw_kind\x18\x0e \x01(\tR\fopenclawKindB\x15\n" +
 	"\x13_heartbeat_age_secs*c\n" +
 	"\fOnDisconnect\x12\x1d\n" +
 	"\x19ON_DISCONNECT_UNSPECIFIED\x10\x00\x12\x1a\n" +

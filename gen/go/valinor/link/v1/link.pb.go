@@ -54,7 +54,9 @@ type Heartbeat struct {
 	// Runs in flight.
 	InFlight *uint32 `protobuf:"varint,9,opt,name=in_flight,proto3,oneof" json:"in_flight,omitempty"`
 	// `ready`, `starting` or `down`: the OpenClaw beside the agent.
-	Openclaw      *string `protobuf:"bytes,10,opt,name=openclaw,proto3,oneof" json:"openclaw,omitempty"`
+	Openclaw *string `protobuf:"bytes,10,opt,name=openclaw,proto3,oneof" json:"openclaw,omitempty"`
+	// `openclaw`, or `plain` for an ordinary server of OpenAI's API, without OpenClaw's powers; absent while not known.
+	OpenclawKind  *string `protobuf:"bytes,11,opt,name=openclaw_kind,proto3,oneof" json:"openclaw_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +157,13 @@ func (x *Heartbeat) GetInFlight() uint32 {
 func (x *Heartbeat) GetOpenclaw() string {
 	if x != nil && x.Openclaw != nil {
 		return *x.Openclaw
+	}
+	return ""
+}
+
+func (x *Heartbeat) GetOpenclawKind() string {
+	if x != nil && x.OpenclawKind != nil {
+		return *x.OpenclawKind
 	}
 	return ""
 }
@@ -1301,7 +1310,7 @@ var File_valinor_link_v1_link_proto protoreflect.FileDescriptor
 
 const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\n" +
-	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xe8\x03\n" +
+	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xa5\x04\n" +
 	"\tHeartbeat\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12 \n" +
 	"\vuptime_secs\x18\x02 \x01(\x01R\vuptime_secs\x12\x1f\n" +
@@ -1313,7 +1322,8 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\rconfig_sha256\x18\b \x01(\tH\x05R\rconfig_sha256\x88\x01\x01\x12!\n" +
 	"\tin_flight\x18\t \x01(\rH\x06R\tin_flight\x88\x01\x01\x12\x1f\n" +
 	"\bopenclaw\x18\n" +
-	" \x01(\tH\aR\bopenclaw\x88\x01\x01B\v\n" +
+	" \x01(\tH\aR\bopenclaw\x88\x01\x01\x12)\n" +
+	"\ropenclaw_kind\x18\v \x01(\tH\bR\ropenclaw_kind\x88\x01\x01B\v\n" +
 	"\t_protocolB\v\n" +
 	"\t_agent_idB\n" +
 	"\n" +
@@ -1323,7 +1333,8 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\x0e_config_sha256B\f\n" +
 	"\n" +
 	"_in_flightB\v\n" +
-	"\t_openclaw\"9\n" +
+	"\t_openclawB\x10\n" +
+	"\x0e_openclaw_kind\"9\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\rR\bprotocol\"\xe2\x03\n" +
