@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Duplex } from "node:stream";
 import { inject } from "vitest";
 import { dial } from "../../src/transport/dial.ts";
 import { tempDir } from "../helpers/cleanup.ts";
@@ -25,6 +27,8 @@ export interface Machine {
   readonly address: string;
   /** Has the guest's control.ts carry something out. */
   control(command: string): Promise<unknown>;
+  /** Milliseconds that each of some lines took to the guest's control.ts and back, on one connection. */
+  roundTrips(count: number): Promise<number[]>;
   /** Ends both processes as a host's crash would. */
   kill(): Promise<void>;
 }
@@ -45,6 +49,7 @@ export async function boot(
     startedAt,
     address: `unix://${muxer}?port=${AGENT_PORT}`,
     control: (command) => control(muxer, command),
+    roundTrips: (count) => roundTrips(muxer, count),
     async kill() {
       machine.kill("SIGKILL");
       backend?.kill("SIGKILL");
@@ -60,14 +65,33 @@ async function startDevice(vhost: string, muxer: string): Promise<Program> {
   return program;
 }
 
+async function roundTrips(muxer: string, count: number): Promise<number[]> {
+  const socket = await dialControl(muxer);
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const started = performance.now();
+    socket.write("ping\n");
+    await once(socket, "data");
+    times.push(performance.now() - started);
+  }
+  socket.destroy();
+  return times;
+}
+
+/** Connects to the guest's control.ts; the connection is broken after 20 s. */
+async function dialControl(muxer: string): Promise<Duplex> {
+  const signal = AbortSignal.timeout(20_000);
+  const socket = await dial({ kind: "hybrid", path: muxer, port: CONTROL_PORT }, signal);
+  signal.addEventListener("abort", () => socket.destroy(new Error("the guest's control does not answer")));
+  return socket;
+}
+
 /** Asks once a connection, again until the guest is there. */
 async function control(muxer: string, command: string): Promise<unknown> {
   const answer = await until(
     `the guest's answer to ${command}`,
     async () => {
-      const signal = AbortSignal.timeout(20_000);
-      const socket = await dial({ kind: "hybrid", path: muxer, port: CONTROL_PORT }, signal);
-      signal.addEventListener("abort", () => socket.destroy());
+      const socket = await dialControl(muxer);
       socket.write(`${command}\n`);
       for await (const line of createInterface({ input: socket })) {
         socket.destroy();

@@ -11,6 +11,8 @@ const model = await startScriptedModel({ port: 8081, wordMs: 0 });
 
 function carryOut(command: string): unknown {
   switch (command) {
+    case "ping":
+      return null;
     case "model": {
       const { calls, active, aborted, finished } = model;
       return { calls, active, aborted, finished };
