@@ -11,7 +11,11 @@ rm -f "$directory/vhost.sock" "$directory/vm.sock"
 "$here/../../.cache/vm/cargo/bin/vhost-device-vsock" \
   --vm "guest-cid=3,socket=$directory/vhost.sock,uds-path=$directory/vm.sock" &
 device=$!
-trap 'kill "$device" 2>/dev/null || true' EXIT
+machine=
+trap 'kill $machine $device 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
 while [[ ! -S $directory/vhost.sock ]]; do sleep 0.05; done
 echo "the agent will answer at unix://$directory/vm.sock?port=1024"
-"$here/qemu.sh" "$directory/initrd" "$directory/vhost.sock"
+"$here/qemu.sh" "$directory/initrd" "$directory/vhost.sock" &
+machine=$!
+wait "$machine"
