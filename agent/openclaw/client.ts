@@ -171,7 +171,8 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
     get kind() {
       return probe.kind;
     },
-    start: () => probe.hurry(),
+    // Not before the agent has said that it listens: the HTTP library is loaded for it.
+    start: () => void setImmediate(() => probe.hurry()),
     async close() {
       probe.close();
       closing.abort();

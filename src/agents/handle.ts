@@ -160,7 +160,7 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
       if (state.kind === "pending") {
         throw new AgentError(
           "config_pending",
-          `revision ${record.configRevision} is not in force yet: ${state.reason}`,
+          `revision ${record.configRevision} is not in force yet: ${state.reason}${openclawNote(connection)}`,
         );
       }
       return link?.current ?? handle.reach(signal);
@@ -176,4 +176,12 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
     },
   };
   return handle;
+}
+
+/** A guest whose OpenClaw is away can't apply a configuration: that is then the cause. */
+function openclawNote(connection: Connection): string {
+  const { openclaw } = connection.heartbeat;
+  return openclaw === "down" || openclaw === "starting"
+    ? `; the agent says that its OpenClaw is ${openclaw}`
+    : "";
 }
