@@ -2,7 +2,7 @@
 # In the guest: the agent, started again whenever it ends. Its process id stands in /run/agent.pid.
 cd /valinor
 while true; do
-  node --disable-warning=ExperimentalWarning agent.mjs --transport vsock --port 1024 \
+  ./valinor-agent --transport vsock --port 1024 \
     --openclaw-url http://127.0.0.1:8081 --agent-id demo --state-dir /run/valinor &
   echo $! >/run/agent.pid
   wait $!

@@ -1,13 +1,8 @@
 import { basename, join } from "node:path";
 import { rolldown } from "rolldown";
 
-/** Programs of the guest. */
-const programs = [
-  "scripts/vm/agent.ts",
-  "scripts/vm/model.ts",
-  "test/vm/guest/control.ts",
-  "test/vm/guest/loopback.ts",
-];
+/** Programs of the guest beside the agent. */
+const programs = ["scripts/vm/model.ts", "test/vm/guest/control.ts", "test/vm/guest/loopback.ts"];
 
 const top = join(import.meta.dirname, "../..");
 const [directory] = process.argv.slice(2);
