@@ -5,7 +5,8 @@ import { fakeCore, fakeRun } from "./fake-core.ts";
 import { serveRest } from "./serving.ts";
 
 const run = promisify(execFile);
-const hasCurl = spawnSync("curl", ["--version"]).status === 0;
+// Under CI a missing curl fails the tests; elsewhere it skips them.
+const hasCurl = process.env["CI"] === "true" || spawnSync("curl", ["--version"]).status === 0;
 
 const options = ["-sS", "--max-time", "20", "-w", "%{http_code} %{http_version}"];
 
