@@ -5,7 +5,7 @@ import { NO_TOOLS_ALLOWLIST } from "../src/wire/vocabulary.ts";
 import { Failure } from "./failure.ts";
 import { errorName, type Log } from "./log.ts";
 import type { Steering } from "./openclaw/steer.ts";
-import { isObject, isUint32 } from "./payload.ts";
+import { isObject, isUint32 } from "../src/wire/values.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
 /** A configuration in force. A run keeps the one it began with. */

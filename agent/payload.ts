@@ -1,6 +1,7 @@
 import type { UnknownObject } from "../src/wire/frame.ts";
 import { canonicalJson, sha256 } from "../src/wire/digest.ts";
 import type { OnDisconnect } from "./run.ts";
+import { isUint32 } from "../src/wire/values.ts";
 
 // Payloads are read by hand: the generated schemas would load the protobuf runtime into a daemon that has to start quickly.
 
@@ -75,14 +76,4 @@ function messageHash(payload: UnknownObject): string {
 
 function isId(value: unknown): value is string {
   return typeof value === "string" && value.length <= ID_LENGTH;
-}
-
-/** True for an integer from 0 to 2^32-1. */
-export function isUint32(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && value <= 0xffffffff && Number.isInteger(value);
-}
-
-/** True for a JSON object. */
-export function isObject(value: unknown): value is UnknownObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -5,13 +5,14 @@ import { type Channel, createChannel } from "../src/wire/channel.ts";
 import { sha256 } from "../src/wire/digest.ts";
 import { LinkError } from "../src/wire/errors.ts";
 import type { Frame } from "../src/wire/frame.ts";
+import { isUint32 } from "../src/wire/values.ts";
 import { type ErrorCode, PROTOCOL } from "../src/wire/vocabulary.ts";
 import { openedJson } from "./events.ts";
 import { Failure } from "./failure.ts";
 import { errorName } from "./log.ts";
 import { openRun } from "./messages.ts";
 import type { Parts } from "./parts.ts";
-import { isUint32, readMessage } from "./payload.ts";
+import { readMessage } from "./payload.ts";
 import { Reader, type ReaderLink } from "./reader.ts";
 
 /** What is queued for a host that was refused has this long to leave. */

@@ -3,7 +3,7 @@ import type { UnknownObject } from "../../src/wire/frame.ts";
 import type { Bounds } from "../bounds.ts";
 import { endsInHighSurrogate } from "../events.ts";
 import { Failure } from "../failure.ts";
-import { isObject, isUint32 } from "../payload.ts";
+import { isObject, isUint32 } from "../../src/wire/values.ts";
 import { describeError } from "./describe.ts";
 import { createToolCalls, type ToolCall } from "./tool-calls.ts";
 

@@ -1,4 +1,4 @@
-import { isObject } from "../payload.ts";
+import { isObject } from "../../src/wire/values.ts";
 
 /** Longest text of OpenClaw's that is passed on. */
 const TEXT_LENGTH = 500;

@@ -1,6 +1,6 @@
 import type { UnknownObject } from "../../src/wire/frame.ts";
 import type { Bounds } from "../bounds.ts";
-import { isObject } from "../payload.ts";
+import { isObject } from "../../src/wire/values.ts";
 import { VERSION } from "../version.ts";
 
 /** Version of the gateway's protocol that is spoken; operators are let in with exactly that. */

@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isObject } from "../payload.ts";
+import { isObject } from "../../src/wire/values.ts";
 
 /**
  * The default model that OpenClaw had before a configuration named another one: `null` where it had none, `undefined`

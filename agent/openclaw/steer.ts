@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PolicyForDigest } from "../../src/wire/digest.ts";
 import type { UnknownObject } from "../../src/wire/frame.ts";
-import { isObject } from "../payload.ts";
+import { isObject } from "../../src/wire/values.ts";
 import { describeError } from "./describe.ts";
 import { GatewayError } from "./gateway-link.ts";
 import type { Gateway } from "./gateway.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Bounds } from "../bounds.ts";
 import { Failure } from "../failure.ts";
-import { isObject, isUint32 } from "../payload.ts";
+import { isObject, isUint32 } from "../../src/wire/values.ts";
 
 /** A tool call that the model has written to its end. */
 export interface ToolCall {

@@ -1,5 +1,5 @@
 import type { UnknownObject } from "../../src/wire/frame.ts";
-import { isObject } from "../payload.ts";
+import { isObject } from "../../src/wire/values.ts";
 
 /** Runs whose items are kept until the answer tells the run's id; and names kept of one of them. */
 const EARLY_RUNS = 64;

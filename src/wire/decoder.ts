@@ -1,8 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import { LinkError } from "./errors.ts";
-import type { Frame, UnknownObject } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import { limits } from "./limits.ts";
 import { prescan, prescanFrom } from "./prescan.ts";
+import { isObject } from "./values.ts";
 
 /** First allocation for a frame that arrives in pieces; it doubles as bytes come, so memory follows what was received. */
 const FIRST_PIECE = 64 * 1024;
@@ -139,9 +140,4 @@ function checkEnvelope(value: unknown, size: number): Frame {
   if (!isObject(payload))
     throw new LinkError("invalid_frame", `the payload of a ${type.slice(0, 32)} frame is not an object`);
   return { type, id, payload, size };
-}
-
-/** True for a JSON object; false for arrays and null. */
-export function isObject(value: unknown): value is UnknownObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,6 +2,7 @@ import { type DescMessage, fromJson, type JsonValue, type MessageShape, toJson }
 import type { ChunkJson } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { LinkError } from "./errors.ts";
 import type { UnknownObject } from "./frame.ts";
+import { isUint32 } from "./values.ts";
 
 /**
  * Reads a payload as a message of link/v1. Unknown fields are ignored.
@@ -37,11 +38,6 @@ export function isTextChunk(payload: UnknownObject): payload is UnknownObject & 
     isAbsent(payload["finish_reason"]) &&
     isAbsent(payload["usage"])
   );
-}
-
-/** True for an integer from 0 to 2^32-1. */
-export function isUint32(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && value <= 0xffffffff && Number.isInteger(value);
 }
 
 /** True for what the JSON mapping takes as not set. */

@@ -11,7 +11,8 @@ import {
   ToolBlockedSchema,
 } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { LinkError } from "../../src/wire/errors.ts";
-import { isTextChunk, isUint32, readPayload, writePayload } from "../../src/wire/payload.ts";
+import { isTextChunk, readPayload, writePayload } from "../../src/wire/payload.ts";
+import { isUint32 } from "../../src/wire/values.ts";
 
 /** The chunk that a payload is, or undefined where it is none. */
 function readChunk(payload: Record<string, unknown>) {
