@@ -889,7 +889,8 @@ type PushConfigRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the agent, unique in the caller's tenant.
 	AgentId string `protobuf:"bytes,1,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
-	// The configuration, replacing the one before; at most 1 MiB as JSON. docs/config.md says what each key does.
+	// The configuration, replacing the one before; at most 1 MiB as JSON. docs/config.md says what each key does. A text that begins
+	// with `secret:` is a secret: encrypted where it is stored, shown to nobody, and handed to the agent without the prefix.
 	Config *structpb.Struct `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
 	// Tools that the agent may use. Unset: all.
 	ToolPolicy *ToolPolicy `protobuf:"bytes,3,opt,name=tool_policy,json=toolPolicy,proto3" json:"tool_policy,omitempty"`
@@ -1327,7 +1328,9 @@ type GetAgentStatusResponse struct {
 	LastError string `protobuf:"bytes,13,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// `openclaw`, or `plain` for an ordinary server of OpenAI's API: messages work, and what docs/openclaw.md says of models, built-in
 	// tools and conversations does not hold. Empty while not known.
-	OpenclawKind  string `protobuf:"bytes,14,opt,name=openclaw_kind,json=openclawKind,proto3" json:"openclaw_kind,omitempty"`
+	OpenclawKind string `protobuf:"bytes,14,opt,name=openclaw_kind,json=openclawKind,proto3" json:"openclaw_kind,omitempty"`
+	// Whether the agent has its desired configuration.
+	ConfigState   ConfigState `protobuf:"varint,15,opt,name=config_state,json=configState,proto3,enum=valinor.v1.ConfigState" json:"config_state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1460,6 +1463,13 @@ func (x *GetAgentStatusResponse) GetOpenclawKind() string {
 	return ""
 }
 
+func (x *GetAgentStatusResponse) GetConfigState() ConfigState {
+	if x != nil {
+		return x.ConfigState
+	}
+	return ConfigState_CONFIG_STATE_UNSPECIFIED
+}
+
 var File_valinor_v1_agent_proxy_proto protoreflect.FileDescriptor
 
 const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
@@ -1548,7 +1558,7 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\x15CancelMessageResponse\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\"\\\n" +
 	"\x15GetAgentStatusRequest\x12C\n" +
-	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\xa8\x04\n" +
+	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\xe4\x04\n" +
 	"\x16GetAgentStatusResponse\x12/\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x17.valinor.v1.AgentStatusR\x06status\x12\x1c\n" +
 	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x1a\n" +
@@ -1565,7 +1575,8 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\rconfig_reason\x18\f \x01(\tR\fconfigReason\x12\x1d\n" +
 	"\n" +
 	"last_error\x18\r \x01(\tR\tlastError\x12#\n" +
-	"\ropenclaw_kind\x18\x0e \x01(\tR\fopenclawKindB\x15\n" +
+	"\ropenclaw_kind\x18\x0e \x01(\tR\fopenclawKind\x12:\n" +
+	"\fconfig_state\x18\x0f \x01(\x0e2\x17.valinor.v1.ConfigStateR\vconfigStateB\x15\n" +
 	"\x13_heartbeat_age_secs*c\n" +
 	"\fOnDisconnect\x12\x1d\n" +
 	"\x19ON_DISCONNECT_UNSPECIFIED\x10\x00\x12\x1a\n" +
@@ -1619,6 +1630,7 @@ var file_valinor_v1_agent_proxy_proto_goTypes = []any{
 	(*structpb.Struct)(nil),        // 20: google.protobuf.Struct
 	(*ToolPolicy)(nil),             // 21: valinor.v1.ToolPolicy
 	(AgentStatus)(0),               // 22: valinor.v1.AgentStatus
+	(ConfigState)(0),               // 23: valinor.v1.ConfigState
 }
 var file_valinor_v1_agent_proxy_proto_depIdxs = []int32{
 	1,  // 0: valinor.v1.SendMessageRequest.message:type_name -> valinor.v1.Message
@@ -1635,23 +1647,24 @@ var file_valinor_v1_agent_proxy_proto_depIdxs = []int32{
 	20, // 11: valinor.v1.PushConfigRequest.config:type_name -> google.protobuf.Struct
 	21, // 12: valinor.v1.PushConfigRequest.tool_policy:type_name -> valinor.v1.ToolPolicy
 	22, // 13: valinor.v1.GetAgentStatusResponse.status:type_name -> valinor.v1.AgentStatus
-	4,  // 14: valinor.v1.AgentProxy.SendMessage:input_type -> valinor.v1.SendMessageRequest
-	6,  // 15: valinor.v1.AgentProxy.Stream:input_type -> valinor.v1.StreamRequest
-	12, // 16: valinor.v1.AgentProxy.PushConfig:input_type -> valinor.v1.PushConfigRequest
-	14, // 17: valinor.v1.AgentProxy.PushContext:input_type -> valinor.v1.PushContextRequest
-	16, // 18: valinor.v1.AgentProxy.CancelMessage:input_type -> valinor.v1.CancelMessageRequest
-	18, // 19: valinor.v1.AgentProxy.GetAgentStatus:input_type -> valinor.v1.GetAgentStatusRequest
-	5,  // 20: valinor.v1.AgentProxy.SendMessage:output_type -> valinor.v1.SendMessageResponse
-	7,  // 21: valinor.v1.AgentProxy.Stream:output_type -> valinor.v1.StreamResponse
-	13, // 22: valinor.v1.AgentProxy.PushConfig:output_type -> valinor.v1.PushConfigResponse
-	15, // 23: valinor.v1.AgentProxy.PushContext:output_type -> valinor.v1.PushContextResponse
-	17, // 24: valinor.v1.AgentProxy.CancelMessage:output_type -> valinor.v1.CancelMessageResponse
-	19, // 25: valinor.v1.AgentProxy.GetAgentStatus:output_type -> valinor.v1.GetAgentStatusResponse
-	20, // [20:26] is the sub-list for method output_type
-	14, // [14:20] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	23, // 14: valinor.v1.GetAgentStatusResponse.config_state:type_name -> valinor.v1.ConfigState
+	4,  // 15: valinor.v1.AgentProxy.SendMessage:input_type -> valinor.v1.SendMessageRequest
+	6,  // 16: valinor.v1.AgentProxy.Stream:input_type -> valinor.v1.StreamRequest
+	12, // 17: valinor.v1.AgentProxy.PushConfig:input_type -> valinor.v1.PushConfigRequest
+	14, // 18: valinor.v1.AgentProxy.PushContext:input_type -> valinor.v1.PushContextRequest
+	16, // 19: valinor.v1.AgentProxy.CancelMessage:input_type -> valinor.v1.CancelMessageRequest
+	18, // 20: valinor.v1.AgentProxy.GetAgentStatus:input_type -> valinor.v1.GetAgentStatusRequest
+	5,  // 21: valinor.v1.AgentProxy.SendMessage:output_type -> valinor.v1.SendMessageResponse
+	7,  // 22: valinor.v1.AgentProxy.Stream:output_type -> valinor.v1.StreamResponse
+	13, // 23: valinor.v1.AgentProxy.PushConfig:output_type -> valinor.v1.PushConfigResponse
+	15, // 24: valinor.v1.AgentProxy.PushContext:output_type -> valinor.v1.PushContextResponse
+	17, // 25: valinor.v1.AgentProxy.CancelMessage:output_type -> valinor.v1.CancelMessageResponse
+	19, // 26: valinor.v1.AgentProxy.GetAgentStatus:output_type -> valinor.v1.GetAgentStatusResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_valinor_v1_agent_proxy_proto_init() }

@@ -28,6 +28,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ConfigOutcome is the agent's verdict on a revision.
+type ConfigOutcome int32
+
+const (
+	// None: the agent was away, or a later revision came first.
+	ConfigOutcome_CONFIG_OUTCOME_UNSPECIFIED ConfigOutcome = 0
+	// The agent acknowledged it.
+	ConfigOutcome_CONFIG_OUTCOME_APPLIED ConfigOutcome = 1
+	// The agent refused it.
+	ConfigOutcome_CONFIG_OUTCOME_REFUSED ConfigOutcome = 2
+)
+
+// Enum value maps for ConfigOutcome.
+var (
+	ConfigOutcome_name = map[int32]string{
+		0: "CONFIG_OUTCOME_UNSPECIFIED",
+		1: "CONFIG_OUTCOME_APPLIED",
+		2: "CONFIG_OUTCOME_REFUSED",
+	}
+	ConfigOutcome_value = map[string]int32{
+		"CONFIG_OUTCOME_UNSPECIFIED": 0,
+		"CONFIG_OUTCOME_APPLIED":     1,
+		"CONFIG_OUTCOME_REFUSED":     2,
+	}
+)
+
+func (x ConfigOutcome) Enum() *ConfigOutcome {
+	p := new(ConfigOutcome)
+	*p = x
+	return p
+}
+
+func (x ConfigOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConfigOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_valinor_v1_agent_registry_proto_enumTypes[0].Descriptor()
+}
+
+func (ConfigOutcome) Type() protoreflect.EnumType {
+	return &file_valinor_v1_agent_registry_proto_enumTypes[0]
+}
+
+func (x ConfigOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConfigOutcome.Descriptor instead.
+func (ConfigOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{0}
+}
+
 // Agent is a machine with an agent in it.
 type Agent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -48,8 +101,10 @@ type Agent struct {
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Revision of its desired configuration. Output only.
 	ConfigRevision uint32 `protobuf:"varint,8,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What is seen of it now. Output only.
+	Liveness      *AgentLiveness `protobuf:"bytes,9,opt,name=liveness,proto3" json:"liveness,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Agent) Reset() {
@@ -138,6 +193,122 @@ func (x *Agent) GetConfigRevision() uint32 {
 	return 0
 }
 
+func (x *Agent) GetLiveness() *AgentLiveness {
+	if x != nil {
+		return x.Liveness
+	}
+	return nil
+}
+
+// AgentLiveness is what the control plane sees of a running agent, without asking it.
+type AgentLiveness struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True while a link to the agent is up.
+	Connected bool `protobuf:"varint,1,opt,name=connected,proto3" json:"connected,omitempty"`
+	// When the last heartbeat came; unset while there was none. It alone changing is no change that a watch tells of.
+	HeartbeatTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=heartbeat_time,json=heartbeatTime,proto3" json:"heartbeat_time,omitempty"`
+	// Whether it has its desired configuration.
+	ConfigState ConfigState `protobuf:"varint,3,opt,name=config_state,json=configState,proto3,enum=valinor.v1.ConfigState" json:"config_state,omitempty"`
+	// Revision that it last reported or acknowledged as in force; it never falls while the agent's process lives.
+	ObservedRevision uint32 `protobuf:"varint,4,opt,name=observed_revision,json=observedRevision,proto3" json:"observed_revision,omitempty"`
+	// Why the desired configuration is not in force; empty where it is.
+	ConfigReason string `protobuf:"bytes,5,opt,name=config_reason,json=configReason,proto3" json:"config_reason,omitempty"`
+	// Runs in flight, as it last said.
+	InFlight uint32 `protobuf:"varint,6,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	// `ready`, `starting` or `down`: OpenClaw beside the agent, as it last said; empty while not known.
+	Openclaw string `protobuf:"bytes,7,opt,name=openclaw,proto3" json:"openclaw,omitempty"`
+	// Why there is no link, as the last attempt failed; empty while connected.
+	LastError     string `protobuf:"bytes,8,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AgentLiveness) Reset() {
+	*x = AgentLiveness{}
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AgentLiveness) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AgentLiveness) ProtoMessage() {}
+
+func (x *AgentLiveness) ProtoReflect() protoreflect.Message {
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AgentLiveness.ProtoReflect.Descriptor instead.
+func (*AgentLiveness) Descriptor() ([]byte, []int) {
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *AgentLiveness) GetConnected() bool {
+	if x != nil {
+		return x.Connected
+	}
+	return false
+}
+
+func (x *AgentLiveness) GetHeartbeatTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeartbeatTime
+	}
+	return nil
+}
+
+func (x *AgentLiveness) GetConfigState() ConfigState {
+	if x != nil {
+		return x.ConfigState
+	}
+	return ConfigState_CONFIG_STATE_UNSPECIFIED
+}
+
+func (x *AgentLiveness) GetObservedRevision() uint32 {
+	if x != nil {
+		return x.ObservedRevision
+	}
+	return 0
+}
+
+func (x *AgentLiveness) GetConfigReason() string {
+	if x != nil {
+		return x.ConfigReason
+	}
+	return ""
+}
+
+func (x *AgentLiveness) GetInFlight() uint32 {
+	if x != nil {
+		return x.InFlight
+	}
+	return 0
+}
+
+func (x *AgentLiveness) GetOpenclaw() string {
+	if x != nil {
+		return x.Openclaw
+	}
+	return ""
+}
+
+func (x *AgentLiveness) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
 // CreateAgentRequest carries the agent to add.
 type CreateAgentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -149,7 +320,7 @@ type CreateAgentRequest struct {
 
 func (x *CreateAgentRequest) Reset() {
 	*x = CreateAgentRequest{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[1]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -161,7 +332,7 @@ func (x *CreateAgentRequest) String() string {
 func (*CreateAgentRequest) ProtoMessage() {}
 
 func (x *CreateAgentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[1]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -174,7 +345,7 @@ func (x *CreateAgentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAgentRequest.ProtoReflect.Descriptor instead.
 func (*CreateAgentRequest) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{1}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CreateAgentRequest) GetAgent() *Agent {
@@ -195,7 +366,7 @@ type CreateAgentResponse struct {
 
 func (x *CreateAgentResponse) Reset() {
 	*x = CreateAgentResponse{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[2]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -207,7 +378,7 @@ func (x *CreateAgentResponse) String() string {
 func (*CreateAgentResponse) ProtoMessage() {}
 
 func (x *CreateAgentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[2]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -220,7 +391,7 @@ func (x *CreateAgentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateAgentResponse.ProtoReflect.Descriptor instead.
 func (*CreateAgentResponse) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{2}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateAgentResponse) GetAgent() *Agent {
@@ -241,7 +412,7 @@ type GetAgentRequest struct {
 
 func (x *GetAgentRequest) Reset() {
 	*x = GetAgentRequest{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[3]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -253,7 +424,7 @@ func (x *GetAgentRequest) String() string {
 func (*GetAgentRequest) ProtoMessage() {}
 
 func (x *GetAgentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[3]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -266,7 +437,7 @@ func (x *GetAgentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAgentRequest.ProtoReflect.Descriptor instead.
 func (*GetAgentRequest) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{3}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetAgentRequest) GetAgentId() string {
@@ -287,7 +458,7 @@ type GetAgentResponse struct {
 
 func (x *GetAgentResponse) Reset() {
 	*x = GetAgentResponse{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[4]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -299,7 +470,7 @@ func (x *GetAgentResponse) String() string {
 func (*GetAgentResponse) ProtoMessage() {}
 
 func (x *GetAgentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[4]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -312,7 +483,7 @@ func (x *GetAgentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAgentResponse.ProtoReflect.Descriptor instead.
 func (*GetAgentResponse) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{4}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetAgentResponse) GetAgent() *Agent {
@@ -329,7 +500,9 @@ type ListAgentsRequest struct {
 	PageSize uint32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where to go on: next_page_token of the page before. Empty: from the start.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Which agents. Empty: all. Filters come with a later release; until then others than the empty one are refused.
+	// Which agents: comparisons joined by `AND`, each `FIELD = VALUE` or `FIELD != VALUE`. Fields are `id` (a trailing `*` matches any
+	// rest), `status` (RUNNING, ...), `vsock_cid` and `address`; values with other characters than letters, digits and `._:/*-` stand
+	// in double quotes. Example: `status = RUNNING AND id = team-a-*`. Empty: all.
 	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -337,7 +510,7 @@ type ListAgentsRequest struct {
 
 func (x *ListAgentsRequest) Reset() {
 	*x = ListAgentsRequest{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[5]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -349,7 +522,7 @@ func (x *ListAgentsRequest) String() string {
 func (*ListAgentsRequest) ProtoMessage() {}
 
 func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[5]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -362,7 +535,7 @@ func (x *ListAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ListAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{5}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListAgentsRequest) GetPageSize() uint32 {
@@ -399,7 +572,7 @@ type ListAgentsResponse struct {
 
 func (x *ListAgentsResponse) Reset() {
 	*x = ListAgentsResponse{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[6]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -411,7 +584,7 @@ func (x *ListAgentsResponse) String() string {
 func (*ListAgentsResponse) ProtoMessage() {}
 
 func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[6]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -424,7 +597,7 @@ func (x *ListAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ListAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{6}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListAgentsResponse) GetAgents() []*Agent {
@@ -446,7 +619,7 @@ type UpdateAgentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The agent: its id, its etag where it is to be checked, and the new values.
 	Agent *Agent `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
-	// Fields to change: `status`, `vsock_cid`, `address`.
+	// Fields to change: `status`, `vsock_cid`, `address`. Empty: those that have a value.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -454,7 +627,7 @@ type UpdateAgentRequest struct {
 
 func (x *UpdateAgentRequest) Reset() {
 	*x = UpdateAgentRequest{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[7]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -466,7 +639,7 @@ func (x *UpdateAgentRequest) String() string {
 func (*UpdateAgentRequest) ProtoMessage() {}
 
 func (x *UpdateAgentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[7]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -479,7 +652,7 @@ func (x *UpdateAgentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAgentRequest.ProtoReflect.Descriptor instead.
 func (*UpdateAgentRequest) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{7}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateAgentRequest) GetAgent() *Agent {
@@ -507,7 +680,7 @@ type UpdateAgentResponse struct {
 
 func (x *UpdateAgentResponse) Reset() {
 	*x = UpdateAgentResponse{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[8]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -519,7 +692,7 @@ func (x *UpdateAgentResponse) String() string {
 func (*UpdateAgentResponse) ProtoMessage() {}
 
 func (x *UpdateAgentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[8]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -532,7 +705,7 @@ func (x *UpdateAgentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateAgentResponse.ProtoReflect.Descriptor instead.
 func (*UpdateAgentResponse) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{8}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpdateAgentResponse) GetAgent() *Agent {
@@ -553,7 +726,7 @@ type DeleteAgentRequest struct {
 
 func (x *DeleteAgentRequest) Reset() {
 	*x = DeleteAgentRequest{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[9]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +738,7 @@ func (x *DeleteAgentRequest) String() string {
 func (*DeleteAgentRequest) ProtoMessage() {}
 
 func (x *DeleteAgentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[9]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +751,7 @@ func (x *DeleteAgentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteAgentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteAgentRequest) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{9}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeleteAgentRequest) GetAgentId() string {
@@ -597,7 +770,7 @@ type DeleteAgentResponse struct {
 
 func (x *DeleteAgentResponse) Reset() {
 	*x = DeleteAgentResponse{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[10]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +782,7 @@ func (x *DeleteAgentResponse) String() string {
 func (*DeleteAgentResponse) ProtoMessage() {}
 
 func (x *DeleteAgentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[10]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +795,7 @@ func (x *DeleteAgentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteAgentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteAgentResponse) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{10}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{11}
 }
 
 // WatchAgentsRequest asks for the tenant's agents, and for their changes.
@@ -634,7 +807,7 @@ type WatchAgentsRequest struct {
 
 func (x *WatchAgentsRequest) Reset() {
 	*x = WatchAgentsRequest{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[11]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +819,7 @@ func (x *WatchAgentsRequest) String() string {
 func (*WatchAgentsRequest) ProtoMessage() {}
 
 func (x *WatchAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[11]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +832,7 @@ func (x *WatchAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchAgentsRequest.ProtoReflect.Descriptor instead.
 func (*WatchAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{11}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{12}
 }
 
 // WatchAgentsResponse is an event of a watch.
@@ -672,6 +845,8 @@ type WatchAgentsResponse struct {
 	//	*WatchAgentsResponse_Agent
 	//	*WatchAgentsResponse_DeletedAgentId
 	//	*WatchAgentsResponse_SnapshotComplete
+	//	*WatchAgentsResponse_Resync
+	//	*WatchAgentsResponse_Keepalive
 	Event         isWatchAgentsResponse_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -679,7 +854,7 @@ type WatchAgentsResponse struct {
 
 func (x *WatchAgentsResponse) Reset() {
 	*x = WatchAgentsResponse{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[12]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +866,7 @@ func (x *WatchAgentsResponse) String() string {
 func (*WatchAgentsResponse) ProtoMessage() {}
 
 func (x *WatchAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[12]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +879,7 @@ func (x *WatchAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchAgentsResponse.ProtoReflect.Descriptor instead.
 func (*WatchAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{12}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WatchAgentsResponse) GetEvent() isWatchAgentsResponse_Event {
@@ -741,6 +916,24 @@ func (x *WatchAgentsResponse) GetSnapshotComplete() bool {
 	return false
 }
 
+func (x *WatchAgentsResponse) GetResync() string {
+	if x != nil {
+		if x, ok := x.Event.(*WatchAgentsResponse_Resync); ok {
+			return x.Resync
+		}
+	}
+	return ""
+}
+
+func (x *WatchAgentsResponse) GetKeepalive() *Keepalive {
+	if x != nil {
+		if x, ok := x.Event.(*WatchAgentsResponse_Keepalive); ok {
+			return x.Keepalive
+		}
+	}
+	return nil
+}
+
 type isWatchAgentsResponse_Event interface {
 	isWatchAgentsResponse_Event()
 }
@@ -760,11 +953,25 @@ type WatchAgentsResponse_SnapshotComplete struct {
 	SnapshotComplete bool `protobuf:"varint,3,opt,name=snapshot_complete,json=snapshotComplete,proto3,oneof"`
 }
 
+type WatchAgentsResponse_Resync struct {
+	// Why changes may have been lost; what follows is a new snapshot, and agents that are not in it are gone.
+	Resync string `protobuf:"bytes,4,opt,name=resync,proto3,oneof"`
+}
+
+type WatchAgentsResponse_Keepalive struct {
+	// Nothing happened for 15 s, and the watch is alive.
+	Keepalive *Keepalive `protobuf:"bytes,5,opt,name=keepalive,proto3,oneof"`
+}
+
 func (*WatchAgentsResponse_Agent) isWatchAgentsResponse_Event() {}
 
 func (*WatchAgentsResponse_DeletedAgentId) isWatchAgentsResponse_Event() {}
 
 func (*WatchAgentsResponse_SnapshotComplete) isWatchAgentsResponse_Event() {}
+
+func (*WatchAgentsResponse_Resync) isWatchAgentsResponse_Event() {}
+
+func (*WatchAgentsResponse_Keepalive) isWatchAgentsResponse_Event() {}
 
 // ListConfigRevisionsRequest asks for an agent's configurations.
 type ListConfigRevisionsRequest struct {
@@ -781,7 +988,7 @@ type ListConfigRevisionsRequest struct {
 
 func (x *ListConfigRevisionsRequest) Reset() {
 	*x = ListConfigRevisionsRequest{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[13]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +1000,7 @@ func (x *ListConfigRevisionsRequest) String() string {
 func (*ListConfigRevisionsRequest) ProtoMessage() {}
 
 func (x *ListConfigRevisionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[13]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +1013,7 @@ func (x *ListConfigRevisionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConfigRevisionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConfigRevisionsRequest) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{13}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListConfigRevisionsRequest) GetAgentId() string {
@@ -843,7 +1050,7 @@ type ListConfigRevisionsResponse struct {
 
 func (x *ListConfigRevisionsResponse) Reset() {
 	*x = ListConfigRevisionsResponse{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[14]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +1062,7 @@ func (x *ListConfigRevisionsResponse) String() string {
 func (*ListConfigRevisionsResponse) ProtoMessage() {}
 
 func (x *ListConfigRevisionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[14]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +1075,7 @@ func (x *ListConfigRevisionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConfigRevisionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConfigRevisionsResponse) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{14}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListConfigRevisionsResponse) GetRevisions() []*ConfigRevision {
@@ -890,23 +1097,34 @@ type ConfigRevision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its number, from 1.
 	Revision uint32 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	// The configuration.
+	// The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret.
 	Config *structpb.Struct `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
 	// Tools that the agent may use.
 	ToolPolicy *ToolPolicy `protobuf:"bytes,3,opt,name=tool_policy,json=toolPolicy,proto3" json:"tool_policy,omitempty"`
-	// SHA-256 of the configuration's canonical form, in hexadecimal.
+	// SHA-256 of the configuration's canonical form, in hexadecimal; where it has secrets, of the form with them encrypted.
 	Sha256 string `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// Who pushed it.
 	Author string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
 	// When it was pushed.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// What differs from the revision before, as JSON pointers into `{config, tool_policy}`, such as `/config/model`; at most 100. Empty
+	// where nothing differs, or where the revision before is not kept any more.
+	ChangedPaths []string `protobuf:"bytes,7,rep,name=changed_paths,json=changedPaths,proto3" json:"changed_paths,omitempty"`
+	// Revision that it is a copy of, where RollbackConfig made it; otherwise 0.
+	RollbackOf uint32 `protobuf:"varint,8,opt,name=rollback_of,json=rollbackOf,proto3" json:"rollback_of,omitempty"`
+	// What became of it.
+	Outcome ConfigOutcome `protobuf:"varint,9,opt,name=outcome,proto3,enum=valinor.v1.ConfigOutcome" json:"outcome,omitempty"`
+	// Why the agent refused it.
+	OutcomeReason string `protobuf:"bytes,10,opt,name=outcome_reason,json=outcomeReason,proto3" json:"outcome_reason,omitempty"`
+	// When the agent acknowledged or refused it; unset where it did neither.
+	OutcomeTime   *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=outcome_time,json=outcomeTime,proto3" json:"outcome_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigRevision) Reset() {
 	*x = ConfigRevision{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[15]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1136,7 @@ func (x *ConfigRevision) String() string {
 func (*ConfigRevision) ProtoMessage() {}
 
 func (x *ConfigRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[15]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1149,7 @@ func (x *ConfigRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigRevision.ProtoReflect.Descriptor instead.
 func (*ConfigRevision) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{15}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ConfigRevision) GetRevision() uint32 {
@@ -976,6 +1194,41 @@ func (x *ConfigRevision) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ConfigRevision) GetChangedPaths() []string {
+	if x != nil {
+		return x.ChangedPaths
+	}
+	return nil
+}
+
+func (x *ConfigRevision) GetRollbackOf() uint32 {
+	if x != nil {
+		return x.RollbackOf
+	}
+	return 0
+}
+
+func (x *ConfigRevision) GetOutcome() ConfigOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return ConfigOutcome_CONFIG_OUTCOME_UNSPECIFIED
+}
+
+func (x *ConfigRevision) GetOutcomeReason() string {
+	if x != nil {
+		return x.OutcomeReason
+	}
+	return ""
+}
+
+func (x *ConfigRevision) GetOutcomeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OutcomeTime
+	}
+	return nil
+}
+
 // RollbackConfigRequest names the agent and the old revision.
 type RollbackConfigRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -991,7 +1244,7 @@ type RollbackConfigRequest struct {
 
 func (x *RollbackConfigRequest) Reset() {
 	*x = RollbackConfigRequest{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[16]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1256,7 @@ func (x *RollbackConfigRequest) String() string {
 func (*RollbackConfigRequest) ProtoMessage() {}
 
 func (x *RollbackConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[16]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1269,7 @@ func (x *RollbackConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackConfigRequest.ProtoReflect.Descriptor instead.
 func (*RollbackConfigRequest) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{16}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RollbackConfigRequest) GetAgentId() string {
@@ -1055,7 +1308,7 @@ type RollbackConfigResponse struct {
 
 func (x *RollbackConfigResponse) Reset() {
 	*x = RollbackConfigResponse{}
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[17]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1320,7 @@ func (x *RollbackConfigResponse) String() string {
 func (*RollbackConfigResponse) ProtoMessage() {}
 
 func (x *RollbackConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_v1_agent_registry_proto_msgTypes[17]
+	mi := &file_valinor_v1_agent_registry_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1333,7 @@ func (x *RollbackConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackConfigResponse.ProtoReflect.Descriptor instead.
 func (*RollbackConfigResponse) Descriptor() ([]byte, []int) {
-	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{17}
+	return file_valinor_v1_agent_registry_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RollbackConfigResponse) GetRevision() uint32 {
@@ -1109,7 +1362,7 @@ var File_valinor_v1_agent_registry_proto protoreflect.FileDescriptor
 const file_valinor_v1_agent_registry_proto_rawDesc = "" +
 	"\n" +
 	"\x1fvalinor/v1/agent_registry.proto\x12\n" +
-	"valinor.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16valinor/v1/types.proto\"\xd6\x03\n" +
+	"valinor.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cvalinor/v1/agent_proxy.proto\x1a\x16valinor/v1/types.proto\"\x8d\x04\n" +
 	"\x05Agent\x128\n" +
 	"\x02id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\x02id\x129\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x17.valinor.v1.AgentStatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12}\n" +
@@ -1121,7 +1374,18 @@ const file_valinor_v1_agent_registry_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12'\n" +
-	"\x0fconfig_revision\x18\b \x01(\rR\x0econfigRevision\"E\n" +
+	"\x0fconfig_revision\x18\b \x01(\rR\x0econfigRevision\x125\n" +
+	"\bliveness\x18\t \x01(\v2\x19.valinor.v1.AgentLivenessR\bliveness\"\xd6\x02\n" +
+	"\rAgentLiveness\x12\x1c\n" +
+	"\tconnected\x18\x01 \x01(\bR\tconnected\x12A\n" +
+	"\x0eheartbeat_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\rheartbeatTime\x12:\n" +
+	"\fconfig_state\x18\x03 \x01(\x0e2\x17.valinor.v1.ConfigStateR\vconfigState\x12+\n" +
+	"\x11observed_revision\x18\x04 \x01(\rR\x10observedRevision\x12#\n" +
+	"\rconfig_reason\x18\x05 \x01(\tR\fconfigReason\x12\x1b\n" +
+	"\tin_flight\x18\x06 \x01(\rR\binFlight\x12\x1a\n" +
+	"\bopenclaw\x18\a \x01(\tR\bopenclaw\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\b \x01(\tR\tlastError\"E\n" +
 	"\x12CreateAgentRequest\x12/\n" +
 	"\x05agent\x18\x01 \x01(\v2\x11.valinor.v1.AgentB\x06\xbaH\x03\xc8\x01\x01R\x05agent\">\n" +
 	"\x13CreateAgentResponse\x12'\n" +
@@ -1147,11 +1411,13 @@ const file_valinor_v1_agent_registry_proto_rawDesc = "" +
 	"\x12DeleteAgentRequest\x12C\n" +
 	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\x15\n" +
 	"\x13DeleteAgentResponse\"\x14\n" +
-	"\x12WatchAgentsRequest\"\xa4\x01\n" +
+	"\x12WatchAgentsRequest\"\xf5\x01\n" +
 	"\x13WatchAgentsResponse\x12)\n" +
 	"\x05agent\x18\x01 \x01(\v2\x11.valinor.v1.AgentH\x00R\x05agent\x12*\n" +
 	"\x10deleted_agent_id\x18\x02 \x01(\tH\x00R\x0edeletedAgentId\x12-\n" +
-	"\x11snapshot_complete\x18\x03 \x01(\bH\x00R\x10snapshotCompleteB\a\n" +
+	"\x11snapshot_complete\x18\x03 \x01(\bH\x00R\x10snapshotComplete\x12\x18\n" +
+	"\x06resync\x18\x04 \x01(\tH\x00R\x06resync\x125\n" +
+	"\tkeepalive\x18\x05 \x01(\v2\x15.valinor.v1.KeepaliveH\x00R\tkeepaliveB\a\n" +
 	"\x05event\"\xb1\x01\n" +
 	"\x1aListConfigRevisionsRequest\x12C\n" +
 	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\x12%\n" +
@@ -1160,7 +1426,7 @@ const file_valinor_v1_agent_registry_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\tpageToken\"\x7f\n" +
 	"\x1bListConfigRevisionsResponse\x128\n" +
 	"\trevisions\x18\x01 \x03(\v2\x1a.valinor.v1.ConfigRevisionR\trevisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x83\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe4\x03\n" +
 	"\x0eConfigRevision\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x12/\n" +
 	"\x06config\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x06config\x127\n" +
@@ -1169,7 +1435,14 @@ const file_valinor_v1_agent_registry_proto_rawDesc = "" +
 	"\x06sha256\x18\x04 \x01(\tR\x06sha256\x12\x16\n" +
 	"\x06author\x18\x05 \x01(\tR\x06author\x12;\n" +
 	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\xae\x01\n" +
+	"createTime\x12#\n" +
+	"\rchanged_paths\x18\a \x03(\tR\fchangedPaths\x12\x1f\n" +
+	"\vrollback_of\x18\b \x01(\rR\n" +
+	"rollbackOf\x123\n" +
+	"\aoutcome\x18\t \x01(\x0e2\x19.valinor.v1.ConfigOutcomeR\aoutcome\x12%\n" +
+	"\x0eoutcome_reason\x18\n" +
+	" \x01(\tR\routcomeReason\x12=\n" +
+	"\foutcome_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\voutcomeTime\"\xae\x01\n" +
 	"\x15RollbackConfigRequest\x12C\n" +
 	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\x12#\n" +
 	"\brevision\x18\x02 \x01(\rB\a\xbaH\x04*\x02(\x01R\brevision\x12+\n" +
@@ -1177,7 +1450,11 @@ const file_valinor_v1_agent_registry_proto_rawDesc = "" +
 	"\x16RollbackConfigResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\bR\aapplied\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason2\xb5\x05\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason*g\n" +
+	"\rConfigOutcome\x12\x1e\n" +
+	"\x1aCONFIG_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16CONFIG_OUTCOME_APPLIED\x10\x01\x12\x1a\n" +
+	"\x16CONFIG_OUTCOME_REFUSED\x10\x022\xb5\x05\n" +
 	"\rAgentRegistry\x12N\n" +
 	"\vCreateAgent\x12\x1e.valinor.v1.CreateAgentRequest\x1a\x1f.valinor.v1.CreateAgentResponse\x12J\n" +
 	"\bGetAgent\x12\x1b.valinor.v1.GetAgentRequest\x1a\x1c.valinor.v1.GetAgentResponse\"\x03\x90\x02\x01\x12P\n" +
@@ -1201,69 +1478,80 @@ func file_valinor_v1_agent_registry_proto_rawDescGZIP() []byte {
 	return file_valinor_v1_agent_registry_proto_rawDescData
 }
 
-var file_valinor_v1_agent_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_valinor_v1_agent_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_valinor_v1_agent_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_valinor_v1_agent_registry_proto_goTypes = []any{
-	(*Agent)(nil),                       // 0: valinor.v1.Agent
-	(*CreateAgentRequest)(nil),          // 1: valinor.v1.CreateAgentRequest
-	(*CreateAgentResponse)(nil),         // 2: valinor.v1.CreateAgentResponse
-	(*GetAgentRequest)(nil),             // 3: valinor.v1.GetAgentRequest
-	(*GetAgentResponse)(nil),            // 4: valinor.v1.GetAgentResponse
-	(*ListAgentsRequest)(nil),           // 5: valinor.v1.ListAgentsRequest
-	(*ListAgentsResponse)(nil),          // 6: valinor.v1.ListAgentsResponse
-	(*UpdateAgentRequest)(nil),          // 7: valinor.v1.UpdateAgentRequest
-	(*UpdateAgentResponse)(nil),         // 8: valinor.v1.UpdateAgentResponse
-	(*DeleteAgentRequest)(nil),          // 9: valinor.v1.DeleteAgentRequest
-	(*DeleteAgentResponse)(nil),         // 10: valinor.v1.DeleteAgentResponse
-	(*WatchAgentsRequest)(nil),          // 11: valinor.v1.WatchAgentsRequest
-	(*WatchAgentsResponse)(nil),         // 12: valinor.v1.WatchAgentsResponse
-	(*ListConfigRevisionsRequest)(nil),  // 13: valinor.v1.ListConfigRevisionsRequest
-	(*ListConfigRevisionsResponse)(nil), // 14: valinor.v1.ListConfigRevisionsResponse
-	(*ConfigRevision)(nil),              // 15: valinor.v1.ConfigRevision
-	(*RollbackConfigRequest)(nil),       // 16: valinor.v1.RollbackConfigRequest
-	(*RollbackConfigResponse)(nil),      // 17: valinor.v1.RollbackConfigResponse
-	(AgentStatus)(0),                    // 18: valinor.v1.AgentStatus
-	(*timestamppb.Timestamp)(nil),       // 19: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),       // 20: google.protobuf.FieldMask
-	(*structpb.Struct)(nil),             // 21: google.protobuf.Struct
-	(*ToolPolicy)(nil),                  // 22: valinor.v1.ToolPolicy
+	(ConfigOutcome)(0),                  // 0: valinor.v1.ConfigOutcome
+	(*Agent)(nil),                       // 1: valinor.v1.Agent
+	(*AgentLiveness)(nil),               // 2: valinor.v1.AgentLiveness
+	(*CreateAgentRequest)(nil),          // 3: valinor.v1.CreateAgentRequest
+	(*CreateAgentResponse)(nil),         // 4: valinor.v1.CreateAgentResponse
+	(*GetAgentRequest)(nil),             // 5: valinor.v1.GetAgentRequest
+	(*GetAgentResponse)(nil),            // 6: valinor.v1.GetAgentResponse
+	(*ListAgentsRequest)(nil),           // 7: valinor.v1.ListAgentsRequest
+	(*ListAgentsResponse)(nil),          // 8: valinor.v1.ListAgentsResponse
+	(*UpdateAgentRequest)(nil),          // 9: valinor.v1.UpdateAgentRequest
+	(*UpdateAgentResponse)(nil),         // 10: valinor.v1.UpdateAgentResponse
+	(*DeleteAgentRequest)(nil),          // 11: valinor.v1.DeleteAgentRequest
+	(*DeleteAgentResponse)(nil),         // 12: valinor.v1.DeleteAgentResponse
+	(*WatchAgentsRequest)(nil),          // 13: valinor.v1.WatchAgentsRequest
+	(*WatchAgentsResponse)(nil),         // 14: valinor.v1.WatchAgentsResponse
+	(*ListConfigRevisionsRequest)(nil),  // 15: valinor.v1.ListConfigRevisionsRequest
+	(*ListConfigRevisionsResponse)(nil), // 16: valinor.v1.ListConfigRevisionsResponse
+	(*ConfigRevision)(nil),              // 17: valinor.v1.ConfigRevision
+	(*RollbackConfigRequest)(nil),       // 18: valinor.v1.RollbackConfigRequest
+	(*RollbackConfigResponse)(nil),      // 19: valinor.v1.RollbackConfigResponse
+	(AgentStatus)(0),                    // 20: valinor.v1.AgentStatus
+	(*timestamppb.Timestamp)(nil),       // 21: google.protobuf.Timestamp
+	(ConfigState)(0),                    // 22: valinor.v1.ConfigState
+	(*fieldmaskpb.FieldMask)(nil),       // 23: google.protobuf.FieldMask
+	(*Keepalive)(nil),                   // 24: valinor.v1.Keepalive
+	(*structpb.Struct)(nil),             // 25: google.protobuf.Struct
+	(*ToolPolicy)(nil),                  // 26: valinor.v1.ToolPolicy
 }
 var file_valinor_v1_agent_registry_proto_depIdxs = []int32{
-	18, // 0: valinor.v1.Agent.status:type_name -> valinor.v1.AgentStatus
-	19, // 1: valinor.v1.Agent.create_time:type_name -> google.protobuf.Timestamp
-	19, // 2: valinor.v1.Agent.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 3: valinor.v1.CreateAgentRequest.agent:type_name -> valinor.v1.Agent
-	0,  // 4: valinor.v1.CreateAgentResponse.agent:type_name -> valinor.v1.Agent
-	0,  // 5: valinor.v1.GetAgentResponse.agent:type_name -> valinor.v1.Agent
-	0,  // 6: valinor.v1.ListAgentsResponse.agents:type_name -> valinor.v1.Agent
-	0,  // 7: valinor.v1.UpdateAgentRequest.agent:type_name -> valinor.v1.Agent
-	20, // 8: valinor.v1.UpdateAgentRequest.update_mask:type_name -> google.protobuf.FieldMask
-	0,  // 9: valinor.v1.UpdateAgentResponse.agent:type_name -> valinor.v1.Agent
-	0,  // 10: valinor.v1.WatchAgentsResponse.agent:type_name -> valinor.v1.Agent
-	15, // 11: valinor.v1.ListConfigRevisionsResponse.revisions:type_name -> valinor.v1.ConfigRevision
-	21, // 12: valinor.v1.ConfigRevision.config:type_name -> google.protobuf.Struct
-	22, // 13: valinor.v1.ConfigRevision.tool_policy:type_name -> valinor.v1.ToolPolicy
-	19, // 14: valinor.v1.ConfigRevision.create_time:type_name -> google.protobuf.Timestamp
-	1,  // 15: valinor.v1.AgentRegistry.CreateAgent:input_type -> valinor.v1.CreateAgentRequest
-	3,  // 16: valinor.v1.AgentRegistry.GetAgent:input_type -> valinor.v1.GetAgentRequest
-	5,  // 17: valinor.v1.AgentRegistry.ListAgents:input_type -> valinor.v1.ListAgentsRequest
-	7,  // 18: valinor.v1.AgentRegistry.UpdateAgent:input_type -> valinor.v1.UpdateAgentRequest
-	9,  // 19: valinor.v1.AgentRegistry.DeleteAgent:input_type -> valinor.v1.DeleteAgentRequest
-	11, // 20: valinor.v1.AgentRegistry.WatchAgents:input_type -> valinor.v1.WatchAgentsRequest
-	13, // 21: valinor.v1.AgentRegistry.ListConfigRevisions:input_type -> valinor.v1.ListConfigRevisionsRequest
-	16, // 22: valinor.v1.AgentRegistry.RollbackConfig:input_type -> valinor.v1.RollbackConfigRequest
-	2,  // 23: valinor.v1.AgentRegistry.CreateAgent:output_type -> valinor.v1.CreateAgentResponse
-	4,  // 24: valinor.v1.AgentRegistry.GetAgent:output_type -> valinor.v1.GetAgentResponse
-	6,  // 25: valinor.v1.AgentRegistry.ListAgents:output_type -> valinor.v1.ListAgentsResponse
-	8,  // 26: valinor.v1.AgentRegistry.UpdateAgent:output_type -> valinor.v1.UpdateAgentResponse
-	10, // 27: valinor.v1.AgentRegistry.DeleteAgent:output_type -> valinor.v1.DeleteAgentResponse
-	12, // 28: valinor.v1.AgentRegistry.WatchAgents:output_type -> valinor.v1.WatchAgentsResponse
-	14, // 29: valinor.v1.AgentRegistry.ListConfigRevisions:output_type -> valinor.v1.ListConfigRevisionsResponse
-	17, // 30: valinor.v1.AgentRegistry.RollbackConfig:output_type -> valinor.v1.RollbackConfigResponse
-	23, // [23:31] is the sub-list for method output_type
-	15, // [15:23] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	20, // 0: valinor.v1.Agent.status:type_name -> valinor.v1.AgentStatus
+	21, // 1: valinor.v1.Agent.create_time:type_name -> google.protobuf.Timestamp
+	21, // 2: valinor.v1.Agent.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 3: valinor.v1.Agent.liveness:type_name -> valinor.v1.AgentLiveness
+	21, // 4: valinor.v1.AgentLiveness.heartbeat_time:type_name -> google.protobuf.Timestamp
+	22, // 5: valinor.v1.AgentLiveness.config_state:type_name -> valinor.v1.ConfigState
+	1,  // 6: valinor.v1.CreateAgentRequest.agent:type_name -> valinor.v1.Agent
+	1,  // 7: valinor.v1.CreateAgentResponse.agent:type_name -> valinor.v1.Agent
+	1,  // 8: valinor.v1.GetAgentResponse.agent:type_name -> valinor.v1.Agent
+	1,  // 9: valinor.v1.ListAgentsResponse.agents:type_name -> valinor.v1.Agent
+	1,  // 10: valinor.v1.UpdateAgentRequest.agent:type_name -> valinor.v1.Agent
+	23, // 11: valinor.v1.UpdateAgentRequest.update_mask:type_name -> google.protobuf.FieldMask
+	1,  // 12: valinor.v1.UpdateAgentResponse.agent:type_name -> valinor.v1.Agent
+	1,  // 13: valinor.v1.WatchAgentsResponse.agent:type_name -> valinor.v1.Agent
+	24, // 14: valinor.v1.WatchAgentsResponse.keepalive:type_name -> valinor.v1.Keepalive
+	17, // 15: valinor.v1.ListConfigRevisionsResponse.revisions:type_name -> valinor.v1.ConfigRevision
+	25, // 16: valinor.v1.ConfigRevision.config:type_name -> google.protobuf.Struct
+	26, // 17: valinor.v1.ConfigRevision.tool_policy:type_name -> valinor.v1.ToolPolicy
+	21, // 18: valinor.v1.ConfigRevision.create_time:type_name -> google.protobuf.Timestamp
+	0,  // 19: valinor.v1.ConfigRevision.outcome:type_name -> valinor.v1.ConfigOutcome
+	21, // 20: valinor.v1.ConfigRevision.outcome_time:type_name -> google.protobuf.Timestamp
+	3,  // 21: valinor.v1.AgentRegistry.CreateAgent:input_type -> valinor.v1.CreateAgentRequest
+	5,  // 22: valinor.v1.AgentRegistry.GetAgent:input_type -> valinor.v1.GetAgentRequest
+	7,  // 23: valinor.v1.AgentRegistry.ListAgents:input_type -> valinor.v1.ListAgentsRequest
+	9,  // 24: valinor.v1.AgentRegistry.UpdateAgent:input_type -> valinor.v1.UpdateAgentRequest
+	11, // 25: valinor.v1.AgentRegistry.DeleteAgent:input_type -> valinor.v1.DeleteAgentRequest
+	13, // 26: valinor.v1.AgentRegistry.WatchAgents:input_type -> valinor.v1.WatchAgentsRequest
+	15, // 27: valinor.v1.AgentRegistry.ListConfigRevisions:input_type -> valinor.v1.ListConfigRevisionsRequest
+	18, // 28: valinor.v1.AgentRegistry.RollbackConfig:input_type -> valinor.v1.RollbackConfigRequest
+	4,  // 29: valinor.v1.AgentRegistry.CreateAgent:output_type -> valinor.v1.CreateAgentResponse
+	6,  // 30: valinor.v1.AgentRegistry.GetAgent:output_type -> valinor.v1.GetAgentResponse
+	8,  // 31: valinor.v1.AgentRegistry.ListAgents:output_type -> valinor.v1.ListAgentsResponse
+	10, // 32: valinor.v1.AgentRegistry.UpdateAgent:output_type -> valinor.v1.UpdateAgentResponse
+	12, // 33: valinor.v1.AgentRegistry.DeleteAgent:output_type -> valinor.v1.DeleteAgentResponse
+	14, // 34: valinor.v1.AgentRegistry.WatchAgents:output_type -> valinor.v1.WatchAgentsResponse
+	16, // 35: valinor.v1.AgentRegistry.ListConfigRevisions:output_type -> valinor.v1.ListConfigRevisionsResponse
+	19, // 36: valinor.v1.AgentRegistry.RollbackConfig:output_type -> valinor.v1.RollbackConfigResponse
+	29, // [29:37] is the sub-list for method output_type
+	21, // [21:29] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_valinor_v1_agent_registry_proto_init() }
@@ -1271,24 +1559,28 @@ func file_valinor_v1_agent_registry_proto_init() {
 	if File_valinor_v1_agent_registry_proto != nil {
 		return
 	}
+	file_valinor_v1_agent_proxy_proto_init()
 	file_valinor_v1_types_proto_init()
-	file_valinor_v1_agent_registry_proto_msgTypes[12].OneofWrappers = []any{
+	file_valinor_v1_agent_registry_proto_msgTypes[13].OneofWrappers = []any{
 		(*WatchAgentsResponse_Agent)(nil),
 		(*WatchAgentsResponse_DeletedAgentId)(nil),
 		(*WatchAgentsResponse_SnapshotComplete)(nil),
+		(*WatchAgentsResponse_Resync)(nil),
+		(*WatchAgentsResponse_Keepalive)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_valinor_v1_agent_registry_proto_rawDesc), len(file_valinor_v1_agent_registry_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   18,
+			NumEnums:      1,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_valinor_v1_agent_registry_proto_goTypes,
 		DependencyIndexes: file_valinor_v1_agent_registry_proto_depIdxs,
+		EnumInfos:         file_valinor_v1_agent_registry_proto_enumTypes,
 		MessageInfos:      file_valinor_v1_agent_registry_proto_msgTypes,
 	}.Build()
 	File_valinor_v1_agent_registry_proto = out.File

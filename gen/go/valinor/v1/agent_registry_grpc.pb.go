@@ -44,15 +44,21 @@ type AgentRegistryClient interface {
 	GetAgent(ctx context.Context, in *GetAgentRequest, opts ...grpc.CallOption) (*GetAgentResponse, error)
 	// ListAgents lists the tenant's agents by id, a page at a time.
 	ListAgents(ctx context.Context, in *ListAgentsRequest, opts ...grpc.CallOption) (*ListAgentsResponse, error)
-	// UpdateAgent changes the fields that the mask names.
+	// UpdateAgent changes the fields that the mask names; an orchestrator tells by it that a machine started, stopped or moved.
+	// Errors: not_found AGENT_NOT_FOUND, aborted REVISION_CONFLICT (the etag is not the current one), already_exists ADDRESS_TAKEN,
+	// permission_denied for an address or CID without platform:admin.
 	UpdateAgent(ctx context.Context, in *UpdateAgentRequest, opts ...grpc.CallOption) (*UpdateAgentResponse, error)
 	// DeleteAgent removes an agent, its configuration and its context, and drops its links.
 	DeleteAgent(ctx context.Context, in *DeleteAgentRequest, opts ...grpc.CallOption) (*DeleteAgentResponse, error)
-	// WatchAgents sends every agent of the tenant once, and then each change.
+	// WatchAgents sends every agent of the tenant once, then `snapshot_complete`, and then each change of an agent: of its record,
+	// of its connection, of the configuration it has. Changes that follow one another quickly may come as one. A watcher that falls
+	// behind, or a server that could not see changes for a while, gets `resync` and then a new snapshot: nothing is lost silently.
+	// Errors: unauthenticated once the credential has expired or was revoked, unavailable STORE_UNAVAILABLE | DRAINING.
 	WatchAgents(ctx context.Context, in *WatchAgentsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchAgentsResponse], error)
-	// ListConfigRevisions lists the configurations an agent has had, the newest first.
+	// ListConfigRevisions lists the configurations an agent has had, the newest first; the last 100 are kept.
 	ListConfigRevisions(ctx context.Context, in *ListConfigRevisionsRequest, opts ...grpc.CallOption) (*ListConfigRevisionsResponse, error)
-	// RollbackConfig makes a new revision with the content of an old one.
+	// RollbackConfig makes a new revision with the content of an old one, and pushes it as PushConfig does.
+	// Errors: not_found REVISION_NOT_FOUND, aborted REVISION_CONFLICT.
 	RollbackConfig(ctx context.Context, in *RollbackConfigRequest, opts ...grpc.CallOption) (*RollbackConfigResponse, error)
 }
 
@@ -165,15 +171,21 @@ type AgentRegistryServer interface {
 	GetAgent(context.Context, *GetAgentRequest) (*GetAgentResponse, error)
 	// ListAgents lists the tenant's agents by id, a page at a time.
 	ListAgents(context.Context, *ListAgentsRequest) (*ListAgentsResponse, error)
-	// UpdateAgent changes the fields that the mask names.
+	// UpdateAgent changes the fields that the mask names; an orchestrator tells by it that a machine started, stopped or moved.
+	// Errors: not_found AGENT_NOT_FOUND, aborted REVISION_CONFLICT (the etag is not the current one), already_exists ADDRESS_TAKEN,
+	// permission_denied for an address or CID without platform:admin.
 	UpdateAgent(context.Context, *UpdateAgentRequest) (*UpdateAgentResponse, error)
 	// DeleteAgent removes an agent, its configuration and its context, and drops its links.
 	DeleteAgent(context.Context, *DeleteAgentRequest) (*DeleteAgentResponse, error)
-	// WatchAgents sends every agent of the tenant once, and then each change.
+	// WatchAgents sends every agent of the tenant once, then `snapshot_complete`, and then each change of an agent: of its record,
+	// of its connection, of the configuration it has. Changes that follow one another quickly may come as one. A watcher that falls
+	// behind, or a server that could not see changes for a while, gets `resync` and then a new snapshot: nothing is lost silently.
+	// Errors: unauthenticated once the credential has expired or was revoked, unavailable STORE_UNAVAILABLE | DRAINING.
 	WatchAgents(*WatchAgentsRequest, grpc.ServerStreamingServer[WatchAgentsResponse]) error
-	// ListConfigRevisions lists the configurations an agent has had, the newest first.
+	// ListConfigRevisions lists the configurations an agent has had, the newest first; the last 100 are kept.
 	ListConfigRevisions(context.Context, *ListConfigRevisionsRequest) (*ListConfigRevisionsResponse, error)
-	// RollbackConfig makes a new revision with the content of an old one.
+	// RollbackConfig makes a new revision with the content of an old one, and pushes it as PushConfig does.
+	// Errors: not_found REVISION_NOT_FOUND, aborted REVISION_CONFLICT.
 	RollbackConfig(context.Context, *RollbackConfigRequest) (*RollbackConfigResponse, error)
 	mustEmbedUnimplementedAgentRegistryServer()
 }

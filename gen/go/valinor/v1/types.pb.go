@@ -86,6 +86,67 @@ func (AgentStatus) EnumDescriptor() ([]byte, []int) {
 	return file_valinor_v1_types_proto_rawDescGZIP(), []int{0}
 }
 
+// ConfigState says whether an agent has its desired configuration.
+type ConfigState int32
+
+const (
+	// Not known: the agent was never reached.
+	ConfigState_CONFIG_STATE_UNSPECIFIED ConfigState = 0
+	// Not yet: the agent is away, or has not acknowledged it.
+	ConfigState_CONFIG_STATE_PENDING ConfigState = 1
+	// The agent acknowledged this very revision and digest, and has the context it is to have.
+	ConfigState_CONFIG_STATE_APPLIED ConfigState = 2
+	// The agent refused it; it is not pushed again until it changes.
+	ConfigState_CONFIG_STATE_REFUSED ConfigState = 3
+	// An agent of protocol 1 said that it applied it, and can't name the revision: believed, not proven.
+	ConfigState_CONFIG_STATE_ASSUMED ConfigState = 4
+)
+
+// Enum value maps for ConfigState.
+var (
+	ConfigState_name = map[int32]string{
+		0: "CONFIG_STATE_UNSPECIFIED",
+		1: "CONFIG_STATE_PENDING",
+		2: "CONFIG_STATE_APPLIED",
+		3: "CONFIG_STATE_REFUSED",
+		4: "CONFIG_STATE_ASSUMED",
+	}
+	ConfigState_value = map[string]int32{
+		"CONFIG_STATE_UNSPECIFIED": 0,
+		"CONFIG_STATE_PENDING":     1,
+		"CONFIG_STATE_APPLIED":     2,
+		"CONFIG_STATE_REFUSED":     3,
+		"CONFIG_STATE_ASSUMED":     4,
+	}
+)
+
+func (x ConfigState) Enum() *ConfigState {
+	p := new(ConfigState)
+	*p = x
+	return p
+}
+
+func (x ConfigState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConfigState) Descriptor() protoreflect.EnumDescriptor {
+	return file_valinor_v1_types_proto_enumTypes[1].Descriptor()
+}
+
+func (ConfigState) Type() protoreflect.EnumType {
+	return &file_valinor_v1_types_proto_enumTypes[1]
+}
+
+func (x ConfigState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConfigState.Descriptor instead.
+func (ConfigState) EnumDescriptor() ([]byte, []int) {
+	return file_valinor_v1_types_proto_rawDescGZIP(), []int{1}
+}
+
 // Mode says how `tools` is meant.
 type ToolPolicy_Mode int32
 
@@ -123,11 +184,11 @@ func (x ToolPolicy_Mode) String() string {
 }
 
 func (ToolPolicy_Mode) Descriptor() protoreflect.EnumDescriptor {
-	return file_valinor_v1_types_proto_enumTypes[1].Descriptor()
+	return file_valinor_v1_types_proto_enumTypes[2].Descriptor()
 }
 
 func (ToolPolicy_Mode) Type() protoreflect.EnumType {
-	return &file_valinor_v1_types_proto_enumTypes[1]
+	return &file_valinor_v1_types_proto_enumTypes[2]
 }
 
 func (x ToolPolicy_Mode) Number() protoreflect.EnumNumber {
@@ -214,7 +275,13 @@ const file_valinor_v1_types_proto_rawDesc = "" +
 	"\x19AGENT_STATUS_PROVISIONING\x10\x01\x12\x18\n" +
 	"\x14AGENT_STATUS_RUNNING\x10\x02\x12\x18\n" +
 	"\x14AGENT_STATUS_STOPPED\x10\x03\x12\x17\n" +
-	"\x13AGENT_STATUS_FAILED\x10\x04B;Z9github.com/valinor-ai/valinor/gen/go/valinor/v1;valinorv1b\x06proto3"
+	"\x13AGENT_STATUS_FAILED\x10\x04*\x93\x01\n" +
+	"\vConfigState\x12\x1c\n" +
+	"\x18CONFIG_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14CONFIG_STATE_PENDING\x10\x01\x12\x18\n" +
+	"\x14CONFIG_STATE_APPLIED\x10\x02\x12\x18\n" +
+	"\x14CONFIG_STATE_REFUSED\x10\x03\x12\x18\n" +
+	"\x14CONFIG_STATE_ASSUMED\x10\x04B;Z9github.com/valinor-ai/valinor/gen/go/valinor/v1;valinorv1b\x06proto3"
 
 var (
 	file_valinor_v1_types_proto_rawDescOnce sync.Once
@@ -228,15 +295,16 @@ func file_valinor_v1_types_proto_rawDescGZIP() []byte {
 	return file_valinor_v1_types_proto_rawDescData
 }
 
-var file_valinor_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_valinor_v1_types_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_valinor_v1_types_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_valinor_v1_types_proto_goTypes = []any{
 	(AgentStatus)(0),     // 0: valinor.v1.AgentStatus
-	(ToolPolicy_Mode)(0), // 1: valinor.v1.ToolPolicy.Mode
-	(*ToolPolicy)(nil),   // 2: valinor.v1.ToolPolicy
+	(ConfigState)(0),     // 1: valinor.v1.ConfigState
+	(ToolPolicy_Mode)(0), // 2: valinor.v1.ToolPolicy.Mode
+	(*ToolPolicy)(nil),   // 3: valinor.v1.ToolPolicy
 }
 var file_valinor_v1_types_proto_depIdxs = []int32{
-	1, // 0: valinor.v1.ToolPolicy.mode:type_name -> valinor.v1.ToolPolicy.Mode
+	2, // 0: valinor.v1.ToolPolicy.mode:type_name -> valinor.v1.ToolPolicy.Mode
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -254,7 +322,7 @@ func file_valinor_v1_types_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_valinor_v1_types_proto_rawDesc), len(file_valinor_v1_types_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   1,
 			NumExtensions: 0,
 			NumServices:   0,

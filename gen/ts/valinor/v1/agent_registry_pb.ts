@@ -5,20 +5,22 @@
 // @generated from file valinor/v1/agent_registry.proto (package valinor.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { FieldMask, FieldMaskJson, StructJson, Timestamp, TimestampJson } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { AgentStatus, AgentStatusJson, ToolPolicy, ToolPolicyJson } from "./types_pb.ts";
+import type { Keepalive, KeepaliveJson } from "./agent_proxy_pb.ts";
+import { file_valinor_v1_agent_proxy } from "./agent_proxy_pb.ts";
+import type { AgentStatus, AgentStatusJson, ConfigState, ConfigStateJson, ToolPolicy, ToolPolicyJson } from "./types_pb.ts";
 import { file_valinor_v1_types } from "./types_pb.ts";
-import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file valinor/v1/agent_registry.proto.
  */
 export const file_valinor_v1_agent_registry: GenFile = /*@__PURE__*/
-  fileDesc("Ch92YWxpbm9yL3YxL2FnZW50X3JlZ2lzdHJ5LnByb3RvEgp2YWxpbm9yLnYxIokDCgVBZ2VudBI0CgJpZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBIxCgZzdGF0dXMYAiABKA4yFy52YWxpbm9yLnYxLkFnZW50U3RhdHVzQgi6SAWCAQIQARJzCgl2c29ja19jaWQYAyABKA1CYLpIXboBWgoPYWdlbnQudnNvY2tfY2lkEiRhIGd1ZXN0J3MgQ0lEIGlzIDMgb3IgbW9yZSAoMDogbm9uZSkaIXRoaXMgPT0gdWludCgwKSB8fCB0aGlzID4gdWludCgyKRIZCgdhZGRyZXNzGAQgASgJQgi6SAVyAyiABBIMCgRldGFnGAUgASgJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPY29uZmlnX3JldmlzaW9uGAggASgNIj4KEkNyZWF0ZUFnZW50UmVxdWVzdBIoCgVhZ2VudBgBIAEoCzIRLnZhbGlub3IudjEuQWdlbnRCBrpIA8gBASI3ChNDcmVhdGVBZ2VudFJlc3BvbnNlEiAKBWFnZW50GAEgASgLMhEudmFsaW5vci52MS5BZ2VudCJNCg9HZXRBZ2VudFJlcXVlc3QSOgoIYWdlbnRfaWQYASABKAlCKLpIJXIjMiFeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYyfSQiNAoQR2V0QWdlbnRSZXNwb25zZRIgCgVhZ2VudBgBIAEoCzIRLnZhbGlub3IudjEuQWdlbnQiaAoRTGlzdEFnZW50c1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAyiABBIYCgZmaWx0ZXIYAyABKAlCCLpIBXIDKIAIIlAKEkxpc3RBZ2VudHNSZXNwb25zZRIhCgZhZ2VudHMYASADKAsyES52YWxpbm9yLnYxLkFnZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJvChJVcGRhdGVBZ2VudFJlcXVlc3QSKAoFYWdlbnQYASABKAsyES52YWxpbm9yLnYxLkFnZW50Qga6SAPIAQESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjcKE1VwZGF0ZUFnZW50UmVzcG9uc2USIAoFYWdlbnQYASABKAsyES52YWxpbm9yLnYxLkFnZW50IlAKEkRlbGV0ZUFnZW50UmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JCIVChNEZWxldGVBZ2VudFJlc3BvbnNlIhQKEldhdGNoQWdlbnRzUmVxdWVzdCJ7ChNXYXRjaEFnZW50c1Jlc3BvbnNlEiIKBWFnZW50GAEgASgLMhEudmFsaW5vci52MS5BZ2VudEgAEhoKEGRlbGV0ZWRfYWdlbnRfaWQYAiABKAlIABIbChFzbmFwc2hvdF9jb21wbGV0ZRgDIAEoCEgAQgcKBWV2ZW50IpMBChpMaXN0Q29uZmlnUmV2aXNpb25zUmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDKIAEImUKG0xpc3RDb25maWdSZXZpc2lvbnNSZXNwb25zZRItCglyZXZpc2lvbnMYASADKAsyGi52YWxpbm9yLnYxLkNvbmZpZ1JldmlzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLJAQoOQ29uZmlnUmV2aXNpb24SEAoIcmV2aXNpb24YASABKA0SJwoGY29uZmlnGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCgt0b29sX3BvbGljeRgDIAEoCzIWLnZhbGlub3IudjEuVG9vbFBvbGljeRIOCgZzaGEyNTYYBCABKAkSDgoGYXV0aG9yGAUgASgJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKJAQoVUm9sbGJhY2tDb25maWdSZXF1ZXN0EjoKCGFnZW50X2lkGAEgASgJQii6SCVyIzIhXltBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2Mn0kEhkKCHJldmlzaW9uGAIgASgNQge6SAQqAigBEhkKEWV4cGVjdGVkX3JldmlzaW9uGAMgASgNIksKFlJvbGxiYWNrQ29uZmlnUmVzcG9uc2USEAoIcmV2aXNpb24YASABKA0SDwoHYXBwbGllZBgCIAEoCBIOCgZyZWFzb24YAyABKAkytQUKDUFnZW50UmVnaXN0cnkSTgoLQ3JlYXRlQWdlbnQSHi52YWxpbm9yLnYxLkNyZWF0ZUFnZW50UmVxdWVzdBofLnZhbGlub3IudjEuQ3JlYXRlQWdlbnRSZXNwb25zZRJKCghHZXRBZ2VudBIbLnZhbGlub3IudjEuR2V0QWdlbnRSZXF1ZXN0GhwudmFsaW5vci52MS5HZXRBZ2VudFJlc3BvbnNlIgOQAgESUAoKTGlzdEFnZW50cxIdLnZhbGlub3IudjEuTGlzdEFnZW50c1JlcXVlc3QaHi52YWxpbm9yLnYxLkxpc3RBZ2VudHNSZXNwb25zZSIDkAIBEk4KC1VwZGF0ZUFnZW50Eh4udmFsaW5vci52MS5VcGRhdGVBZ2VudFJlcXVlc3QaHy52YWxpbm9yLnYxLlVwZGF0ZUFnZW50UmVzcG9uc2USTgoLRGVsZXRlQWdlbnQSHi52YWxpbm9yLnYxLkRlbGV0ZUFnZW50UmVxdWVzdBofLnZhbGlub3IudjEuRGVsZXRlQWdlbnRSZXNwb25zZRJQCgtXYXRjaEFnZW50cxIeLnZhbGlub3IudjEuV2F0Y2hBZ2VudHNSZXF1ZXN0Gh8udmFsaW5vci52MS5XYXRjaEFnZW50c1Jlc3BvbnNlMAESawoTTGlzdENvbmZpZ1JldmlzaW9ucxImLnZhbGlub3IudjEuTGlzdENvbmZpZ1JldmlzaW9uc1JlcXVlc3QaJy52YWxpbm9yLnYxLkxpc3RDb25maWdSZXZpc2lvbnNSZXNwb25zZSIDkAIBElcKDlJvbGxiYWNrQ29uZmlnEiEudmFsaW5vci52MS5Sb2xsYmFja0NvbmZpZ1JlcXVlc3QaIi52YWxpbm9yLnYxLlJvbGxiYWNrQ29uZmlnUmVzcG9uc2VCO1o5Z2l0aHViLmNvbS92YWxpbm9yLWFpL3ZhbGlub3IvZ2VuL2dvL3ZhbGlub3IvdjE7dmFsaW5vcnYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_valinor_v1_types]);
+  fileDesc("Ch92YWxpbm9yL3YxL2FnZW50X3JlZ2lzdHJ5LnByb3RvEgp2YWxpbm9yLnYxIrYDCgVBZ2VudBI0CgJpZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBIxCgZzdGF0dXMYAiABKA4yFy52YWxpbm9yLnYxLkFnZW50U3RhdHVzQgi6SAWCAQIQARJzCgl2c29ja19jaWQYAyABKA1CYLpIXboBWgoPYWdlbnQudnNvY2tfY2lkEiRhIGd1ZXN0J3MgQ0lEIGlzIDMgb3IgbW9yZSAoMDogbm9uZSkaIXRoaXMgPT0gdWludCgwKSB8fCB0aGlzID4gdWludCgyKRIZCgdhZGRyZXNzGAQgASgJQgi6SAVyAyiABBIMCgRldGFnGAUgASgJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPY29uZmlnX3JldmlzaW9uGAggASgNEisKCGxpdmVuZXNzGAkgASgLMhkudmFsaW5vci52MS5BZ2VudExpdmVuZXNzIvABCg1BZ2VudExpdmVuZXNzEhEKCWNvbm5lY3RlZBgBIAEoCBIyCg5oZWFydGJlYXRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoMY29uZmlnX3N0YXRlGAMgASgOMhcudmFsaW5vci52MS5Db25maWdTdGF0ZRIZChFvYnNlcnZlZF9yZXZpc2lvbhgEIAEoDRIVCg1jb25maWdfcmVhc29uGAUgASgJEhEKCWluX2ZsaWdodBgGIAEoDRIQCghvcGVuY2xhdxgHIAEoCRISCgpsYXN0X2Vycm9yGAggASgJIj4KEkNyZWF0ZUFnZW50UmVxdWVzdBIoCgVhZ2VudBgBIAEoCzIRLnZhbGlub3IudjEuQWdlbnRCBrpIA8gBASI3ChNDcmVhdGVBZ2VudFJlc3BvbnNlEiAKBWFnZW50GAEgASgLMhEudmFsaW5vci52MS5BZ2VudCJNCg9HZXRBZ2VudFJlcXVlc3QSOgoIYWdlbnRfaWQYASABKAlCKLpIJXIjMiFeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYyfSQiNAoQR2V0QWdlbnRSZXNwb25zZRIgCgVhZ2VudBgBIAEoCzIRLnZhbGlub3IudjEuQWdlbnQiaAoRTGlzdEFnZW50c1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjoBxIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAyiABBIYCgZmaWx0ZXIYAyABKAlCCLpIBXIDKIAIIlAKEkxpc3RBZ2VudHNSZXNwb25zZRIhCgZhZ2VudHMYASADKAsyES52YWxpbm9yLnYxLkFnZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJvChJVcGRhdGVBZ2VudFJlcXVlc3QSKAoFYWdlbnQYASABKAsyES52YWxpbm9yLnYxLkFnZW50Qga6SAPIAQESLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIjcKE1VwZGF0ZUFnZW50UmVzcG9uc2USIAoFYWdlbnQYASABKAsyES52YWxpbm9yLnYxLkFnZW50IlAKEkRlbGV0ZUFnZW50UmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JCIVChNEZWxldGVBZ2VudFJlc3BvbnNlIhQKEldhdGNoQWdlbnRzUmVxdWVzdCK5AQoTV2F0Y2hBZ2VudHNSZXNwb25zZRIiCgVhZ2VudBgBIAEoCzIRLnZhbGlub3IudjEuQWdlbnRIABIaChBkZWxldGVkX2FnZW50X2lkGAIgASgJSAASGwoRc25hcHNob3RfY29tcGxldGUYAyABKAhIABIQCgZyZXN5bmMYBCABKAlIABIqCglrZWVwYWxpdmUYBSABKAsyFS52YWxpbm9yLnYxLktlZXBhbGl2ZUgAQgcKBWV2ZW50IpMBChpMaXN0Q29uZmlnUmV2aXNpb25zUmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDKIAEImUKG0xpc3RDb25maWdSZXZpc2lvbnNSZXNwb25zZRItCglyZXZpc2lvbnMYASADKAsyGi52YWxpbm9yLnYxLkNvbmZpZ1JldmlzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLrAgoOQ29uZmlnUmV2aXNpb24SEAoIcmV2aXNpb24YASABKA0SJwoGY29uZmlnGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCgt0b29sX3BvbGljeRgDIAEoCzIWLnZhbGlub3IudjEuVG9vbFBvbGljeRIOCgZzaGEyNTYYBCABKAkSDgoGYXV0aG9yGAUgASgJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1jaGFuZ2VkX3BhdGhzGAcgAygJEhMKC3JvbGxiYWNrX29mGAggASgNEioKB291dGNvbWUYCSABKA4yGS52YWxpbm9yLnYxLkNvbmZpZ091dGNvbWUSFgoOb3V0Y29tZV9yZWFzb24YCiABKAkSMAoMb3V0Y29tZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKJAQoVUm9sbGJhY2tDb25maWdSZXF1ZXN0EjoKCGFnZW50X2lkGAEgASgJQii6SCVyIzIhXltBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2Mn0kEhkKCHJldmlzaW9uGAIgASgNQge6SAQqAigBEhkKEWV4cGVjdGVkX3JldmlzaW9uGAMgASgNIksKFlJvbGxiYWNrQ29uZmlnUmVzcG9uc2USEAoIcmV2aXNpb24YASABKA0SDwoHYXBwbGllZBgCIAEoCBIOCgZyZWFzb24YAyABKAkqZwoNQ29uZmlnT3V0Y29tZRIeChpDT05GSUdfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhoKFkNPTkZJR19PVVRDT01FX0FQUExJRUQQARIaChZDT05GSUdfT1VUQ09NRV9SRUZVU0VEEAIytQUKDUFnZW50UmVnaXN0cnkSTgoLQ3JlYXRlQWdlbnQSHi52YWxpbm9yLnYxLkNyZWF0ZUFnZW50UmVxdWVzdBofLnZhbGlub3IudjEuQ3JlYXRlQWdlbnRSZXNwb25zZRJKCghHZXRBZ2VudBIbLnZhbGlub3IudjEuR2V0QWdlbnRSZXF1ZXN0GhwudmFsaW5vci52MS5HZXRBZ2VudFJlc3BvbnNlIgOQAgESUAoKTGlzdEFnZW50cxIdLnZhbGlub3IudjEuTGlzdEFnZW50c1JlcXVlc3QaHi52YWxpbm9yLnYxLkxpc3RBZ2VudHNSZXNwb25zZSIDkAIBEk4KC1VwZGF0ZUFnZW50Eh4udmFsaW5vci52MS5VcGRhdGVBZ2VudFJlcXVlc3QaHy52YWxpbm9yLnYxLlVwZGF0ZUFnZW50UmVzcG9uc2USTgoLRGVsZXRlQWdlbnQSHi52YWxpbm9yLnYxLkRlbGV0ZUFnZW50UmVxdWVzdBofLnZhbGlub3IudjEuRGVsZXRlQWdlbnRSZXNwb25zZRJQCgtXYXRjaEFnZW50cxIeLnZhbGlub3IudjEuV2F0Y2hBZ2VudHNSZXF1ZXN0Gh8udmFsaW5vci52MS5XYXRjaEFnZW50c1Jlc3BvbnNlMAESawoTTGlzdENvbmZpZ1JldmlzaW9ucxImLnZhbGlub3IudjEuTGlzdENvbmZpZ1JldmlzaW9uc1JlcXVlc3QaJy52YWxpbm9yLnYxLkxpc3RDb25maWdSZXZpc2lvbnNSZXNwb25zZSIDkAIBElcKDlJvbGxiYWNrQ29uZmlnEiEudmFsaW5vci52MS5Sb2xsYmFja0NvbmZpZ1JlcXVlc3QaIi52YWxpbm9yLnYxLlJvbGxiYWNrQ29uZmlnUmVzcG9uc2VCO1o5Z2l0aHViLmNvbS92YWxpbm9yLWFpL3ZhbGlub3IvZ2VuL2dvL3ZhbGlub3IvdjE7dmFsaW5vcnYxYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_valinor_v1_agent_proxy, file_valinor_v1_types]);
 
 /**
  * Agent is a machine with an agent in it.
@@ -82,6 +84,13 @@ export type Agent = Message<"valinor.v1.Agent"> & {
    * @generated from field: uint32 config_revision = 8;
    */
   configRevision: number;
+
+  /**
+   * What is seen of it now. Output only.
+   *
+   * @generated from field: valinor.v1.AgentLiveness liveness = 9;
+   */
+  liveness?: AgentLiveness | undefined;
 };
 
 /**
@@ -146,6 +155,13 @@ export type AgentJson = {
    * @generated from field: uint32 config_revision = 8;
    */
   configRevision?: number;
+
+  /**
+   * What is seen of it now. Output only.
+   *
+   * @generated from field: valinor.v1.AgentLiveness liveness = 9;
+   */
+  liveness?: AgentLivenessJson;
 };
 
 /**
@@ -154,6 +170,139 @@ export type AgentJson = {
  */
 export const AgentSchema: GenMessage<Agent, {jsonType: AgentJson}> = /*@__PURE__*/
   messageDesc(file_valinor_v1_agent_registry, 0);
+
+/**
+ * AgentLiveness is what the control plane sees of a running agent, without asking it.
+ *
+ * @generated from message valinor.v1.AgentLiveness
+ */
+export type AgentLiveness = Message<"valinor.v1.AgentLiveness"> & {
+  /**
+   * True while a link to the agent is up.
+   *
+   * @generated from field: bool connected = 1;
+   */
+  connected: boolean;
+
+  /**
+   * When the last heartbeat came; unset while there was none. It alone changing is no change that a watch tells of.
+   *
+   * @generated from field: google.protobuf.Timestamp heartbeat_time = 2;
+   */
+  heartbeatTime?: Timestamp | undefined;
+
+  /**
+   * Whether it has its desired configuration.
+   *
+   * @generated from field: valinor.v1.ConfigState config_state = 3;
+   */
+  configState: ConfigState;
+
+  /**
+   * Revision that it last reported or acknowledged as in force; it never falls while the agent's process lives.
+   *
+   * @generated from field: uint32 observed_revision = 4;
+   */
+  observedRevision: number;
+
+  /**
+   * Why the desired configuration is not in force; empty where it is.
+   *
+   * @generated from field: string config_reason = 5;
+   */
+  configReason: string;
+
+  /**
+   * Runs in flight, as it last said.
+   *
+   * @generated from field: uint32 in_flight = 6;
+   */
+  inFlight: number;
+
+  /**
+   * `ready`, `starting` or `down`: OpenClaw beside the agent, as it last said; empty while not known.
+   *
+   * @generated from field: string openclaw = 7;
+   */
+  openclaw: string;
+
+  /**
+   * Why there is no link, as the last attempt failed; empty while connected.
+   *
+   * @generated from field: string last_error = 8;
+   */
+  lastError: string;
+};
+
+/**
+ * AgentLiveness is what the control plane sees of a running agent, without asking it.
+ *
+ * @generated from message valinor.v1.AgentLiveness
+ */
+export type AgentLivenessJson = {
+  /**
+   * True while a link to the agent is up.
+   *
+   * @generated from field: bool connected = 1;
+   */
+  connected?: boolean;
+
+  /**
+   * When the last heartbeat came; unset while there was none. It alone changing is no change that a watch tells of.
+   *
+   * @generated from field: google.protobuf.Timestamp heartbeat_time = 2;
+   */
+  heartbeatTime?: TimestampJson;
+
+  /**
+   * Whether it has its desired configuration.
+   *
+   * @generated from field: valinor.v1.ConfigState config_state = 3;
+   */
+  configState?: ConfigStateJson;
+
+  /**
+   * Revision that it last reported or acknowledged as in force; it never falls while the agent's process lives.
+   *
+   * @generated from field: uint32 observed_revision = 4;
+   */
+  observedRevision?: number;
+
+  /**
+   * Why the desired configuration is not in force; empty where it is.
+   *
+   * @generated from field: string config_reason = 5;
+   */
+  configReason?: string;
+
+  /**
+   * Runs in flight, as it last said.
+   *
+   * @generated from field: uint32 in_flight = 6;
+   */
+  inFlight?: number;
+
+  /**
+   * `ready`, `starting` or `down`: OpenClaw beside the agent, as it last said; empty while not known.
+   *
+   * @generated from field: string openclaw = 7;
+   */
+  openclaw?: string;
+
+  /**
+   * Why there is no link, as the last attempt failed; empty while connected.
+   *
+   * @generated from field: string last_error = 8;
+   */
+  lastError?: string;
+};
+
+/**
+ * Describes the message valinor.v1.AgentLiveness.
+ * Use `create(AgentLivenessSchema)` to create a new message.
+ */
+export const AgentLivenessSchema: GenMessage<AgentLiveness, {jsonType: AgentLivenessJson}> = /*@__PURE__*/
+  messageDesc(file_valinor_v1_agent_registry, 1);
 
 /**
  * CreateAgentRequest carries the agent to add.
@@ -188,7 +337,7 @@ export type CreateAgentRequestJson = {
  * Use `create(CreateAgentRequestSchema)` to create a new message.
  */
 export const CreateAgentRequestSchema: GenMessage<CreateAgentRequest, {jsonType: CreateAgentRequestJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 1);
+  messageDesc(file_valinor_v1_agent_registry, 2);
 
 /**
  * CreateAgentResponse carries the agent as it was added.
@@ -223,7 +372,7 @@ export type CreateAgentResponseJson = {
  * Use `create(CreateAgentResponseSchema)` to create a new message.
  */
 export const CreateAgentResponseSchema: GenMessage<CreateAgentResponse, {jsonType: CreateAgentResponseJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 2);
+  messageDesc(file_valinor_v1_agent_registry, 3);
 
 /**
  * GetAgentRequest names the agent.
@@ -258,7 +407,7 @@ export type GetAgentRequestJson = {
  * Use `create(GetAgentRequestSchema)` to create a new message.
  */
 export const GetAgentRequestSchema: GenMessage<GetAgentRequest, {jsonType: GetAgentRequestJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 3);
+  messageDesc(file_valinor_v1_agent_registry, 4);
 
 /**
  * GetAgentResponse carries the agent.
@@ -293,7 +442,7 @@ export type GetAgentResponseJson = {
  * Use `create(GetAgentResponseSchema)` to create a new message.
  */
 export const GetAgentResponseSchema: GenMessage<GetAgentResponse, {jsonType: GetAgentResponseJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 4);
+  messageDesc(file_valinor_v1_agent_registry, 5);
 
 /**
  * ListAgentsRequest asks for a page of agents.
@@ -316,7 +465,9 @@ export type ListAgentsRequest = Message<"valinor.v1.ListAgentsRequest"> & {
   pageToken: string;
 
   /**
-   * Which agents. Empty: all. Filters come with a later release; until then others than the empty one are refused.
+   * Which agents: comparisons joined by `AND`, each `FIELD = VALUE` or `FIELD != VALUE`. Fields are `id` (a trailing `*` matches any
+   * rest), `status` (RUNNING, ...), `vsock_cid` and `address`; values with other characters than letters, digits and `._:/*-` stand
+   * in double quotes. Example: `status = RUNNING AND id = team-a-*`. Empty: all.
    *
    * @generated from field: string filter = 3;
    */
@@ -344,7 +495,9 @@ export type ListAgentsRequestJson = {
   pageToken?: string;
 
   /**
-   * Which agents. Empty: all. Filters come with a later release; until then others than the empty one are refused.
+   * Which agents: comparisons joined by `AND`, each `FIELD = VALUE` or `FIELD != VALUE`. Fields are `id` (a trailing `*` matches any
+   * rest), `status` (RUNNING, ...), `vsock_cid` and `address`; values with other characters than letters, digits and `._:/*-` stand
+   * in double quotes. Example: `status = RUNNING AND id = team-a-*`. Empty: all.
    *
    * @generated from field: string filter = 3;
    */
@@ -356,7 +509,7 @@ export type ListAgentsRequestJson = {
  * Use `create(ListAgentsRequestSchema)` to create a new message.
  */
 export const ListAgentsRequestSchema: GenMessage<ListAgentsRequest, {jsonType: ListAgentsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 5);
+  messageDesc(file_valinor_v1_agent_registry, 6);
 
 /**
  * ListAgentsResponse is a page of agents.
@@ -405,7 +558,7 @@ export type ListAgentsResponseJson = {
  * Use `create(ListAgentsResponseSchema)` to create a new message.
  */
 export const ListAgentsResponseSchema: GenMessage<ListAgentsResponse, {jsonType: ListAgentsResponseJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 6);
+  messageDesc(file_valinor_v1_agent_registry, 7);
 
 /**
  * UpdateAgentRequest carries the changes.
@@ -421,7 +574,7 @@ export type UpdateAgentRequest = Message<"valinor.v1.UpdateAgentRequest"> & {
   agent?: Agent | undefined;
 
   /**
-   * Fields to change: `status`, `vsock_cid`, `address`.
+   * Fields to change: `status`, `vsock_cid`, `address`. Empty: those that have a value.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -442,7 +595,7 @@ export type UpdateAgentRequestJson = {
   agent?: AgentJson;
 
   /**
-   * Fields to change: `status`, `vsock_cid`, `address`.
+   * Fields to change: `status`, `vsock_cid`, `address`. Empty: those that have a value.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -454,7 +607,7 @@ export type UpdateAgentRequestJson = {
  * Use `create(UpdateAgentRequestSchema)` to create a new message.
  */
 export const UpdateAgentRequestSchema: GenMessage<UpdateAgentRequest, {jsonType: UpdateAgentRequestJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 7);
+  messageDesc(file_valinor_v1_agent_registry, 8);
 
 /**
  * UpdateAgentResponse carries the agent as it is now.
@@ -489,7 +642,7 @@ export type UpdateAgentResponseJson = {
  * Use `create(UpdateAgentResponseSchema)` to create a new message.
  */
 export const UpdateAgentResponseSchema: GenMessage<UpdateAgentResponse, {jsonType: UpdateAgentResponseJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 8);
+  messageDesc(file_valinor_v1_agent_registry, 9);
 
 /**
  * DeleteAgentRequest names the agent.
@@ -524,7 +677,7 @@ export type DeleteAgentRequestJson = {
  * Use `create(DeleteAgentRequestSchema)` to create a new message.
  */
 export const DeleteAgentRequestSchema: GenMessage<DeleteAgentRequest, {jsonType: DeleteAgentRequestJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 9);
+  messageDesc(file_valinor_v1_agent_registry, 10);
 
 /**
  * DeleteAgentResponse carries nothing.
@@ -547,7 +700,7 @@ export type DeleteAgentResponseJson = {
  * Use `create(DeleteAgentResponseSchema)` to create a new message.
  */
 export const DeleteAgentResponseSchema: GenMessage<DeleteAgentResponse, {jsonType: DeleteAgentResponseJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 10);
+  messageDesc(file_valinor_v1_agent_registry, 11);
 
 /**
  * WatchAgentsRequest asks for the tenant's agents, and for their changes.
@@ -570,7 +723,7 @@ export type WatchAgentsRequestJson = {
  * Use `create(WatchAgentsRequestSchema)` to create a new message.
  */
 export const WatchAgentsRequestSchema: GenMessage<WatchAgentsRequest, {jsonType: WatchAgentsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 11);
+  messageDesc(file_valinor_v1_agent_registry, 12);
 
 /**
  * WatchAgentsResponse is an event of a watch.
@@ -607,6 +760,22 @@ export type WatchAgentsResponse = Message<"valinor.v1.WatchAgentsResponse"> & {
      */
     value: boolean;
     case: "snapshotComplete";
+  } | {
+    /**
+     * Why changes may have been lost; what follows is a new snapshot, and agents that are not in it are gone.
+     *
+     * @generated from field: string resync = 4;
+     */
+    value: string;
+    case: "resync";
+  } | {
+    /**
+     * Nothing happened for 15 s, and the watch is alive.
+     *
+     * @generated from field: valinor.v1.Keepalive keepalive = 5;
+     */
+    value: Keepalive;
+    case: "keepalive";
   } | { case: undefined; value?: undefined };
 };
 
@@ -636,6 +805,20 @@ export type WatchAgentsResponseJson = {
    * @generated from field: bool snapshot_complete = 3;
    */
   snapshotComplete?: boolean;
+
+  /**
+   * Why changes may have been lost; what follows is a new snapshot, and agents that are not in it are gone.
+   *
+   * @generated from field: string resync = 4;
+   */
+  resync?: string;
+
+  /**
+   * Nothing happened for 15 s, and the watch is alive.
+   *
+   * @generated from field: valinor.v1.Keepalive keepalive = 5;
+   */
+  keepalive?: KeepaliveJson;
 };
 
 /**
@@ -643,7 +826,7 @@ export type WatchAgentsResponseJson = {
  * Use `create(WatchAgentsResponseSchema)` to create a new message.
  */
 export const WatchAgentsResponseSchema: GenMessage<WatchAgentsResponse, {jsonType: WatchAgentsResponseJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 12);
+  messageDesc(file_valinor_v1_agent_registry, 13);
 
 /**
  * ListConfigRevisionsRequest asks for an agent's configurations.
@@ -706,7 +889,7 @@ export type ListConfigRevisionsRequestJson = {
  * Use `create(ListConfigRevisionsRequestSchema)` to create a new message.
  */
 export const ListConfigRevisionsRequestSchema: GenMessage<ListConfigRevisionsRequest, {jsonType: ListConfigRevisionsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 13);
+  messageDesc(file_valinor_v1_agent_registry, 14);
 
 /**
  * ListConfigRevisionsResponse is a page of configurations.
@@ -755,7 +938,7 @@ export type ListConfigRevisionsResponseJson = {
  * Use `create(ListConfigRevisionsResponseSchema)` to create a new message.
  */
 export const ListConfigRevisionsResponseSchema: GenMessage<ListConfigRevisionsResponse, {jsonType: ListConfigRevisionsResponseJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 14);
+  messageDesc(file_valinor_v1_agent_registry, 15);
 
 /**
  * ConfigRevision is a configuration that an agent had or has.
@@ -771,7 +954,7 @@ export type ConfigRevision = Message<"valinor.v1.ConfigRevision"> & {
   revision: number;
 
   /**
-   * The configuration.
+   * The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret.
    *
    * @generated from field: google.protobuf.Struct config = 2;
    */
@@ -785,7 +968,7 @@ export type ConfigRevision = Message<"valinor.v1.ConfigRevision"> & {
   toolPolicy?: ToolPolicy | undefined;
 
   /**
-   * SHA-256 of the configuration's canonical form, in hexadecimal.
+   * SHA-256 of the configuration's canonical form, in hexadecimal; where it has secrets, of the form with them encrypted.
    *
    * @generated from field: string sha256 = 4;
    */
@@ -804,6 +987,42 @@ export type ConfigRevision = Message<"valinor.v1.ConfigRevision"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 6;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * What differs from the revision before, as JSON pointers into `{config, tool_policy}`, such as `/config/model`; at most 100. Empty
+   * where nothing differs, or where the revision before is not kept any more.
+   *
+   * @generated from field: repeated string changed_paths = 7;
+   */
+  changedPaths: string[];
+
+  /**
+   * Revision that it is a copy of, where RollbackConfig made it; otherwise 0.
+   *
+   * @generated from field: uint32 rollback_of = 8;
+   */
+  rollbackOf: number;
+
+  /**
+   * What became of it.
+   *
+   * @generated from field: valinor.v1.ConfigOutcome outcome = 9;
+   */
+  outcome: ConfigOutcome;
+
+  /**
+   * Why the agent refused it.
+   *
+   * @generated from field: string outcome_reason = 10;
+   */
+  outcomeReason: string;
+
+  /**
+   * When the agent acknowledged or refused it; unset where it did neither.
+   *
+   * @generated from field: google.protobuf.Timestamp outcome_time = 11;
+   */
+  outcomeTime?: Timestamp | undefined;
 };
 
 /**
@@ -820,7 +1039,7 @@ export type ConfigRevisionJson = {
   revision?: number;
 
   /**
-   * The configuration.
+   * The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret.
    *
    * @generated from field: google.protobuf.Struct config = 2;
    */
@@ -834,7 +1053,7 @@ export type ConfigRevisionJson = {
   toolPolicy?: ToolPolicyJson;
 
   /**
-   * SHA-256 of the configuration's canonical form, in hexadecimal.
+   * SHA-256 of the configuration's canonical form, in hexadecimal; where it has secrets, of the form with them encrypted.
    *
    * @generated from field: string sha256 = 4;
    */
@@ -853,6 +1072,42 @@ export type ConfigRevisionJson = {
    * @generated from field: google.protobuf.Timestamp create_time = 6;
    */
   createTime?: TimestampJson;
+
+  /**
+   * What differs from the revision before, as JSON pointers into `{config, tool_policy}`, such as `/config/model`; at most 100. Empty
+   * where nothing differs, or where the revision before is not kept any more.
+   *
+   * @generated from field: repeated string changed_paths = 7;
+   */
+  changedPaths?: string[];
+
+  /**
+   * Revision that it is a copy of, where RollbackConfig made it; otherwise 0.
+   *
+   * @generated from field: uint32 rollback_of = 8;
+   */
+  rollbackOf?: number;
+
+  /**
+   * What became of it.
+   *
+   * @generated from field: valinor.v1.ConfigOutcome outcome = 9;
+   */
+  outcome?: ConfigOutcomeJson;
+
+  /**
+   * Why the agent refused it.
+   *
+   * @generated from field: string outcome_reason = 10;
+   */
+  outcomeReason?: string;
+
+  /**
+   * When the agent acknowledged or refused it; unset where it did neither.
+   *
+   * @generated from field: google.protobuf.Timestamp outcome_time = 11;
+   */
+  outcomeTime?: TimestampJson;
 };
 
 /**
@@ -860,7 +1115,7 @@ export type ConfigRevisionJson = {
  * Use `create(ConfigRevisionSchema)` to create a new message.
  */
 export const ConfigRevisionSchema: GenMessage<ConfigRevision, {jsonType: ConfigRevisionJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 15);
+  messageDesc(file_valinor_v1_agent_registry, 16);
 
 /**
  * RollbackConfigRequest names the agent and the old revision.
@@ -923,7 +1178,7 @@ export type RollbackConfigRequestJson = {
  * Use `create(RollbackConfigRequestSchema)` to create a new message.
  */
 export const RollbackConfigRequestSchema: GenMessage<RollbackConfigRequest, {jsonType: RollbackConfigRequestJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 16);
+  messageDesc(file_valinor_v1_agent_registry, 17);
 
 /**
  * RollbackConfigResponse says what became of the new revision.
@@ -986,7 +1241,55 @@ export type RollbackConfigResponseJson = {
  * Use `create(RollbackConfigResponseSchema)` to create a new message.
  */
 export const RollbackConfigResponseSchema: GenMessage<RollbackConfigResponse, {jsonType: RollbackConfigResponseJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_v1_agent_registry, 17);
+  messageDesc(file_valinor_v1_agent_registry, 18);
+
+/**
+ * ConfigOutcome is the agent's verdict on a revision.
+ *
+ * @generated from enum valinor.v1.ConfigOutcome
+ */
+export const ConfigOutcome = {
+  /**
+   * None: the agent was away, or a later revision came first.
+   *
+   * @generated from enum value: CONFIG_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The agent acknowledged it.
+   *
+   * @generated from enum value: CONFIG_OUTCOME_APPLIED = 1;
+   */
+  APPLIED: 1,
+
+  /**
+   * The agent refused it.
+   *
+   * @generated from enum value: CONFIG_OUTCOME_REFUSED = 2;
+   */
+  REFUSED: 2,
+} as const;
+
+/**
+ * ConfigOutcome is the agent's verdict on a revision.
+ *
+ * @generated from enum valinor.v1.ConfigOutcome
+ */
+export type ConfigOutcome = (typeof ConfigOutcome)[keyof typeof ConfigOutcome] | UnknownEnum;
+
+/**
+ * ConfigOutcome is the agent's verdict on a revision.
+ *
+ * @generated from enum valinor.v1.ConfigOutcome
+ */
+export type ConfigOutcomeJson = "CONFIG_OUTCOME_UNSPECIFIED" | "CONFIG_OUTCOME_APPLIED" | "CONFIG_OUTCOME_REFUSED";
+
+/**
+ * Describes the enum valinor.v1.ConfigOutcome.
+ */
+export const ConfigOutcomeSchema: GenEnum<ConfigOutcome, ConfigOutcomeJson> = /*@__PURE__*/
+  enumDesc(file_valinor_v1_agent_registry, 0);
 
 /**
  * AgentRegistry holds the agents that the control plane knows, and the history of their configuration.
@@ -1025,7 +1328,9 @@ export const AgentRegistry: GenService<{
     output: typeof ListAgentsResponseSchema;
   },
   /**
-   * UpdateAgent changes the fields that the mask names.
+   * UpdateAgent changes the fields that the mask names; an orchestrator tells by it that a machine started, stopped or moved.
+   * Errors: not_found AGENT_NOT_FOUND, aborted REVISION_CONFLICT (the etag is not the current one), already_exists ADDRESS_TAKEN,
+   * permission_denied for an address or CID without platform:admin.
    *
    * @generated from rpc valinor.v1.AgentRegistry.UpdateAgent
    */
@@ -1045,7 +1350,10 @@ export const AgentRegistry: GenService<{
     output: typeof DeleteAgentResponseSchema;
   },
   /**
-   * WatchAgents sends every agent of the tenant once, and then each change.
+   * WatchAgents sends every agent of the tenant once, then `snapshot_complete`, and then each change of an agent: of its record,
+   * of its connection, of the configuration it has. Changes that follow one another quickly may come as one. A watcher that falls
+   * behind, or a server that could not see changes for a while, gets `resync` and then a new snapshot: nothing is lost silently.
+   * Errors: unauthenticated once the credential has expired or was revoked, unavailable STORE_UNAVAILABLE | DRAINING.
    *
    * @generated from rpc valinor.v1.AgentRegistry.WatchAgents
    */
@@ -1055,7 +1363,7 @@ export const AgentRegistry: GenService<{
     output: typeof WatchAgentsResponseSchema;
   },
   /**
-   * ListConfigRevisions lists the configurations an agent has had, the newest first.
+   * ListConfigRevisions lists the configurations an agent has had, the newest first; the last 100 are kept.
    *
    * @generated from rpc valinor.v1.AgentRegistry.ListConfigRevisions
    */
@@ -1065,7 +1373,8 @@ export const AgentRegistry: GenService<{
     output: typeof ListConfigRevisionsResponseSchema;
   },
   /**
-   * RollbackConfig makes a new revision with the content of an old one.
+   * RollbackConfig makes a new revision with the content of an old one, and pushes it as PushConfig does.
+   * Errors: not_found REVISION_NOT_FOUND, aborted REVISION_CONFLICT.
    *
    * @generated from rpc valinor.v1.AgentRegistry.RollbackConfig
    */

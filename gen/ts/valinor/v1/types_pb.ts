@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file valinor/v1/types.proto.
  */
 export const file_valinor_v1_types: GenFile = /*@__PURE__*/
-  fileDesc("ChZ2YWxpbm9yL3YxL3R5cGVzLnByb3RvEgp2YWxpbm9yLnYxIpACCgpUb29sUG9saWN5EjMKBG1vZGUYASABKA4yGy52YWxpbm9yLnYxLlRvb2xQb2xpY3kuTW9kZUIIukgFggECEAESIwoFdG9vbHMYAiADKAlCFLpIEZIBDhCAAhgBIgdyBRABKIABIjsKBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgwKCE1PREVfQUxMEAESDwoLTU9ERV9MSVNURUQQAjprukhoGmYKGnRvb2xfcG9saWN5LmFsbF9saXN0c19ub25lEh9tb2RlIEFMTCB0YWtlcyBubyBsaXN0IG9mIHRvb2xzGid0aGlzLm1vZGUgIT0gMSB8fCBzaXplKHRoaXMudG9vbHMpID09IDAqlwEKC0FnZW50U3RhdHVzEhwKGEFHRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGUFHRU5UX1NUQVRVU19QUk9WSVNJT05JTkcQARIYChRBR0VOVF9TVEFUVVNfUlVOTklORxACEhgKFEFHRU5UX1NUQVRVU19TVE9QUEVEEAMSFwoTQUdFTlRfU1RBVFVTX0ZBSUxFRBAEQjtaOWdpdGh1Yi5jb20vdmFsaW5vci1haS92YWxpbm9yL2dlbi9nby92YWxpbm9yL3YxO3ZhbGlub3J2MWIGcHJvdG8z", [file_buf_validate_validate]);
+  fileDesc("ChZ2YWxpbm9yL3YxL3R5cGVzLnByb3RvEgp2YWxpbm9yLnYxIpACCgpUb29sUG9saWN5EjMKBG1vZGUYASABKA4yGy52YWxpbm9yLnYxLlRvb2xQb2xpY3kuTW9kZUIIukgFggECEAESIwoFdG9vbHMYAiADKAlCFLpIEZIBDhCAAhgBIgdyBRABKIABIjsKBE1vZGUSFAoQTU9ERV9VTlNQRUNJRklFRBAAEgwKCE1PREVfQUxMEAESDwoLTU9ERV9MSVNURUQQAjprukhoGmYKGnRvb2xfcG9saWN5LmFsbF9saXN0c19ub25lEh9tb2RlIEFMTCB0YWtlcyBubyBsaXN0IG9mIHRvb2xzGid0aGlzLm1vZGUgIT0gMSB8fCBzaXplKHRoaXMudG9vbHMpID09IDAqlwEKC0FnZW50U3RhdHVzEhwKGEFHRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGUFHRU5UX1NUQVRVU19QUk9WSVNJT05JTkcQARIYChRBR0VOVF9TVEFUVVNfUlVOTklORxACEhgKFEFHRU5UX1NUQVRVU19TVE9QUEVEEAMSFwoTQUdFTlRfU1RBVFVTX0ZBSUxFRBAEKpMBCgtDb25maWdTdGF0ZRIcChhDT05GSUdfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRDT05GSUdfU1RBVEVfUEVORElORxABEhgKFENPTkZJR19TVEFURV9BUFBMSUVEEAISGAoUQ09ORklHX1NUQVRFX1JFRlVTRUQQAxIYChRDT05GSUdfU1RBVEVfQVNTVU1FRBAEQjtaOWdpdGh1Yi5jb20vdmFsaW5vci1haS92YWxpbm9yL2dlbi9nby92YWxpbm9yL3YxO3ZhbGlub3J2MWIGcHJvdG8z", [file_buf_validate_validate]);
 
 /**
  * ToolPolicy says which tools an agent may use.
@@ -174,4 +174,66 @@ export type AgentStatusJson = "AGENT_STATUS_UNSPECIFIED" | "AGENT_STATUS_PROVISI
  */
 export const AgentStatusSchema: GenEnum<AgentStatus, AgentStatusJson> = /*@__PURE__*/
   enumDesc(file_valinor_v1_types, 0);
+
+/**
+ * ConfigState says whether an agent has its desired configuration.
+ *
+ * @generated from enum valinor.v1.ConfigState
+ */
+export const ConfigState = {
+  /**
+   * Not known: the agent was never reached.
+   *
+   * @generated from enum value: CONFIG_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Not yet: the agent is away, or has not acknowledged it.
+   *
+   * @generated from enum value: CONFIG_STATE_PENDING = 1;
+   */
+  PENDING: 1,
+
+  /**
+   * The agent acknowledged this very revision and digest, and has the context it is to have.
+   *
+   * @generated from enum value: CONFIG_STATE_APPLIED = 2;
+   */
+  APPLIED: 2,
+
+  /**
+   * The agent refused it; it is not pushed again until it changes.
+   *
+   * @generated from enum value: CONFIG_STATE_REFUSED = 3;
+   */
+  REFUSED: 3,
+
+  /**
+   * An agent of protocol 1 said that it applied it, and can't name the revision: believed, not proven.
+   *
+   * @generated from enum value: CONFIG_STATE_ASSUMED = 4;
+   */
+  ASSUMED: 4,
+} as const;
+
+/**
+ * ConfigState says whether an agent has its desired configuration.
+ *
+ * @generated from enum valinor.v1.ConfigState
+ */
+export type ConfigState = (typeof ConfigState)[keyof typeof ConfigState] | UnknownEnum;
+
+/**
+ * ConfigState says whether an agent has its desired configuration.
+ *
+ * @generated from enum valinor.v1.ConfigState
+ */
+export type ConfigStateJson = "CONFIG_STATE_UNSPECIFIED" | "CONFIG_STATE_PENDING" | "CONFIG_STATE_APPLIED" | "CONFIG_STATE_REFUSED" | "CONFIG_STATE_ASSUMED";
+
+/**
+ * Describes the enum valinor.v1.ConfigState.
+ */
+export const ConfigStateSchema: GenEnum<ConfigState, ConfigStateJson> = /*@__PURE__*/
+  enumDesc(file_valinor_v1_types, 1);
 

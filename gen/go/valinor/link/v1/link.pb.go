@@ -56,7 +56,9 @@ type Heartbeat struct {
 	// `ready`, `starting` or `down`: the OpenClaw beside the agent.
 	Openclaw *string `protobuf:"bytes,10,opt,name=openclaw,proto3,oneof" json:"openclaw,omitempty"`
 	// `openclaw`, or `plain` for an ordinary server of OpenAI's API, without OpenClaw's powers; absent while not known.
-	OpenclawKind  *string `protobuf:"bytes,11,opt,name=openclaw_kind,proto3,oneof" json:"openclaw_kind,omitempty"`
+	OpenclawKind *string `protobuf:"bytes,11,opt,name=openclaw_kind,proto3,oneof" json:"openclaw_kind,omitempty"`
+	// Digest of the context in force, hexadecimal: see docs/wire-protocol.md. Absent: the guest can't tell.
+	ContextSha256 *string `protobuf:"bytes,12,opt,name=context_sha256,proto3,oneof" json:"context_sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,6 +170,13 @@ func (x *Heartbeat) GetOpenclawKind() string {
 	return ""
 }
 
+func (x *Heartbeat) GetContextSha256() string {
+	if x != nil && x.ContextSha256 != nil {
+		return *x.ContextSha256
+	}
+	return ""
+}
+
 // Hello is the payload of `hello` (host to guest, id ""): the host's first frame to a guest of protocol 2.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -243,8 +252,16 @@ type Message struct {
 	OnDisconnect *string `protobuf:"bytes,7,opt,name=on_disconnect,proto3,oneof" json:"on_disconnect,omitempty"`
 	// Lowest configuration revision that the run may use; a guest that has a lower one answers error `config_stale`.
 	MinConfigRevision *uint32 `protobuf:"varint,8,opt,name=min_config_revision,proto3,oneof" json:"min_config_revision,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Turns before this one, in the shape of OpenAI's chat messages: the conversation is new and has them as its history.
+	History []*structpb.Struct `protobuf:"bytes,9,rep,name=history,proto3" json:"history,omitempty"`
+	// Tools of the client, in the shape of OpenAI's `tools`; a call of one ends the run with a `tool_call` event.
+	Tools []*structpb.Struct `protobuf:"bytes,10,rep,name=tools,proto3" json:"tools,omitempty"`
+	// Which tool the model is to call: as OpenAI's `tool_choice`.
+	ToolChoice *structpb.Value `protobuf:"bytes,11,opt,name=tool_choice,proto3,oneof" json:"tool_choice,omitempty"`
+	// Where role is `tool`: id of the call that the content answers.
+	ToolCallId    *string `protobuf:"bytes,12,opt,name=tool_call_id,proto3,oneof" json:"tool_call_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Message) Reset() {
@@ -331,6 +348,34 @@ func (x *Message) GetMinConfigRevision() uint32 {
 		return *x.MinConfigRevision
 	}
 	return 0
+}
+
+func (x *Message) GetHistory() []*structpb.Struct {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
+func (x *Message) GetTools() []*structpb.Struct {
+	if x != nil {
+		return x.Tools
+	}
+	return nil
+}
+
+func (x *Message) GetToolChoice() *structpb.Value {
+	if x != nil {
+		return x.ToolChoice
+	}
+	return nil
+}
+
+func (x *Message) GetToolCallId() string {
+	if x != nil && x.ToolCallId != nil {
+		return *x.ToolCallId
+	}
+	return ""
 }
 
 // Opened is the payload of `opened` (guest to host): the first answer to every message.
@@ -1110,7 +1155,11 @@ type ContextUpdate struct {
 	// The text; empty removes the entry.
 	Context string `protobuf:"bytes,1,opt,name=context,proto3" json:"context,omitempty"`
 	// Name of the entry; absent or empty: the default entry.
-	Key           *string `protobuf:"bytes,2,opt,name=key,proto3,oneof" json:"key,omitempty"`
+	Key *string `protobuf:"bytes,2,opt,name=key,proto3,oneof" json:"key,omitempty"`
+	// True: every entry that `keys` does not name is dropped.
+	Replace *bool `protobuf:"varint,3,opt,name=replace,proto3,oneof" json:"replace,omitempty"`
+	// Names of all the entries that are to be there afterwards; read where `replace` is true.
+	Keys          []string `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1159,6 +1208,20 @@ func (x *ContextUpdate) GetKey() string {
 	return ""
 }
 
+func (x *ContextUpdate) GetReplace() bool {
+	if x != nil && x.Replace != nil {
+		return *x.Replace
+	}
+	return false
+}
+
+func (x *ContextUpdate) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 // ConfigAck is the payload of `config_ack` (guest to host): the answer to `config_update` and to `context_update`.
 type ConfigAck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1168,8 +1231,12 @@ type ConfigAck struct {
 	Revision *uint32 `protobuf:"varint,2,opt,name=revision,proto3,oneof" json:"revision,omitempty"`
 	// Digest of what is in force now.
 	Sha256 *string `protobuf:"bytes,3,opt,name=sha256,proto3,oneof" json:"sha256,omitempty"`
-	// Why it was refused.
-	Reason        *string `protobuf:"bytes,4,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
+	// Why it was refused, or not yet applied.
+	Reason *string `protobuf:"bytes,4,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
+	// True where nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
+	Retry *bool `protobuf:"varint,5,opt,name=retry,proto3,oneof" json:"retry,omitempty"`
+	// Digest of the context that is in force now; in answers to `context_update`.
+	ContextSha256 *string `protobuf:"bytes,6,opt,name=context_sha256,proto3,oneof" json:"context_sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1228,6 +1295,20 @@ func (x *ConfigAck) GetSha256() string {
 func (x *ConfigAck) GetReason() string {
 	if x != nil && x.Reason != nil {
 		return *x.Reason
+	}
+	return ""
+}
+
+func (x *ConfigAck) GetRetry() bool {
+	if x != nil && x.Retry != nil {
+		return *x.Retry
+	}
+	return false
+}
+
+func (x *ConfigAck) GetContextSha256() string {
+	if x != nil && x.ContextSha256 != nil {
+		return *x.ContextSha256
 	}
 	return ""
 }
@@ -1310,7 +1391,7 @@ var File_valinor_link_v1_link_proto protoreflect.FileDescriptor
 
 const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\n" +
-	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xa5\x04\n" +
+	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xe5\x04\n" +
 	"\tHeartbeat\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12 \n" +
 	"\vuptime_secs\x18\x02 \x01(\x01R\vuptime_secs\x12\x1f\n" +
@@ -1323,7 +1404,8 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\tin_flight\x18\t \x01(\rH\x06R\tin_flight\x88\x01\x01\x12\x1f\n" +
 	"\bopenclaw\x18\n" +
 	" \x01(\tH\aR\bopenclaw\x88\x01\x01\x12)\n" +
-	"\ropenclaw_kind\x18\v \x01(\tH\bR\ropenclaw_kind\x88\x01\x01B\v\n" +
+	"\ropenclaw_kind\x18\v \x01(\tH\bR\ropenclaw_kind\x88\x01\x01\x12+\n" +
+	"\x0econtext_sha256\x18\f \x01(\tH\tR\x0econtext_sha256\x88\x01\x01B\v\n" +
 	"\t_protocolB\v\n" +
 	"\t_agent_idB\n" +
 	"\n" +
@@ -1334,10 +1416,11 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\n" +
 	"_in_flightB\v\n" +
 	"\t_openclawB\x10\n" +
-	"\x0e_openclaw_kind\"9\n" +
+	"\x0e_openclaw_kindB\x11\n" +
+	"\x0f_context_sha256\"9\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n" +
-	"\bprotocol\x18\x02 \x01(\rR\bprotocol\"\xe2\x03\n" +
+	"\bprotocol\x18\x02 \x01(\rR\bprotocol\"\xa2\x05\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12#\n" +
@@ -1348,13 +1431,20 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\x0eafter_sequence\x18\x05 \x01(\rH\x02R\x0eafter_sequence\x88\x01\x01\x12\x1b\n" +
 	"\x06credit\x18\x06 \x01(\x01H\x03R\x06credit\x88\x01\x01\x12)\n" +
 	"\ron_disconnect\x18\a \x01(\tH\x04R\ron_disconnect\x88\x01\x01\x125\n" +
-	"\x13min_config_revision\x18\b \x01(\rH\x05R\x13min_config_revision\x88\x01\x01B\r\n" +
+	"\x13min_config_revision\x18\b \x01(\rH\x05R\x13min_config_revision\x88\x01\x01\x121\n" +
+	"\ahistory\x18\t \x03(\v2\x17.google.protobuf.StructR\ahistory\x12-\n" +
+	"\x05tools\x18\n" +
+	" \x03(\v2\x17.google.protobuf.StructR\x05tools\x12=\n" +
+	"\vtool_choice\x18\v \x01(\v2\x16.google.protobuf.ValueH\x06R\vtool_choice\x88\x01\x01\x12'\n" +
+	"\ftool_call_id\x18\f \x01(\tH\aR\ftool_call_id\x88\x01\x01B\r\n" +
 	"\v_request_idB\x12\n" +
 	"\x10_conversation_idB\x11\n" +
 	"\x0f_after_sequenceB\t\n" +
 	"\a_creditB\x10\n" +
 	"\x0e_on_disconnectB\x16\n" +
-	"\x14_min_config_revisionJ\x04\b\t\x10\x0eR\ahistoryR\x05toolsR\vtool_choiceR\ftool_call_idR\rcontent_parts\"d\n" +
+	"\x14_min_config_revisionB\x0e\n" +
+	"\f_tool_choiceB\x0f\n" +
+	"\r_tool_call_idJ\x04\b\r\x10\x0eR\rcontent_parts\"d\n" +
 	"\x06Opened\x12\x18\n" +
 	"\aboot_id\x18\x01 \x01(\tR\aboot_id\x12\x1a\n" +
 	"\battached\x18\x02 \x01(\bR\battached\x12$\n" +
@@ -1411,19 +1501,27 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\x06sha256\x18\x05 \x01(\tH\x02R\x06sha256\x88\x01\x01B\x0e\n" +
 	"\f_tool_policyB\v\n" +
 	"\t_revisionB\t\n" +
-	"\a_sha256\"H\n" +
+	"\a_sha256\"\x87\x01\n" +
 	"\rContextUpdate\x12\x18\n" +
 	"\acontext\x18\x01 \x01(\tR\acontext\x12\x15\n" +
-	"\x03key\x18\x02 \x01(\tH\x00R\x03key\x88\x01\x01B\x06\n" +
-	"\x04_key\"\xa3\x01\n" +
+	"\x03key\x18\x02 \x01(\tH\x00R\x03key\x88\x01\x01\x12\x1d\n" +
+	"\areplace\x18\x03 \x01(\bH\x01R\areplace\x88\x01\x01\x12\x12\n" +
+	"\x04keys\x18\x04 \x03(\tR\x04keysB\x06\n" +
+	"\x04_keyB\n" +
+	"\n" +
+	"\b_replace\"\x88\x02\n" +
 	"\tConfigAck\x12\x18\n" +
 	"\aapplied\x18\x01 \x01(\bR\aapplied\x12\x1f\n" +
 	"\brevision\x18\x02 \x01(\rH\x00R\brevision\x88\x01\x01\x12\x1b\n" +
 	"\x06sha256\x18\x03 \x01(\tH\x01R\x06sha256\x88\x01\x01\x12\x1b\n" +
-	"\x06reason\x18\x04 \x01(\tH\x02R\x06reason\x88\x01\x01B\v\n" +
+	"\x06reason\x18\x04 \x01(\tH\x02R\x06reason\x88\x01\x01\x12\x19\n" +
+	"\x05retry\x18\x05 \x01(\bH\x03R\x05retry\x88\x01\x01\x12+\n" +
+	"\x0econtext_sha256\x18\x06 \x01(\tH\x04R\x0econtext_sha256\x88\x01\x01B\v\n" +
 	"\t_revisionB\t\n" +
 	"\a_sha256B\t\n" +
-	"\a_reason\"\x06\n" +
+	"\a_reasonB\b\n" +
+	"\x06_retryB\x11\n" +
+	"\x0f_context_sha256\"\x06\n" +
 	"\x04Ping\"\x06\n" +
 	"\x04PongB=Z;github.com/valinor-ai/valinor/gen/go/valinor/link/v1;linkv1b\x06proto3"
 
@@ -1462,16 +1560,20 @@ var file_valinor_link_v1_link_proto_goTypes = []any{
 	(*Ping)(nil),            // 18: valinor.link.v1.Ping
 	(*Pong)(nil),            // 19: valinor.link.v1.Pong
 	(*structpb.Struct)(nil), // 20: google.protobuf.Struct
+	(*structpb.Value)(nil),  // 21: google.protobuf.Value
 }
 var file_valinor_link_v1_link_proto_depIdxs = []int32{
-	4,  // 0: valinor.link.v1.Chunk.usage:type_name -> valinor.link.v1.Usage
-	20, // 1: valinor.link.v1.ConfigUpdate.config:type_name -> google.protobuf.Struct
-	14, // 2: valinor.link.v1.ConfigUpdate.tool_policy:type_name -> valinor.link.v1.ToolPolicy
-	3,  // [3:3] is the sub-list for method output_type
-	3,  // [3:3] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	20, // 0: valinor.link.v1.Message.history:type_name -> google.protobuf.Struct
+	20, // 1: valinor.link.v1.Message.tools:type_name -> google.protobuf.Struct
+	21, // 2: valinor.link.v1.Message.tool_choice:type_name -> google.protobuf.Value
+	4,  // 3: valinor.link.v1.Chunk.usage:type_name -> valinor.link.v1.Usage
+	20, // 4: valinor.link.v1.ConfigUpdate.config:type_name -> google.protobuf.Struct
+	14, // 5: valinor.link.v1.ConfigUpdate.tool_policy:type_name -> valinor.link.v1.ToolPolicy
+	6,  // [6:6] is the sub-list for method output_type
+	6,  // [6:6] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_valinor_link_v1_link_proto_init() }

@@ -69,15 +69,21 @@ type AgentRegistryClient interface {
 	GetAgent(context.Context, *connect.Request[v1.GetAgentRequest]) (*connect.Response[v1.GetAgentResponse], error)
 	// ListAgents lists the tenant's agents by id, a page at a time.
 	ListAgents(context.Context, *connect.Request[v1.ListAgentsRequest]) (*connect.Response[v1.ListAgentsResponse], error)
-	// UpdateAgent changes the fields that the mask names.
+	// UpdateAgent changes the fields that the mask names; an orchestrator tells by it that a machine started, stopped or moved.
+	// Errors: not_found AGENT_NOT_FOUND, aborted REVISION_CONFLICT (the etag is not the current one), already_exists ADDRESS_TAKEN,
+	// permission_denied for an address or CID without platform:admin.
 	UpdateAgent(context.Context, *connect.Request[v1.UpdateAgentRequest]) (*connect.Response[v1.UpdateAgentResponse], error)
 	// DeleteAgent removes an agent, its configuration and its context, and drops its links.
 	DeleteAgent(context.Context, *connect.Request[v1.DeleteAgentRequest]) (*connect.Response[v1.DeleteAgentResponse], error)
-	// WatchAgents sends every agent of the tenant once, and then each change.
+	// WatchAgents sends every agent of the tenant once, then `snapshot_complete`, and then each change of an agent: of its record,
+	// of its connection, of the configuration it has. Changes that follow one another quickly may come as one. A watcher that falls
+	// behind, or a server that could not see changes for a while, gets `resync` and then a new snapshot: nothing is lost silently.
+	// Errors: unauthenticated once the credential has expired or was revoked, unavailable STORE_UNAVAILABLE | DRAINING.
 	WatchAgents(context.Context, *connect.Request[v1.WatchAgentsRequest]) (*connect.ServerStreamForClient[v1.WatchAgentsResponse], error)
-	// ListConfigRevisions lists the configurations an agent has had, the newest first.
+	// ListConfigRevisions lists the configurations an agent has had, the newest first; the last 100 are kept.
 	ListConfigRevisions(context.Context, *connect.Request[v1.ListConfigRevisionsRequest]) (*connect.Response[v1.ListConfigRevisionsResponse], error)
-	// RollbackConfig makes a new revision with the content of an old one.
+	// RollbackConfig makes a new revision with the content of an old one, and pushes it as PushConfig does.
+	// Errors: not_found REVISION_NOT_FOUND, aborted REVISION_CONFLICT.
 	RollbackConfig(context.Context, *connect.Request[v1.RollbackConfigRequest]) (*connect.Response[v1.RollbackConfigResponse], error)
 }
 
@@ -206,15 +212,21 @@ type AgentRegistryHandler interface {
 	GetAgent(context.Context, *connect.Request[v1.GetAgentRequest]) (*connect.Response[v1.GetAgentResponse], error)
 	// ListAgents lists the tenant's agents by id, a page at a time.
 	ListAgents(context.Context, *connect.Request[v1.ListAgentsRequest]) (*connect.Response[v1.ListAgentsResponse], error)
-	// UpdateAgent changes the fields that the mask names.
+	// UpdateAgent changes the fields that the mask names; an orchestrator tells by it that a machine started, stopped or moved.
+	// Errors: not_found AGENT_NOT_FOUND, aborted REVISION_CONFLICT (the etag is not the current one), already_exists ADDRESS_TAKEN,
+	// permission_denied for an address or CID without platform:admin.
 	UpdateAgent(context.Context, *connect.Request[v1.UpdateAgentRequest]) (*connect.Response[v1.UpdateAgentResponse], error)
 	// DeleteAgent removes an agent, its configuration and its context, and drops its links.
 	DeleteAgent(context.Context, *connect.Request[v1.DeleteAgentRequest]) (*connect.Response[v1.DeleteAgentResponse], error)
-	// WatchAgents sends every agent of the tenant once, and then each change.
+	// WatchAgents sends every agent of the tenant once, then `snapshot_complete`, and then each change of an agent: of its record,
+	// of its connection, of the configuration it has. Changes that follow one another quickly may come as one. A watcher that falls
+	// behind, or a server that could not see changes for a while, gets `resync` and then a new snapshot: nothing is lost silently.
+	// Errors: unauthenticated once the credential has expired or was revoked, unavailable STORE_UNAVAILABLE | DRAINING.
 	WatchAgents(context.Context, *connect.Request[v1.WatchAgentsRequest], *connect.ServerStream[v1.WatchAgentsResponse]) error
-	// ListConfigRevisions lists the configurations an agent has had, the newest first.
+	// ListConfigRevisions lists the configurations an agent has had, the newest first; the last 100 are kept.
 	ListConfigRevisions(context.Context, *connect.Request[v1.ListConfigRevisionsRequest]) (*connect.Response[v1.ListConfigRevisionsResponse], error)
-	// RollbackConfig makes a new revision with the content of an old one.
+	// RollbackConfig makes a new revision with the content of an old one, and pushes it as PushConfig does.
+	// Errors: not_found REVISION_NOT_FOUND, aborted REVISION_CONFLICT.
 	RollbackConfig(context.Context, *connect.Request[v1.RollbackConfigRequest]) (*connect.Response[v1.RollbackConfigResponse], error)
 }
 

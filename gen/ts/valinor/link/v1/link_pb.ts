@@ -14,7 +14,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { StructJson } from "@bufbuild/protobuf/wkt";
+import type { StructJson, Value, ValueJson } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message as Message$1 } from "@bufbuild/protobuf";
 
@@ -22,7 +22,7 @@ import type { JsonObject, Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file valinor/link/v1/link.proto.
  */
 export const file_valinor_link_v1_link: GenFile = /*@__PURE__*/
-  fileDesc("Chp2YWxpbm9yL2xpbmsvdjEvbGluay5wcm90bxIPdmFsaW5vci5saW5rLnYxIokECglIZWFydGJlYXQSDgoGc3RhdHVzGAEgASgJEiAKC3VwdGltZV9zZWNzGAIgASgBUgt1cHRpbWVfc2VjcxIVCghwcm90b2NvbBgDIAEoDUgAiAEBEh8KCGFnZW50X2lkGAQgASgJSAFSCGFnZW50X2lkiAEBEh0KB2Jvb3RfaWQYBSABKAlIAlIHYm9vdF9pZIgBARIpCg1hZ2VudF92ZXJzaW9uGAYgASgJSANSDWFnZW50X3ZlcnNpb26IAQESLQoPY29uZmlnX3JldmlzaW9uGAcgASgNSARSD2NvbmZpZ19yZXZpc2lvbogBARIpCg1jb25maWdfc2hhMjU2GAggASgJSAVSDWNvbmZpZ19zaGEyNTaIAQESIQoJaW5fZmxpZ2h0GAkgASgNSAZSCWluX2ZsaWdodIgBARIVCghvcGVuY2xhdxgKIAEoCUgHiAEBEikKDW9wZW5jbGF3X2tpbmQYCyABKAlICFINb3BlbmNsYXdfa2luZIgBAUILCglfcHJvdG9jb2xCCwoJX2FnZW50X2lkQgoKCF9ib290X2lkQhAKDl9hZ2VudF92ZXJzaW9uQhIKEF9jb25maWdfcmV2aXNpb25CEAoOX2NvbmZpZ19zaGEyNTZCDAoKX2luX2ZsaWdodEILCglfb3BlbmNsYXdCEAoOX29wZW5jbGF3X2tpbmQiKAoFSGVsbG8SDQoFdG9rZW4YASABKAkSEAoIcHJvdG9jb2wYAiABKA0iywMKB01lc3NhZ2USDAoEcm9sZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEiMKCnJlcXVlc3RfaWQYAyABKAlIAFIKcmVxdWVzdF9pZIgBARItCg9jb252ZXJzYXRpb25faWQYBCABKAlIAVIPY29udmVyc2F0aW9uX2lkiAEBEisKDmFmdGVyX3NlcXVlbmNlGAUgASgNSAJSDmFmdGVyX3NlcXVlbmNliAEBEhMKBmNyZWRpdBgGIAEoAUgDiAEBEikKDW9uX2Rpc2Nvbm5lY3QYByABKAlIBFINb25fZGlzY29ubmVjdIgBARI1ChNtaW5fY29uZmlnX3JldmlzaW9uGAggASgNSAVSE21pbl9jb25maWdfcmV2aXNpb26IAQFCDQoLX3JlcXVlc3RfaWRCEgoQX2NvbnZlcnNhdGlvbl9pZEIRCg9fYWZ0ZXJfc2VxdWVuY2VCCQoHX2NyZWRpdEIQCg5fb25fZGlzY29ubmVjdEIWChRfbWluX2NvbmZpZ19yZXZpc2lvbkoECAkQDlIHaGlzdG9yeVIFdG9vbHNSC3Rvb2xfY2hvaWNlUgx0b29sX2NhbGxfaWRSDWNvbnRlbnRfcGFydHMiWgoGT3BlbmVkEhgKB2Jvb3RfaWQYASABKAlSB2Jvb3RfaWQSEAoIYXR0YWNoZWQYAiABKAgSJAoNbmV4dF9zZXF1ZW5jZRgDIAEoDVINbmV4dF9zZXF1ZW5jZSJ/CgVVc2FnZRIkCg1wcm9tcHRfdG9rZW5zGAEgASgNUg1wcm9tcHRfdG9rZW5zEiwKEWNvbXBsZXRpb25fdG9rZW5zGAIgASgNUhFjb21wbGV0aW9uX3Rva2VucxIiCgx0b3RhbF90b2tlbnMYAyABKA1SDHRvdGFsX3Rva2VucyK9AQoFQ2h1bmsSDwoHY29udGVudBgBIAEoCRIMCgRkb25lGAIgASgIEhUKCHNlcXVlbmNlGAMgASgNSACIAQESKQoNZmluaXNoX3JlYXNvbhgEIAEoCUgBUg1maW5pc2hfcmVhc29uiAEBEioKBXVzYWdlGAUgASgLMhYudmFsaW5vci5saW5rLnYxLlVzYWdlSAKIAQFCCwoJX3NlcXVlbmNlQhAKDl9maW5pc2hfcmVhc29uQggKBl91c2FnZSIKCghQcm9ncmVzcyJnCghUb29sQ2FsbBIQCghzZXF1ZW5jZRgBIAEoDRIYCgdjYWxsX2lkGAIgASgJUgdjYWxsX2lkEhwKCXRvb2xfbmFtZRgDIAEoCVIJdG9vbF9uYW1lEhEKCWFyZ3VtZW50cxgEIAEoCSJfCgtUb29sQmxvY2tlZBIOCgZyZWFzb24YASABKAkSHAoJdG9vbF9uYW1lGAIgASgJUgl0b29sX25hbWUSFQoIc2VxdWVuY2UYAyABKA1IAIgBAUILCglfc2VxdWVuY2UiSgoFRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhUKCHNlcXVlbmNlGAMgASgNSACIAQFCCwoJX3NlcXVlbmNlIhcKBkNyZWRpdBINCgVsaW1pdBgBIAEoASIICgZEZXRhY2giOAoGQ2FuY2VsEh4KCnJlcXVlc3RfaWQYASABKAlSCnJlcXVlc3RfaWQSDgoGcmVhc29uGAIgASgJIhoKCUNhbmNlbEFjaxINCgVmb3VuZBgBIAEoCCIpCgpUb29sUG9saWN5EgwKBG1vZGUYASABKAkSDQoFdG9vbHMYAiADKAki9wEKDENvbmZpZ1VwZGF0ZRInCgZjb25maWcYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKDnRvb2xfYWxsb3dsaXN0GAIgAygJUg50b29sX2FsbG93bGlzdBJCCgt0b29sX3BvbGljeRgDIAEoCzIbLnZhbGlub3IubGluay52MS5Ub29sUG9saWN5SABSC3Rvb2xfcG9saWN5iAEBEhUKCHJldmlzaW9uGAQgASgNSAGIAQESEwoGc2hhMjU2GAUgASgJSAKIAQFCDgoMX3Rvb2xfcG9saWN5QgsKCV9yZXZpc2lvbkIJCgdfc2hhMjU2IjoKDUNvbnRleHRVcGRhdGUSDwoHY29udGV4dBgBIAEoCRIQCgNrZXkYAiABKAlIAIgBAUIGCgRfa2V5IoABCglDb25maWdBY2sSDwoHYXBwbGllZBgBIAEoCBIVCghyZXZpc2lvbhgCIAEoDUgAiAEBEhMKBnNoYTI1NhgDIAEoCUgBiAEBEhMKBnJlYXNvbhgEIAEoCUgCiAEBQgsKCV9yZXZpc2lvbkIJCgdfc2hhMjU2QgkKB19yZWFzb24iBgoEUGluZyIGCgRQb25nQj1aO2dpdGh1Yi5jb20vdmFsaW5vci1haS92YWxpbm9yL2dlbi9nby92YWxpbm9yL2xpbmsvdjE7bGlua3YxYgZwcm90bzM", [file_google_protobuf_struct]);
+  fileDesc("Chp2YWxpbm9yL2xpbmsvdjEvbGluay5wcm90bxIPdmFsaW5vci5saW5rLnYxIskECglIZWFydGJlYXQSDgoGc3RhdHVzGAEgASgJEiAKC3VwdGltZV9zZWNzGAIgASgBUgt1cHRpbWVfc2VjcxIVCghwcm90b2NvbBgDIAEoDUgAiAEBEh8KCGFnZW50X2lkGAQgASgJSAFSCGFnZW50X2lkiAEBEh0KB2Jvb3RfaWQYBSABKAlIAlIHYm9vdF9pZIgBARIpCg1hZ2VudF92ZXJzaW9uGAYgASgJSANSDWFnZW50X3ZlcnNpb26IAQESLQoPY29uZmlnX3JldmlzaW9uGAcgASgNSARSD2NvbmZpZ19yZXZpc2lvbogBARIpCg1jb25maWdfc2hhMjU2GAggASgJSAVSDWNvbmZpZ19zaGEyNTaIAQESIQoJaW5fZmxpZ2h0GAkgASgNSAZSCWluX2ZsaWdodIgBARIVCghvcGVuY2xhdxgKIAEoCUgHiAEBEikKDW9wZW5jbGF3X2tpbmQYCyABKAlICFINb3BlbmNsYXdfa2luZIgBARIrCg5jb250ZXh0X3NoYTI1NhgMIAEoCUgJUg5jb250ZXh0X3NoYTI1NogBAUILCglfcHJvdG9jb2xCCwoJX2FnZW50X2lkQgoKCF9ib290X2lkQhAKDl9hZ2VudF92ZXJzaW9uQhIKEF9jb25maWdfcmV2aXNpb25CEAoOX2NvbmZpZ19zaGEyNTZCDAoKX2luX2ZsaWdodEILCglfb3BlbmNsYXdCEAoOX29wZW5jbGF3X2tpbmRCEQoPX2NvbnRleHRfc2hhMjU2IigKBUhlbGxvEg0KBXRva2VuGAEgASgJEhAKCHByb3RvY29sGAIgASgNIvsECgdNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCRIjCgpyZXF1ZXN0X2lkGAMgASgJSABSCnJlcXVlc3RfaWSIAQESLQoPY29udmVyc2F0aW9uX2lkGAQgASgJSAFSD2NvbnZlcnNhdGlvbl9pZIgBARIrCg5hZnRlcl9zZXF1ZW5jZRgFIAEoDUgCUg5hZnRlcl9zZXF1ZW5jZYgBARITCgZjcmVkaXQYBiABKAFIA4gBARIpCg1vbl9kaXNjb25uZWN0GAcgASgJSARSDW9uX2Rpc2Nvbm5lY3SIAQESNQoTbWluX2NvbmZpZ19yZXZpc2lvbhgIIAEoDUgFUhNtaW5fY29uZmlnX3JldmlzaW9uiAEBEigKB2hpc3RvcnkYCSADKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKBXRvb2xzGAogAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBI9Cgt0b29sX2Nob2ljZRgLIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZUgGUgt0b29sX2Nob2ljZYgBARInCgx0b29sX2NhbGxfaWQYDCABKAlIB1IMdG9vbF9jYWxsX2lkiAEBQg0KC19yZXF1ZXN0X2lkQhIKEF9jb252ZXJzYXRpb25faWRCEQoPX2FmdGVyX3NlcXVlbmNlQgkKB19jcmVkaXRCEAoOX29uX2Rpc2Nvbm5lY3RCFgoUX21pbl9jb25maWdfcmV2aXNpb25CDgoMX3Rvb2xfY2hvaWNlQg8KDV90b29sX2NhbGxfaWRKBAgNEA5SDWNvbnRlbnRfcGFydHMiWgoGT3BlbmVkEhgKB2Jvb3RfaWQYASABKAlSB2Jvb3RfaWQSEAoIYXR0YWNoZWQYAiABKAgSJAoNbmV4dF9zZXF1ZW5jZRgDIAEoDVINbmV4dF9zZXF1ZW5jZSJ/CgVVc2FnZRIkCg1wcm9tcHRfdG9rZW5zGAEgASgNUg1wcm9tcHRfdG9rZW5zEiwKEWNvbXBsZXRpb25fdG9rZW5zGAIgASgNUhFjb21wbGV0aW9uX3Rva2VucxIiCgx0b3RhbF90b2tlbnMYAyABKA1SDHRvdGFsX3Rva2VucyK9AQoFQ2h1bmsSDwoHY29udGVudBgBIAEoCRIMCgRkb25lGAIgASgIEhUKCHNlcXVlbmNlGAMgASgNSACIAQESKQoNZmluaXNoX3JlYXNvbhgEIAEoCUgBUg1maW5pc2hfcmVhc29uiAEBEioKBXVzYWdlGAUgASgLMhYudmFsaW5vci5saW5rLnYxLlVzYWdlSAKIAQFCCwoJX3NlcXVlbmNlQhAKDl9maW5pc2hfcmVhc29uQggKBl91c2FnZSIKCghQcm9ncmVzcyJnCghUb29sQ2FsbBIQCghzZXF1ZW5jZRgBIAEoDRIYCgdjYWxsX2lkGAIgASgJUgdjYWxsX2lkEhwKCXRvb2xfbmFtZRgDIAEoCVIJdG9vbF9uYW1lEhEKCWFyZ3VtZW50cxgEIAEoCSJfCgtUb29sQmxvY2tlZBIOCgZyZWFzb24YASABKAkSHAoJdG9vbF9uYW1lGAIgASgJUgl0b29sX25hbWUSFQoIc2VxdWVuY2UYAyABKA1IAIgBAUILCglfc2VxdWVuY2UiSgoFRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhUKCHNlcXVlbmNlGAMgASgNSACIAQFCCwoJX3NlcXVlbmNlIhcKBkNyZWRpdBINCgVsaW1pdBgBIAEoASIICgZEZXRhY2giOAoGQ2FuY2VsEh4KCnJlcXVlc3RfaWQYASABKAlSCnJlcXVlc3RfaWQSDgoGcmVhc29uGAIgASgJIhoKCUNhbmNlbEFjaxINCgVmb3VuZBgBIAEoCCIpCgpUb29sUG9saWN5EgwKBG1vZGUYASABKAkSDQoFdG9vbHMYAiADKAki9wEKDENvbmZpZ1VwZGF0ZRInCgZjb25maWcYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKDnRvb2xfYWxsb3dsaXN0GAIgAygJUg50b29sX2FsbG93bGlzdBJCCgt0b29sX3BvbGljeRgDIAEoCzIbLnZhbGlub3IubGluay52MS5Ub29sUG9saWN5SABSC3Rvb2xfcG9saWN5iAEBEhUKCHJldmlzaW9uGAQgASgNSAGIAQESEwoGc2hhMjU2GAUgASgJSAKIAQFCDgoMX3Rvb2xfcG9saWN5QgsKCV9yZXZpc2lvbkIJCgdfc2hhMjU2ImoKDUNvbnRleHRVcGRhdGUSDwoHY29udGV4dBgBIAEoCRIQCgNrZXkYAiABKAlIAIgBARIUCgdyZXBsYWNlGAMgASgISAGIAQESDAoEa2V5cxgEIAMoCUIGCgRfa2V5QgoKCF9yZXBsYWNlIt4BCglDb25maWdBY2sSDwoHYXBwbGllZBgBIAEoCBIVCghyZXZpc2lvbhgCIAEoDUgAiAEBEhMKBnNoYTI1NhgDIAEoCUgBiAEBEhMKBnJlYXNvbhgEIAEoCUgCiAEBEhIKBXJldHJ5GAUgASgISAOIAQESKwoOY29udGV4dF9zaGEyNTYYBiABKAlIBFIOY29udGV4dF9zaGEyNTaIAQFCCwoJX3JldmlzaW9uQgkKB19zaGEyNTZCCQoHX3JlYXNvbkIICgZfcmV0cnlCEQoPX2NvbnRleHRfc2hhMjU2IgYKBFBpbmciBgoEUG9uZ0I9WjtnaXRodWIuY29tL3ZhbGlub3ItYWkvdmFsaW5vci9nZW4vZ28vdmFsaW5vci9saW5rL3YxO2xpbmt2MWIGcHJvdG8z", [file_google_protobuf_struct]);
 
 /**
  * Heartbeat is the payload of `heartbeat` (guest to host, id ""): the first frame on every link, then every 10 s.
@@ -106,6 +106,13 @@ export type Heartbeat = Message$1<"valinor.link.v1.Heartbeat"> & {
    * @generated from field: optional string openclaw_kind = 11 [json_name = "openclaw_kind"];
    */
   openclawKind?: string | undefined;
+
+  /**
+   * Digest of the context in force, hexadecimal: see docs/wire-protocol.md. Absent: the guest can't tell.
+   *
+   * @generated from field: optional string context_sha256 = 12 [json_name = "context_sha256"];
+   */
+  contextSha256?: string | undefined;
 };
 
 /**
@@ -190,6 +197,13 @@ export type HeartbeatJson = {
    * @generated from field: optional string openclaw_kind = 11 [json_name = "openclaw_kind"];
    */
   openclaw_kind?: string;
+
+  /**
+   * Digest of the context in force, hexadecimal: see docs/wire-protocol.md. Absent: the guest can't tell.
+   *
+   * @generated from field: optional string context_sha256 = 12 [json_name = "context_sha256"];
+   */
+  context_sha256?: string;
 };
 
 /**
@@ -310,6 +324,34 @@ export type Message = Message$1<"valinor.link.v1.Message"> & {
    * @generated from field: optional uint32 min_config_revision = 8 [json_name = "min_config_revision"];
    */
   minConfigRevision?: number | undefined;
+
+  /**
+   * Turns before this one, in the shape of OpenAI's chat messages: the conversation is new and has them as its history.
+   *
+   * @generated from field: repeated google.protobuf.Struct history = 9;
+   */
+  history: JsonObject[];
+
+  /**
+   * Tools of the client, in the shape of OpenAI's `tools`; a call of one ends the run with a `tool_call` event.
+   *
+   * @generated from field: repeated google.protobuf.Struct tools = 10;
+   */
+  tools: JsonObject[];
+
+  /**
+   * Which tool the model is to call: as OpenAI's `tool_choice`.
+   *
+   * @generated from field: optional google.protobuf.Value tool_choice = 11 [json_name = "tool_choice"];
+   */
+  toolChoice?: Value | undefined;
+
+  /**
+   * Where role is `tool`: id of the call that the content answers.
+   *
+   * @generated from field: optional string tool_call_id = 12 [json_name = "tool_call_id"];
+   */
+  toolCallId?: string | undefined;
 };
 
 /**
@@ -374,6 +416,34 @@ export type MessageJson = {
    * @generated from field: optional uint32 min_config_revision = 8 [json_name = "min_config_revision"];
    */
   min_config_revision?: number;
+
+  /**
+   * Turns before this one, in the shape of OpenAI's chat messages: the conversation is new and has them as its history.
+   *
+   * @generated from field: repeated google.protobuf.Struct history = 9;
+   */
+  history?: StructJson[];
+
+  /**
+   * Tools of the client, in the shape of OpenAI's `tools`; a call of one ends the run with a `tool_call` event.
+   *
+   * @generated from field: repeated google.protobuf.Struct tools = 10;
+   */
+  tools?: StructJson[];
+
+  /**
+   * Which tool the model is to call: as OpenAI's `tool_choice`.
+   *
+   * @generated from field: optional google.protobuf.Value tool_choice = 11 [json_name = "tool_choice"];
+   */
+  tool_choice?: ValueJson;
+
+  /**
+   * Where role is `tool`: id of the call that the content answers.
+   *
+   * @generated from field: optional string tool_call_id = 12 [json_name = "tool_call_id"];
+   */
+  tool_call_id?: string;
 };
 
 /**
@@ -1130,6 +1200,20 @@ export type ContextUpdate = Message$1<"valinor.link.v1.ContextUpdate"> & {
    * @generated from field: optional string key = 2;
    */
   key?: string | undefined;
+
+  /**
+   * True: every entry that `keys` does not name is dropped.
+   *
+   * @generated from field: optional bool replace = 3;
+   */
+  replace?: boolean | undefined;
+
+  /**
+   * Names of all the entries that are to be there afterwards; read where `replace` is true.
+   *
+   * @generated from field: repeated string keys = 4;
+   */
+  keys: string[];
 };
 
 /**
@@ -1152,6 +1236,20 @@ export type ContextUpdateJson = {
    * @generated from field: optional string key = 2;
    */
   key?: string;
+
+  /**
+   * True: every entry that `keys` does not name is dropped.
+   *
+   * @generated from field: optional bool replace = 3;
+   */
+  replace?: boolean;
+
+  /**
+   * Names of all the entries that are to be there afterwards; read where `replace` is true.
+   *
+   * @generated from field: repeated string keys = 4;
+   */
+  keys?: string[];
 };
 
 /**
@@ -1189,11 +1287,25 @@ export type ConfigAck = Message$1<"valinor.link.v1.ConfigAck"> & {
   sha256?: string | undefined;
 
   /**
-   * Why it was refused.
+   * Why it was refused, or not yet applied.
    *
    * @generated from field: optional string reason = 4;
    */
   reason?: string | undefined;
+
+  /**
+   * True where nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
+   *
+   * @generated from field: optional bool retry = 5;
+   */
+  retry?: boolean | undefined;
+
+  /**
+   * Digest of the context that is in force now; in answers to `context_update`.
+   *
+   * @generated from field: optional string context_sha256 = 6 [json_name = "context_sha256"];
+   */
+  contextSha256?: string | undefined;
 };
 
 /**
@@ -1224,11 +1336,25 @@ export type ConfigAckJson = {
   sha256?: string;
 
   /**
-   * Why it was refused.
+   * Why it was refused, or not yet applied.
    *
    * @generated from field: optional string reason = 4;
    */
   reason?: string;
+
+  /**
+   * True where nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
+   *
+   * @generated from field: optional bool retry = 5;
+   */
+  retry?: boolean;
+
+  /**
+   * Digest of the context that is in force now; in answers to `context_update`.
+   *
+   * @generated from field: optional string context_sha256 = 6 [json_name = "context_sha256"];
+   */
+  context_sha256?: string;
 };
 
 /**
