@@ -1,6 +1,6 @@
 /**
  * The rules of the tree's layout, as functions from files to what breaks them; test/layout.test.ts applies them to src and
- * agent. Layers: gen, src/wire, src/transport, src/link, src/store, src/agents, src/core, then src/rpc and src/http side
+ * agent. Layers: gen, src/wire, src/transport, src/link, src/store, src/agents, src/core, src/auth, then src/rpc and src/http side
  * by side, then the main modules (src/*.ts, src/config, src/cli). A file imports from its own layer and from earlier ones.
  */
 import { posix } from "node:path";
@@ -25,6 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["src/store"],
   ["src/agents"],
   ["src/core"],
+  ["src/auth"],
   ["src/rpc", "src/http"],
 ];
 const MAIN = "main module";

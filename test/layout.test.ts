@@ -66,6 +66,8 @@ describe("the order of the layers", () => {
     ["src/store/x.ts", "../agents/registry.ts"],
     ["src/agents/x.ts", "../core/core.ts"],
     ["src/core/x.ts", "../rpc/routes.ts"],
+    ["src/core/x.ts", "../auth/jwt.ts"],
+    ["src/auth/x.ts", "../http/routes.ts"],
     ["src/core/x.ts", "../server.ts"],
     ["src/rpc/x.ts", "../http/routes.ts"],
     ["src/http/x.ts", "../rpc/routes.ts"],

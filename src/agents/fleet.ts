@@ -2,6 +2,15 @@ import type { AgentKey, AgentRecord, Store } from "../store/store.ts";
 import { LinkError } from "../wire/errors.ts";
 import { type AgentHandle, createHandle, type HandleOptions } from "./handle.ts";
 
+/** What a watcher of the fleet is told. */
+export interface FleetListener {
+  /** Something about the agent has changed; look at its handle. */
+  changed(id: string): void;
+  removed(id: string): void;
+  /** Changes may have been missed, and why: the store did not answer for a while. */
+  resync(reason: string): void;
+}
+
 /** Every agent that this process serves. */
 export interface Fleet {
   /** Takes up every agent of the store. */
@@ -12,6 +21,12 @@ export interface Fleet {
   add(record: AgentRecord): AgentHandle;
   /** Drops an agent and its links. */
   remove(key: AgentKey): void;
+  /** Takes over an agent's record as the store has it now: adds the agent where it is not served yet. */
+  update(record: AgentRecord): AgentHandle;
+  /** Every agent of a tenant. */
+  ofTenant(tenant: string): AgentHandle[];
+  /** Tells of every change of an agent of the tenant, until the answer is called. Listeners must not throw. */
+  watch(tenant: string, listener: FleetListener): () => void;
   /** How many agents there are, and how many links are up. */
   counts(): { agents: number; connected: number };
   /** Drops all links. */

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { Connection } from "../link/connection.ts";
 import { createLink, type Link } from "../link/link.ts";
 import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord, Store } from "../store/store.ts";
@@ -19,6 +20,10 @@ export interface HandleOptions {
   readonly pingMs: number;
   readonly configMs: number;
   readonly messageMs: number;
+  /** The secrets of a configuration in the open. Throws where it can't: the agent then stays `pending`, with the error's text as reason. */
+  openConfig(key: AgentKey, stored: JsonObject): JsonObject;
+  /** Something that AgentStatusView shows has changed, a heartbeat's time alone apart; for watches. */
+  onChange(key: AgentKey): void;
   /** The link of an agent came up or went down; for logs. */
   onLink(key: AgentKey, up: boolean, detail: string): void;
 }
@@ -44,6 +49,10 @@ export interface AgentHandle {
   configStored(config: ConfigRecord): Promise<Verdict>;
   /** A context entry was stored: pushes it, and resolves with the guest's verdict. */
   contextStored(record: ContextRecord): Promise<Verdict>;
+  /**
+   * The agent's record has changed: another status or address makes or drops the link, another configuration revision is pushed.
+   */
+  update(record: AgentRecord): void;
   close(reason: LinkError): void;
 }
 

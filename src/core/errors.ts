@@ -15,6 +15,7 @@ const table = {
   AGENT_NOT_FOUND: { code: "not_found", status: 404, text: "agent not found" },
   AGENT_EXISTS: { code: "already_exists", status: 409, text: "agent exists" },
   ADDRESS_TAKEN: { code: "already_exists", status: 409, text: "address taken" },
+  REVISION_NOT_FOUND: { code: "not_found", status: 404, text: "revision not found" },
   RUN_UNKNOWN: { code: "not_found", status: 404, text: "run unknown" },
   AGENT_NOT_RUNNING: { code: "unavailable", status: 503, text: "agent not running", retryMs: 5_000 },
   AGENT_UNASSIGNED: { code: "unavailable", status: 503, text: "agent has no vsock CID", retryMs: 5_000 },
@@ -88,6 +89,8 @@ export interface ErrorExtras {
   readonly code?: ErrorCodeName;
   /** What the guest itself said, where it did. */
   readonly guestText?: string;
+  /** Milliseconds after which a retry can help, where that is not the table's. */
+  readonly retryMs?: number;
   readonly cause?: unknown;
 }
 
@@ -102,6 +105,8 @@ export class ValinorError extends Error {
   readonly code: ErrorCodeName;
   /** What the guest itself said; undefined where the error is the host's own. */
   readonly guestText: string | undefined;
+  /** Milliseconds after which a retry can help; undefined where none does. */
+  readonly retryMs: number | undefined;
 
   constructor(reason: Reason, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
@@ -110,13 +115,22 @@ export class ValinorError extends Error {
     this.text = extras.text ?? table[reason].text;
     this.code = extras.code ?? table[reason].code;
     this.guestText = extras.guestText;
+    const row: ErrorRow = table[reason];
+    this.retryMs = extras.retryMs ?? row.retryMs;
   }
 
   /** The same error with more metadata; what it has already stays. */
   with(metadata: Readonly<Record<string, string>>): ValinorError {
-    const { reason, message, text, code, guestText, cause } = this;
-    const extras: ErrorExtras = { metadata: { ...metadata, ...this.metadata }, text, code, cause };
-    return new ValinorError(reason, message, guestText === undefined ? extras : { ...extras, guestText });
+    const { reason, message, text, code, guestText, retryMs, cause } = this;
+    const extras: ErrorExtras = {
+      metadata: { ...metadata, ...this.metadata },
+      text,
+      code,
+      cause,
+      ...(guestText === undefined ? {} : { guestText }),
+      ...(retryMs === undefined ? {} : { retryMs }),
+    };
+    return new ValinorError(reason, message, extras);
   }
 }
 

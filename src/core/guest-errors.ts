@@ -85,6 +85,7 @@ export function translate(thrown: unknown): ValinorError {
     case "address_taken":
       return new ValinorError("ADDRESS_TAKEN", thrown.message, { cause: thrown });
     case "revision_conflict":
+    case "etag_conflict":
       return new ValinorError("REVISION_CONFLICT", thrown.message, { cause: thrown });
     case "too_many":
       return new ValinorError("LIMIT_EXCEEDED", thrown.message, { cause: thrown });

@@ -1,10 +1,16 @@
 import type { Fleet } from "../agents/fleet.ts";
 import type { Store } from "../store/store.ts";
+import type { Vault } from "../store/vault.ts";
+import type { Audit } from "./audit.ts";
+import type { Quota } from "./quota.ts";
 
 /** What the calls need. */
 export interface CoreOptions {
   readonly store: Store;
   readonly fleet: Fleet;
+  readonly vault: Vault;
+  readonly audit: Audit;
+  readonly quota: Quota;
   /** Longest unary call, milliseconds. */
   readonly messageMs: number;
   /** Longest wait for the answer to a push or a cancel, milliseconds. */

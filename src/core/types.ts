@@ -1,5 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { AgentRecord } from "../store/store.ts";
+import type { AgentChanges, AgentRecord, ConfigRecord } from "../store/store.ts";
 
 /** What a caller may do; from the credential alone. */
 export type Permission = "agents:read" | "agents:write" | "agents:admin" | "platform:admin";
@@ -10,6 +10,10 @@ export interface Caller {
   /** The user or service within the tenant; runs and conversations are its own. */
   readonly subject: string;
   readonly permissions: ReadonlySet<Permission>;
+  /** What it proved itself with, as Actor.credential. */
+  readonly credential: string;
+  /** For calls that last: rejects with UNAUTHENTICATED once the credential has expired or was revoked. Absent: it never does. */
+  readonly recheck?: () => Promise<void>;
 }
 
 /** A message as a client gave it. */
@@ -135,13 +139,38 @@ export interface AgentStatusView {
   readonly openclaw: string;
   readonly openclawKind: string;
   readonly observedRevision: number;
+  /** `assumed`: a guest of protocol 1 said so, and can't name the revision. */
+  readonly configState: "unknown" | "pending" | "applied" | "refused" | "assumed";
   readonly configReason: string;
   readonly lastError: string;
 }
 
 /** A page of agents. */
 export interface AgentPage {
-  readonly agents: readonly AgentRecord[];
+  readonly agents: readonly AgentStatusView[];
+  readonly nextPageToken: string;
+}
+
+/** What a watcher is told. */
+export type WatchEvent =
+  | { readonly kind: "agent"; readonly agent: AgentStatusView }
+  | { readonly kind: "deleted"; readonly agentId: string }
+  | { readonly kind: "snapshot_complete" }
+  /** Changes may have been lost: a new snapshot follows. */
+  | { readonly kind: "resync"; readonly reason: string }
+  | { readonly kind: "keepalive" };
+
+/** A revision as it is shown: secrets are redacted. */
+export interface ConfigRevisionView extends Omit<ConfigRecord, "sha256"> {
+  /** configDigest of the stored form: it tells nothing of secrets. */
+  readonly sha256: string;
+  /** JSON pointers into `{config, tool_policy}`; at most 100. */
+  readonly changedPaths: readonly string[];
+}
+
+/** A page of revisions. */
+export interface ConfigRevisionPage {
+  readonly revisions: readonly ConfigRevisionView[];
   readonly nextPageToken: string;
 }
 
@@ -171,11 +200,27 @@ export interface Core {
   createAgent(
     caller: Caller,
     input: { id: string; status: AgentRecord["status"]; vsockCid: number; address: string },
-  ): Promise<AgentRecord>;
-  getAgent(caller: Caller, agentId: string): Promise<AgentRecord>;
+  ): Promise<AgentStatusView>;
+  getAgent(caller: Caller, agentId: string): Promise<AgentStatusView>;
   listAgents(
     caller: Caller,
     input: { pageSize: number; pageToken: string; filter: string },
   ): Promise<AgentPage>;
+  /** Empty etag: any. */
+  updateAgent(
+    caller: Caller,
+    input: { agentId: string; changes: AgentChanges; etag: string },
+  ): Promise<AgentStatusView>;
   deleteAgent(caller: Caller, agentId: string): Promise<void>;
+  /** Ends without an error when the signal aborts. */
+  watchAgents(caller: Caller, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  listConfigRevisions(
+    caller: Caller,
+    input: { agentId: string; pageSize: number; pageToken: string },
+  ): Promise<ConfigRevisionPage>;
+  rollbackConfig(
+    caller: Caller,
+    input: { agentId: string; revision: number; expectedRevision: number },
+    signal: AbortSignal,
+  ): Promise<PushResult>;
 }

@@ -25,7 +25,8 @@ function restText(error: ValinorError): string {
 export function writeError(res: ServerResponse, error: ValinorError): void {
   const row = errorRow(error.reason);
   const headers: Record<string, string> = {};
-  if (row.retryMs !== undefined) headers["retry-after"] = String(Math.max(1, Math.ceil(row.retryMs / 1000)));
+  const { retryMs } = error;
+  if (retryMs !== undefined) headers["retry-after"] = String(Math.max(1, Math.ceil(retryMs / 1000)));
   if (error.reason === "UNAUTHENTICATED") headers["www-authenticate"] = "Bearer";
   writeJson(res, row.status, restError(error), headers);
 }

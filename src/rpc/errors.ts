@@ -44,7 +44,7 @@ export function toConnectError(thrown: unknown, signal: AbortSignal): ConnectErr
 }
 
 function build(error: ValinorError): ConnectError {
-  const { reason, message, metadata, code } = error;
+  const { reason, message, metadata, code, retryMs } = error;
   const info = create(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata: { ...metadata } });
   const connectError = new ConnectError(
     message,
@@ -53,7 +53,6 @@ function build(error: ValinorError): ConnectError {
     [{ desc: ErrorInfoSchema, value: info }],
     error,
   );
-  const { retryMs } = errorRow(reason);
   if (retryMs !== undefined) {
     const seconds = BigInt(Math.floor(retryMs / 1000));
     const retryDelay = create(DurationSchema, { seconds, nanos: (retryMs % 1000) * 1_000_000 });

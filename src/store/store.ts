@@ -1,4 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import type { Actor } from "./actor.ts";
+import type { AuditStore } from "./audit.ts";
+import type { KeyStore } from "./keys.ts";
 
 /** Names an agent: ids are unique in their tenant. */
 export interface AgentKey {
@@ -34,16 +37,30 @@ export interface ToolPolicyRecord {
   readonly tools: readonly string[];
 }
 
+/** What an agent said of a revision; `none` before it said anything. */
+export interface ConfigVerdict {
+  readonly outcome: "none" | "applied" | "refused";
+  /** Why it was refused. */
+  readonly reason: string;
+  /** Boot of the guest that said it; empty for protocol 1. */
+  readonly bootId: string;
+  readonly time: Date | undefined;
+}
+
 /** One revision of an agent's configuration. */
 export interface ConfigRecord {
   readonly revision: number;
+  /** As it is stored: every text that begins with `secret:` is sealed (vault.ts). */
   readonly config: JsonObject;
   readonly policy: ToolPolicyRecord;
-  /** configDigest of config and policy. */
+  /** configDigest of policy and of the configuration as the guest gets it, with its secrets open. Never shown where it has secrets. */
   readonly sha256: string;
   /** Who pushed it. */
   readonly author: string;
   readonly createTime: Date;
+  /** Revision that it copies; 0: none. */
+  readonly rollbackOf: number;
+  readonly verdict: ConfigVerdict;
 }
 
 /** One entry of an agent's context. */
@@ -53,13 +70,20 @@ export interface ContextRecord {
   /** The client's whole object: `context`, `key`, and keys of its own. */
   readonly payload: JsonObject;
   readonly updateTime: Date;
+  /** Another one after every change. */
+  readonly version: string;
 }
 
 /** A configuration to be stored. */
 export interface NewConfig {
+  /** Sealed, as ConfigRecord.config. */
   readonly config: JsonObject;
   readonly policy: ToolPolicyRecord;
-  readonly author: string;
+  /** As ConfigRecord.sha256. */
+  readonly sha256: string;
+  readonly actor: Actor;
+  /** Revision that it copies; 0: none. */
+  readonly rollbackOf: number;
   /** Revision that must be the current one; 0: any. */
   readonly expectedRevision: number;
 }
@@ -70,38 +94,110 @@ export const MAX_CONTEXTS = 64;
 /** Revisions of an agent's configuration that are kept, the current one included: older ones go when a new one comes. */
 export const KEPT_REVISIONS = 100;
 
+/** One comparison of a filter. `prefix` and `notPrefix` are for texts alone. */
+export interface AgentCondition {
+  readonly field: "id" | "status" | "vsockCid" | "address";
+  readonly op: "eq" | "ne" | "prefix" | "notPrefix";
+  readonly value: string | number;
+}
+
+/** What UpdateAgent changes; what is absent stays. */
+export type AgentChanges = Partial<Pick<AgentRecord, "status" | "vsockCid" | "address">>;
+
+/** What tells that an agent changed since it was last seen. */
+export interface AgentMark extends AgentKey {
+  readonly etag: string;
+}
+
 /**
- * What the control plane must not lose. A write is on disk before its promise resolves. Every method rejects with StoreError,
- * `unavailable` where the database failed.
+ * What the control plane must not lose. A write is on disk before its promise resolves, and so is its entry in the audit log,
+ * which is written in the same transaction. Every method rejects with StoreError, `unavailable` where the database failed or does not
+ * answer in time.
  */
-export interface Store {
-  /** Adds an agent with configuration revision 1: `{}`, all tools. Errors: `exists`, `address_taken`. */
-  createAgent(agent: NewAgent, author: string): Promise<AgentRecord>;
+export interface Store extends KeyStore, AuditStore {
+  /** Adds an agent with configuration revision 1: `{}`, all tools. Errors: `exists`, `address_taken`. Audit: `agent.create`. */
+  createAgent(agent: NewAgent, actor: Actor): Promise<AgentRecord>;
 
   getAgent(key: AgentKey): Promise<AgentRecord | undefined>;
 
-  /** A tenant's agents with ids after `afterId` (empty: from the first), in code-unit order. */
-  listAgents(tenant: string, page: { afterId: string; limit: number }): Promise<AgentRecord[]>;
+  /** A tenant's agents with ids after `afterId` (empty: from the first) that every condition holds for, in code-unit order. */
+  listAgents(
+    tenant: string,
+    page: { afterId: string; limit: number; filter?: readonly AgentCondition[] },
+  ): Promise<AgentRecord[]>;
 
   /** Agents of every tenant, by tenant and id in code-unit order. */
   allAgents(page: { after?: AgentKey; limit: number }): Promise<AgentRecord[]>;
 
-  /** Removes an agent with its configurations and contexts, all or nothing. False where there was none. */
-  deleteAgent(key: AgentKey): Promise<boolean>;
+  /** As allAgents, the marks alone: for seeing cheaply what other processes changed. */
+  agentMarks(page: { after?: AgentKey; limit: number }): Promise<AgentMark[]>;
+
+  /**
+   * Changes an agent. `etag` must be the current one; empty: any. Errors: `not_found`, `etag_conflict`, `address_taken`.
+   * Audit: `agent.update` with the names of the changed fields, and none where nothing changes (the etag stays then, too).
+   */
+  updateAgent(key: AgentKey, changes: AgentChanges, etag: string, actor: Actor): Promise<AgentRecord>;
+
+  /** Removes an agent with its configurations and contexts, all or nothing. False where there was none. Audit: `agent.delete`. */
+  deleteAgent(key: AgentKey, actor: Actor): Promise<boolean>;
+
+  /**
+   * Removes all that a tenant has: agents with what belongs to them, and keys. The audit log stays.
+   * Answers how many there were. Audit: `tenant.delete`.
+   */
+  deleteTenant(tenant: string, actor: Actor): Promise<{ agents: number; keys: number }>;
 
   /** The desired configuration; undefined where there is no such agent. */
   currentConfig(key: AgentKey): Promise<ConfigRecord | undefined>;
 
-  /** Stores a new revision, also where nothing differs. Errors: `not_found`, `revision_conflict`. */
+  /** A kept revision; undefined where there is none. */
+  getConfig(key: AgentKey, revision: number): Promise<ConfigRecord | undefined>;
+
+  /** Kept revisions below `before` (0: all), the newest first. None where there is no such agent. */
+  listConfigs(key: AgentKey, page: { before: number; limit: number }): Promise<ConfigRecord[]>;
+
+  /**
+   * Stores a new revision, also where nothing differs. Errors: `not_found`, `revision_conflict`.
+   * Audit: `config.push` or `config.rollback` with revision and digests before and after.
+   */
   putConfig(key: AgentKey, next: NewConfig): Promise<ConfigRecord>;
+
+  /**
+   * Gives the current configuration the revision above `above`, so that a guest that has one from a life that this store has not
+   * seen (a backup was restored, the agent created again) takes it. Does nothing where the current one is higher already.
+   * Resolves with the current configuration. Errors: `not_found`; `too_many` where `above` leaves fewer than 2^20 numbers.
+   * Audit: `config.raise`.
+   */
+  raiseRevision(key: AgentKey, above: number): Promise<ConfigRecord>;
+
+  /**
+   * Writes down what the guest said of a revision. Does nothing where that revision is gone, or the same is written already.
+   * Audit: `config.applied` or `config.refused`.
+   */
+  recordVerdict(
+    key: AgentKey,
+    revision: number,
+    verdict: Omit<ConfigVerdict, "time" | "outcome"> & { outcome: "applied" | "refused" },
+  ): Promise<void>;
 
   /** An agent's context entries, by key in code-unit order; none where there is no such agent. */
   contexts(key: AgentKey): Promise<ContextRecord[]>;
 
   /**
    * Sets one entry; a payload whose `context` is empty removes it. Errors: `not_found`, `too_many` (MAX_CONTEXTS).
+   * Resolves with the version that the entry now has, never one it had before. Audit: `context.push` with the key's name alone.
    */
-  putContext(key: AgentKey, entry: Pick<ContextRecord, "key" | "payload">): Promise<void>;
+  putContext(
+    key: AgentKey,
+    entry: Pick<ContextRecord, "key" | "payload">,
+    actor: Actor,
+  ): Promise<ContextRecord>;
+
+  /**
+   * Puts back what was before a refused entry (undefined: nothing), unless the entry has another version than the refused one by
+   * now. Answers whether it did. Audit: `context.refused`.
+   */
+  restoreContext(key: AgentKey, refused: ContextRecord, before: ContextRecord | undefined): Promise<boolean>;
 
   /** Closes the database; what was under way ends first. Twice is once. */
   close(): Promise<void>;
@@ -109,7 +205,8 @@ export interface Store {
 
 /**
  * Why the store did not do it: the agent `exists` or is `not_found`, another revision is current (`revision_conflict`), the
- * context is full (`too_many`), another live agent has the CID or address (`address_taken`), the database failed
+ * context is full (`too_many`), another live agent has the CID or address (`address_taken`), the agent has another etag
+ * (`etag_conflict`), the database failed
  * (`unavailable`).
  */
 export type StoreErrorCode =
@@ -118,6 +215,7 @@ export type StoreErrorCode =
   | "revision_conflict"
   | "too_many"
   | "address_taken"
+  | "etag_conflict"
   | "unavailable";
 
 /** An error of the store. Tell them apart by `code`, never by the message. */

@@ -1,0 +1,56 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+
+/** What the audit log tells of. */
+export type AuditAction =
+  | "agent.create"
+  | "agent.update"
+  | "agent.delete"
+  | "tenant.delete"
+  | "config.push"
+  | "config.rollback"
+  | "config.raise"
+  | "config.applied"
+  | "config.refused"
+  | "context.push"
+  | "context.refused"
+  | "tool.blocked"
+  | "denied"
+  | "key.create"
+  | "key.revoke"
+  /** Entries that were not written, since too many came at once; `detail.count` says how many. */
+  | "audit.dropped";
+
+/** An entry to be written. Nothing in it is a secret, a token or a message's text. */
+export interface NewAuditEntry {
+  /** Empty where it is not known: a denied credential names no tenant that can be believed. */
+  readonly tenant: string;
+  /** Actor.subject; empty where it is not known. */
+  readonly subject: string;
+  /** Actor.credential. */
+  readonly credential: string;
+  readonly action: AuditAction;
+  /** Empty where it concerns no single agent. */
+  readonly agentId: string;
+  readonly detail: JsonObject;
+}
+
+/** An entry of the audit log. */
+export interface AuditEntry extends NewAuditEntry {
+  /** Grows with every entry; gaps are possible. */
+  readonly sequence: number;
+  readonly time: Date;
+}
+
+/** The audit log: entries are added and read, never changed or removed; the database itself refuses it. */
+export interface AuditStore {
+  /** Adds entries in one transaction. */
+  appendAudit(entries: readonly NewAuditEntry[]): Promise<void>;
+  /** Entries after a sequence number (0: from the first), of one tenant where given, of a span of time where given. */
+  listAudit(page: {
+    after: number;
+    limit: number;
+    tenant?: string;
+    since?: Date;
+    until?: Date;
+  }): Promise<AuditEntry[]>;
+}
