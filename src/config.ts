@@ -1,9 +1,11 @@
-import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { readAgents } from "./config/agents.ts";
 import { readConfigFile } from "./config/file.ts";
 import { type ConfigFlags, mergeLayers } from "./config/layers.ts";
-import type { StoreLocation, Values } from "./config/settings.ts";
+import { readSecret, readTls, secretKeysOf } from "./config/secret-files.ts";
+import type { IssuerSetting } from "./config/issuers.ts";
+import type { Values } from "./config/settings.ts";
+import type { StoreLocation } from "./config/store-url.ts";
 import type { NewAgent } from "./store/store.ts";
 
 /** The checked settings of the control plane. docs/config.md describes every key. */
@@ -31,8 +33,27 @@ export interface Config {
     /** Names that the Host header may have beside those of loopback, each with or without a port. */
     readonly allowedHosts: readonly string[];
     readonly drainMs: number;
+    /** Certificate chain and private key in PEM; undefined: cleartext. */
+    readonly tls: { readonly cert: string; readonly key: string } | undefined;
   };
+  readonly auth: {
+    readonly apiKeys: boolean;
+    readonly issuers: readonly IssuerSetting[];
+    /** Whether calls need a credential: there are API keys or issuers. */
+    readonly required: boolean;
+  };
+  /** 0: no bound. */
+  readonly quotas: {
+    readonly tenantRequestsPerSecond: number;
+    readonly keyRequestsPerSecond: number;
+    readonly tenantRuns: number;
+    readonly keyRuns: number;
+  };
+  /** Keys for secrets in configurations: the first seals, all open. Empty: none. */
+  readonly secretKeys: readonly Buffer[];
   readonly store: StoreLocation;
+  /** How often what other processes changed in the store is looked for. */
+  readonly refreshMs: number;
   readonly log: { readonly level: Values["log"]["level"] };
   /** Agents to be created where they are missing. */
   readonly agents: readonly NewAgent[];
@@ -48,9 +69,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-/** Longest secret in `proxy.guest_token_file`. */
-const TOKEN_BYTES = 4 * 1024;
 
 /**
  * Reads the configuration: flags over environment (`VALINOR_` and the key, as VALINOR_PROXY_TRANSPORT) over the file (`file`,
@@ -73,11 +91,39 @@ export function loadConfig(options: {
     if (read !== undefined) readAgents(read, undefined, problems);
     throw new ConfigError(problems);
   }
-  checkServer(values.server, mode, problems);
+  const auth = authOf(values.auth);
+  checkServer(values.server, auth, mode, problems);
+  const server = serverOf(values.server, problems);
   const proxy = proxyOf(values.proxy, problems);
+  const secretKeys = secretKeysOf(values.secrets, problems);
   const agents = read === undefined ? [] : readAgents(read, proxy, problems);
   if (problems.length > 0) throw new ConfigError(problems);
-  return { mode, proxy, server: serverOf(values.server), store: values.store.url, log: values.log, agents };
+  return {
+    mode,
+    proxy,
+    server,
+    auth,
+    quotas: quotasOf(values.quotas),
+    secretKeys,
+    store: values.store.url,
+    refreshMs: values.store.refresh_seconds,
+    log: values.log,
+    agents,
+  };
+}
+
+function authOf(values: Values["auth"]): Config["auth"] {
+  const { api_keys: apiKeys, issuers } = values;
+  return { apiKeys, issuers, required: apiKeys || issuers.length > 0 };
+}
+
+function quotasOf(values: Values["quotas"]): Config["quotas"] {
+  return {
+    tenantRequestsPerSecond: values.tenant_requests_per_second,
+    keyRequestsPerSecond: values.key_requests_per_second,
+    tenantRuns: values.tenant_runs,
+    keyRuns: values.key_runs,
+  };
 }
 
 function proxyOf(values: Values["proxy"], problems: string[]): Config["proxy"] {
@@ -89,13 +135,17 @@ function proxyOf(values: Values["proxy"], problems: string[]): Config["proxy"] {
     messageTimeoutMs: values.message_timeout,
     configTimeoutMs: values.config_timeout,
     pingTimeoutMs: values.ping_timeout,
-    guestToken: values.guest_token_file === undefined ? "" : readToken(values.guest_token_file, problems),
+    guestToken:
+      values.guest_token_file === undefined
+        ? ""
+        : readSecret("proxy.guest_token_file", values.guest_token_file, problems),
     allowedAddresses: values.allowed_addresses,
   };
 }
 
-function serverOf(values: Values["server"]): Config["server"] {
+function serverOf(values: Values["server"], problems: string[]): Config["server"] {
   return {
+    tls: readTls(values, problems),
     host: values.host,
     port: values.port,
     allowedOrigins: values.allowed_origins,
@@ -104,11 +154,16 @@ function serverOf(values: Values["server"]): Config["server"] {
   };
 }
 
-function checkServer(values: Values["server"], mode: "serve" | "dev", problems: string[]): void {
-  if (!isLoopback(values.host)) {
+function checkServer(
+  values: Values["server"],
+  auth: Config["auth"],
+  mode: "serve" | "dev",
+  problems: string[],
+): void {
+  if (!isLoopback(values.host) && (!auth.required || mode === "dev")) {
     problems.push(
       `server.host is ${JSON.stringify(values.host)}: must be a loopback address (127.0.0.1, ::1 or localhost), because ` +
-        "without authentication whoever reaches the server may do everything; put a proxy that authenticates in front of it",
+        "without authentication whoever reaches the server may do everything; set auth.api_keys or auth.issuers with serve",
     );
   }
   if (mode === "dev" && values.allowed_hosts.length > 0) {
@@ -118,17 +173,4 @@ function checkServer(values: Values["server"], mode: "serve" | "dev", problems: 
 
 function isLoopback(host: string): boolean {
   return host.toLowerCase() === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
-}
-
-/** The file's text without the line end that editors add. */
-function readToken(path: string, problems: string[]): string {
-  try {
-    const token = readFileSync(path, "utf8").trim();
-    if (token !== "" && Buffer.byteLength(token) <= TOKEN_BYTES) return token;
-    problems.push(`proxy.guest_token_file ${path}: must hold a secret of 1 to ${TOKEN_BYTES} bytes`);
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    problems.push(`proxy.guest_token_file cannot be read: ${text}`);
-  }
-  return "";
 }

@@ -131,6 +131,10 @@ function fromText(item: { section: string; key: string }, value: unknown): unkno
   switch (known[item.section]?.[item.key]?.form) {
     case "number":
       return /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+    case "flag":
+      return value === "true" ? true : value === "false" ? false : value;
+    case "json":
+      return parseJson(value);
     case "list":
       return value
         .split(",")
@@ -138,6 +142,15 @@ function fromText(item: { section: string; key: string }, value: unknown): unkno
         .filter((entry) => entry !== "");
     default:
       return value;
+  }
+}
+
+/** A text that is no JSON stays what it is, and fails the setting's own check. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
   }
 }
 
@@ -149,6 +162,11 @@ function check(item: Written, problems: string[]): { ok: true; data: unknown } |
   const name = `${item.section}.${item.key}`;
   const shown = setting.secret ? "" : ` is ${show(item.value)}:`;
   const [issue] = result.error.issues;
+  if (setting.form === "json" && Array.isArray(item.value)) {
+    const at = [name, ...(issue?.path ?? [])].join(".");
+    problems.push(`${item.source}: ${at}: ${issue?.message ?? `must be ${setting.allowed}`}`);
+    return { ok: false };
+  }
   const own = issue?.code === "custom" && issue.message.startsWith("must be ") ? issue.message : undefined;
   problems.push(`${item.source}: ${name}${shown} ${own ?? `must be ${setting.allowed}`}`);
   return { ok: false };

@@ -1,15 +1,16 @@
 import { isIP } from "node:net";
-import { resolve } from "node:path";
 import { z } from "zod";
 import { parseHost } from "../http/origins.ts";
 import { isAddressPattern } from "./allowed.ts";
+import { ISSUERS_RULE, issuersSchema } from "./issuers.ts";
+import { readStoreUrl } from "./store-url.ts";
 
 /** One key of the configuration. docs/config.md lists the same. */
 export interface Setting<T> {
   /** Checks a value as the file has it and gives what the program works with. */
   readonly schema: z.ZodType<T>;
-  /** How a text of the environment or a flag becomes a value. */
-  readonly form: "text" | "number" | "list";
+  /** How a text of the environment or a flag becomes a value; `json` also means that the file's own structure is taken. */
+  readonly form: "text" | "number" | "list" | "flag" | "json";
   /** What may be written, to follow "must be". */
   readonly allowed: string;
   /** Value where nothing is written, as the file would have it. */
@@ -66,14 +67,33 @@ export const settings = {
     drain_seconds: setting(milliseconds(0, 3_600), "a number of seconds from 0 to 3600", 30, {
       form: "number",
     }),
+    tls_cert_file: setting(z.string().min(1).optional(), "the path of a file", undefined),
+    tls_key_file: setting(z.string().min(1).optional(), "the path of a file", undefined),
+  },
+  auth: {
+    api_keys: setting(z.boolean(), "true or false", false, { form: "flag" }),
+    issuers: setting(issuersSchema, ISSUERS_RULE, [], { form: "json" }),
+  },
+  quotas: {
+    tenant_requests_per_second: bound(100_000),
+    key_requests_per_second: bound(100_000),
+    tenant_runs: bound(100_000),
+    key_runs: bound(100_000),
+  },
+  secrets: {
+    key_file: setting(z.string().min(1).optional(), "the path of a file", undefined),
+    key: setting(z.string().min(1).optional(), "32 bytes in base64 or hexadecimal", undefined, {
+      secret: true,
+    }),
   },
   store: {
     url: setting(
-      z.string().transform(storeOf),
-      "sqlite:PATH or sqlite::memory:",
+      z.string().transform(readStoreUrl),
+      "sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
       "sqlite:./.valinor/valinor.db",
       { secret: true },
     ),
+    refresh_seconds: seconds(3_600, 5),
   },
   log: {
     level: setting(
@@ -94,13 +114,6 @@ export type Values = {
   };
 };
 
-/** Where the store is. */
-export interface StoreLocation {
-  readonly kind: "sqlite";
-  /** Absolute, or `:memory:`. */
-  readonly path: string;
-}
-
 function setting<T>(
   schema: z.ZodType<T>,
   allowed: string,
@@ -114,6 +127,13 @@ function setting<T>(
 function integer(min: number, max: number, fallback: number): Setting<number> {
   const schema = z.number().int().min(min).max(max);
   return setting(schema, `a whole number from ${min} to ${max}`, fallback, { form: "number" });
+}
+
+/** A bound of which 0 means that there is none. */
+function bound(max: number): Setting<number> {
+  return setting(z.number().int().min(0).max(max), `a whole number from 0 (no bound) to ${max}`, 0, {
+    form: "number",
+  });
 }
 
 /** Seconds in the file, milliseconds in the program; more than 0. */
@@ -146,18 +166,4 @@ function isHost(text: string): boolean {
 function isOrigin(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
-}
-
-function storeOf(text: string, context: z.RefinementCtx): StoreLocation {
-  if (/^postgres(ql)?:/i.test(text)) {
-    context.addIssue("must be sqlite:PATH: PostgreSQL comes with a later release");
-    return z.NEVER;
-  }
-  // As other programs write it, sqlite:///PATH is the absolute path; sqlite://NAME would be a host.
-  const path = /^sqlite:(?:\/\/(?=\/))?((?!\/\/).+)$/.exec(text)?.[1];
-  if (path === undefined) {
-    context.addIssue("must be sqlite:PATH or sqlite::memory:");
-    return z.NEVER;
-  }
-  return { kind: "sqlite", path: path === ":memory:" ? path : resolve(path) };
 }

@@ -57,8 +57,19 @@ describe("without a file", () => {
           "vsock://*:*",
         ],
       },
-      server: { host: "127.0.0.1", port: 8080, allowedOrigins: [], allowedHosts: [], drainMs: 30_000 },
+      server: {
+        host: "127.0.0.1",
+        port: 8080,
+        allowedOrigins: [],
+        allowedHosts: [],
+        drainMs: 30_000,
+        tls: undefined,
+      },
+      auth: { apiKeys: false, issuers: [], required: false },
+      quotas: { tenantRequestsPerSecond: 0, keyRequestsPerSecond: 0, tenantRuns: 0, keyRuns: 0 },
+      secretKeys: [],
       store: { kind: "sqlite", path: resolve(".valinor/valinor.db") },
+      refreshMs: 5_000,
       log: { level: "info" },
       agents: [],
     });
@@ -142,7 +153,7 @@ describe("problems", () => {
       "FILE:3: unknown key proxy.mesage_timeout; known are proxy.transport, proxy.tcp_base_port, proxy.hybrid_path, " +
         "proxy.guest_port, proxy.message_timeout, proxy.config_timeout, proxy.ping_timeout, proxy.guest_token_file, " +
         "proxy.allowed_addresses",
-      "FILE:4: unknown key servers; known are proxy, server, store, log, agents",
+      "FILE:4: unknown key servers; known are proxy, server, auth, quotas, secrets, store, log, agents",
       "VALINOR_LOG_LEVLE: unknown variable; known are VALINOR_LOG_LEVEL",
       'FILE:2: proxy.transport is "pigeon": must be tcp, unix, hybrid or vsock',
       "FILE:6: server.port is 70000: must be a whole number from 0 to 65535",
@@ -188,9 +199,11 @@ describe("problems", () => {
     expect(problemsOf(yaml)).toEqual([expect.stringContaining(named)]);
   });
 
-  test("of a PostgreSQL URL say that it comes later, and never repeat its password", () => {
-    const [problem] = problemsOf("store:\n  url: postgres://user:hunter2@db/valinor\n");
-    expect(problem).toBe("FILE:2: store.url must be sqlite:PATH: PostgreSQL comes with a later release");
+  test("of a store's URL never repeat its password", () => {
+    const [problem] = problemsOf("store:\n  url: postgres://user:hunter2@db/\n");
+    expect(problem).toBe(
+      "FILE:2: store.url must be postgres://USER:PASSWORD@HOST:PORT/DATABASE, with what is special in it %-encoded",
+    );
     expect(problemsOf("store: {url: 'mysql://u:hunter2@db'}\n").join()).not.toContain("hunter2");
   });
 
@@ -375,4 +388,84 @@ test("the example is valid and uses every section", () => {
     "default/carol",
     "default/dave",
   ]);
+});
+
+describe("authentication", () => {
+  const issuer =
+    "auth: {issuers: [{issuer: 'https://id.example', audience: valinor, jwks_url: 'https://id.example/keys'}]}";
+
+  test("lets the server listen beyond loopback", () => {
+    expect(problemsOf("server: {host: 0.0.0.0}")).toHaveLength(1);
+    expect(load(`server: {host: 0.0.0.0}\n${issuer}`).server.host).toBe("0.0.0.0");
+    expect(load("server: {host: 0.0.0.0}\nauth: {api_keys: true}").auth.required).toBe(true);
+    expect(problemsOf(`server: {host: 0.0.0.0}\n${issuer}`, { mode: "dev" })).toHaveLength(1);
+  });
+
+  test("has the claims and algorithms that most issuers use where nothing else is said", () => {
+    expect(load(issuer).auth.issuers).toEqual([
+      {
+        issuer: "https://id.example",
+        audience: ["valinor"],
+        jwksUrl: "https://id.example/keys",
+        jwksFile: undefined,
+        algorithms: ["RS256", "ES256", "EdDSA"],
+        tenantClaim: "tenant",
+        subjectClaim: "sub",
+        rolesClaim: "roles",
+        roles: undefined,
+      },
+    ]);
+  });
+
+  test("takes issuers from the environment as JSON", () => {
+    const issuers = JSON.stringify([{ issuer: "a", audience: ["b"], jwks_file: "/k" }]);
+    const { auth } = loadConfig({ env: { VALINOR_AUTH_ISSUERS: issuers }, mode: "serve" });
+    expect(auth.issuers).toMatchObject([{ issuer: "a", audience: ["b"], jwksFile: "/k" }]);
+  });
+
+  test.each([
+    ["{issuer: a, audience: b}", "auth.issuers.0: needs one of jwks_url and jwks_file"],
+    ["{issuer: a, audience: b, jwks_url: 'http://id.example/keys'}", "jwks_url must be https"],
+    ["{issuer: a, audience: b, jwks_file: k, algorithms: [HS256]}", "auth.issuers.0.algorithms.0"],
+    ["{issuer: a, audience: b, jwks_file: k, algorithms: [none]}", "auth.issuers.0.algorithms.0"],
+    ["{issuer: a, audience: b, jwks_file: k, roles: {x: [everything]}}", "auth.issuers.0.roles.x.0"],
+    ["{issuer: a, audience: b, jwks_file: k, alg: x}", "alg"],
+    ["{issuer: a, jwks_file: k}", "auth.issuers.0.audience"],
+  ])("refuses the issuer %s", (text, named) => {
+    expect(problemsOf(`auth: {issuers: [${text}]}`)).toEqual([expect.stringContaining(named)]);
+  });
+
+  test("refuses one issuer twice", () => {
+    const entry = "{issuer: a, audience: b, jwks_file: k}";
+    expect(problemsOf(`auth: {issuers: [${entry}, ${entry}]}`)).toEqual([
+      expect.stringContaining("names a twice"),
+    ]);
+  });
+});
+
+describe("secrets and certificates", () => {
+  const key = Buffer.alloc(32, 7);
+
+  test("keys come from the file and from the environment, in base64 and hexadecimal", () => {
+    const path = fileWith(`# new\n${key.toString("base64")}\n`);
+    const env = { VALINOR_SECRETS_KEY: Buffer.alloc(32, 9).toString("hex") };
+    const { secretKeys } = loadConfig({ env, mode: "serve", flags: { secrets: { key_file: path } } });
+    expect(secretKeys).toEqual([key, Buffer.alloc(32, 9)]);
+  });
+
+  test("a key of the wrong length is refused without being repeated", () => {
+    const [problem] = problemsOf("{}", { env: { VALINOR_SECRETS_KEY: "c2hvcnQtc2VjcmV0" } });
+    expect(problem).toContain("secrets.key");
+    expect(problem).not.toContain("c2hvcnQtc2VjcmV0");
+  });
+
+  test("a certificate without its key, or with a file that is none, is refused", () => {
+    expect(problemsOf("server: {tls_cert_file: /nowhere.pem}")).toEqual([
+      "server.tls_cert_file and server.tls_key_file: set both or neither",
+    ]);
+    const path = fileWith("no certificate");
+    expect(problemsOf(`server: {tls_cert_file: ${path}, tls_key_file: ${path}}`)).toEqual([
+      expect.stringContaining("must be a certificate (chain) and its unencrypted private key in PEM"),
+    ]);
+  });
 });
