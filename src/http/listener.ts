@@ -4,6 +4,7 @@ import { createSessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
 import { createStallWatch } from "./stall-watch.ts";
+import { createTlsEntry, type TlsFiles } from "./tls.ts";
 
 /** Where the HTTP side writes what an operator should know; pino has this shape. */
 export interface HttpLogger {
@@ -23,9 +24,11 @@ export interface ListenerOptions {
   readonly logger?: HttpLogger;
   /** Bounds that differ from defaultHttpLimits. */
   readonly limits?: Partial<HttpLimits>;
+  /** With it the port speaks TLS alone. */
+  readonly tls?: TlsFiles | undefined;
 }
 
-/** One cleartext port for HTTP/1.1 and HTTP/2 with prior knowledge. */
+/** One port for HTTP/1.1 and HTTP/2: in the clear with prior knowledge, over TLS by ALPN. */
 export interface HttpListener {
   /** Begins to listen; answers the real port where 0 was asked for. Rejects where the address is taken or not ours. */
   listen(host: string, port: number): Promise<{ host: string; port: number }>;
@@ -54,7 +57,7 @@ export function createListener(options: ListenerOptions): HttpListener {
     stalls.track(response);
     handler(req as unknown as IncomingMessage, response);
   });
-  const sockets = replaceConnectionListener(http1, limits, (socket, spoken, serveHttp1) => {
+  const sockets = replaceConnectionListener(http1, options.tls, limits, (socket, spoken, serveHttp1) => {
     if (spoken === "http2") return void http2.server.emit("connection", socket);
     drain.add(socket);
     serveHttp1(socket);
@@ -104,6 +107,7 @@ type ServeHttp1 = (socket: Socket) => void;
  */
 function replaceConnectionListener(
   http1: Server,
+  tls: TlsFiles | undefined,
   limits: HttpLimits,
   known: (socket: Socket, spoken: Spoken, serveHttp1: ServeHttp1) => void,
 ): Map<Socket, Spoken | undefined> {
@@ -112,11 +116,18 @@ function replaceConnectionListener(
   if (original === undefined) throw new Error("http.Server has no connection listener");
   const serveHttp1: ServeHttp1 = (socket) => original.call(http1, socket);
   http1.removeAllListeners("connection");
+  const enterTls =
+    tls &&
+    createTlsEntry(tls, limits.prefaceMs, (socket, spoken, raw) => {
+      sockets.set(raw, spoken);
+      known(socket, spoken, serveHttp1);
+    });
   http1.on("connection", (socket) => {
     sockets.set(socket, undefined);
     socket.once("close", () => sockets.delete(socket));
     // With half-open sockets an HTTP/2 session outlives its peer's FIN for ever.
     socket.allowHalfOpen = false;
+    if (enterTls !== undefined) return enterTls(socket);
     sniffPreface(socket, limits.prefaceMs, (spoken) => {
       sockets.set(socket, spoken);
       known(socket, spoken, serveHttp1);

@@ -1,0 +1,47 @@
+import type { Socket } from "node:net";
+import { createServer, type TLSSocket } from "node:tls";
+import type { Spoken } from "./preface.ts";
+
+/** Certificate chain and private key, in PEM. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * Makes what turns accepted connections into TLS ones. A connection is handed on once its handshake is done and it said by ALPN what
+ * it speaks (nothing said: HTTP/1.1), with the raw connection under it; one that takes longer than `handshakeMs`, or fails, is destroyed
+ * and never handed on.
+ */
+export function createTlsEntry(
+  files: TlsFiles,
+  handshakeMs: number,
+  known: (socket: TLSSocket, spoken: Spoken, raw: Socket) => void,
+): (raw: Socket) => void {
+  const server = createServer({
+    ...files,
+    ALPNProtocols: ["h2", "http/1.1"],
+    minVersion: "TLSv1.2",
+    handshakeTimeout: handshakeMs,
+  });
+  // A TLS socket doesn't tell what is under it; both have the same peer.
+  const shaking = new Map<string, Socket>();
+  server.on("secureConnection", (socket) => {
+    const raw = shaking.get(peerOf(socket));
+    if (raw === undefined) return void socket.destroy();
+    known(socket, socket.alpnProtocol === "h2" ? "http2" : "http1", raw);
+  });
+  // Strangers that speak no TLS, scanners: nobody's error. Node leaves the connection to us.
+  server.on("tlsClientError", (_error, socket) => void socket.destroy());
+  // This server listens on nothing: it is given connections.
+  return (raw) => {
+    const peer = peerOf(raw);
+    shaking.set(peer, raw);
+    raw.once("close", () => shaking.delete(peer));
+    server.emit("connection", raw);
+  };
+}
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
