@@ -1,35 +1,95 @@
 import { ValinorError } from "./errors.ts";
 import type { Caller, Permission } from "./types.ts";
 
-/** What a caller can ask for, and the permission it takes: one row for every call, whatever speaks it. */
+/** What it takes to do something, and by which doors one comes to it. */
+export interface AccessRow {
+  readonly permission: Permission;
+  /** The RPC, as `valinor.v1.Service/Method`. Absent: it is part of other calls. */
+  readonly rpc?: string;
+  /** The REST routes, as `METHOD /path` without the prefix `/api/v1`; GET covers HEAD. */
+  readonly routes?: readonly string[];
+}
+
+/**
+ * The access table: everything that a caller can ask for, whatever speaks it. Every RPC and route stands here
+ * (test/core/authorize.test.ts), and every call comes through it (gate.ts).
+ */
 const access = {
-  send: "agents:write",
-  stream: "agents:write",
-  cancel: "agents:write",
-  pushConfig: "agents:admin",
-  pushContext: "agents:write",
-  status: "agents:read",
-  createAgent: "agents:admin",
-  getAgent: "agents:read",
-  listAgents: "agents:read",
-  deleteAgent: "agents:admin",
-  /** Naming an address or a CID: it decides what the host connects to. */
-  setAddress: "platform:admin",
-} as const satisfies Record<string, Permission>;
+  send: {
+    permission: "agents:write",
+    rpc: "valinor.v1.AgentProxy/SendMessage",
+    routes: ["POST /agents/:id/message", "POST /v1/chat/completions"],
+  },
+  stream: {
+    permission: "agents:write",
+    rpc: "valinor.v1.AgentProxy/Stream",
+    routes: ["GET /agents/:id/stream", "POST /agents/:id/stream", "POST /v1/chat/completions"],
+  },
+  cancel: {
+    permission: "agents:write",
+    rpc: "valinor.v1.AgentProxy/CancelMessage",
+    routes: ["POST /agents/:id/cancel"],
+  },
+  pushConfig: { permission: "agents:admin", rpc: "valinor.v1.AgentProxy/PushConfig" },
+  pushContext: {
+    permission: "agents:write",
+    rpc: "valinor.v1.AgentProxy/PushContext",
+    routes: ["POST /agents/:id/context"],
+  },
+  status: {
+    permission: "agents:read",
+    rpc: "valinor.v1.AgentProxy/GetAgentStatus",
+    routes: ["GET /agents/:id"],
+  },
+  createAgent: { permission: "agents:admin", rpc: "valinor.v1.AgentRegistry/CreateAgent" },
+  getAgent: { permission: "agents:read", rpc: "valinor.v1.AgentRegistry/GetAgent" },
+  listAgents: {
+    permission: "agents:read",
+    rpc: "valinor.v1.AgentRegistry/ListAgents",
+    routes: ["GET /agents", "GET /v1/models"],
+  },
+  updateAgent: { permission: "agents:admin", rpc: "valinor.v1.AgentRegistry/UpdateAgent" },
+  deleteAgent: { permission: "agents:admin", rpc: "valinor.v1.AgentRegistry/DeleteAgent" },
+  watchAgents: { permission: "agents:read", rpc: "valinor.v1.AgentRegistry/WatchAgents" },
+  listConfigRevisions: { permission: "agents:read", rpc: "valinor.v1.AgentRegistry/ListConfigRevisions" },
+  rollbackConfig: { permission: "agents:admin", rpc: "valinor.v1.AgentRegistry/RollbackConfig" },
+  /** Naming an address or a CID, in CreateAgent or UpdateAgent: it decides what the host connects to. */
+  setAddress: { permission: "platform:admin" },
+} as const satisfies Record<string, AccessRow>;
 
 /** Name of something that a caller can ask for. */
 export type Action = keyof typeof access;
 
-/** Throws PERMISSION_DENIED where the caller may not do this. Every call comes through here. */
+/** The access table's rows by action. */
+export const accessTable: Readonly<Record<Action, AccessRow>> = access;
+
+/** The permission that an action takes. */
+export function permissionOf(action: Action): Permission {
+  return access[action].permission;
+}
+
+/**
+ * Throws PERMISSION_DENIED where the caller may not do this. Permissions don't imply one another (roles bundle them), but
+ * `platform:admin` passes everywhere.
+ */
 export function authorize(caller: Caller, action: Action): void {
-  const needed = access[action];
+  const needed = permissionOf(action);
   if (caller.permissions.has(needed) || caller.permissions.has("platform:admin")) return;
   throw new ValinorError("PERMISSION_DENIED", `this needs the permission ${needed}`);
 }
+
+/** Every permission. */
+export const allPermissions: readonly Permission[] = [
+  "agents:read",
+  "agents:write",
+  "agents:admin",
+  "platform:admin",
+];
 
 /** The fixed identity of a server without authentication, which listens on loopback only. */
 export const localCaller: Caller = {
   tenant: "default",
   subject: "local",
-  permissions: new Set(["agents:read", "agents:write", "agents:admin", "platform:admin"]),
+  credential: "local",
+  permissions: new Set(allPermissions),
 };

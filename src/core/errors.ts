@@ -40,6 +40,7 @@ const table = {
   REPLY_TOO_LARGE: { code: "resource_exhausted", status: 502, text: "reply too large" },
   DRAINING: { code: "unavailable", status: 503, text: "draining", retryMs: 2_000 },
   STORE_UNAVAILABLE: { code: "unavailable", status: 503, text: "lookup failed", retryMs: 1_000 },
+  AUTH_UNAVAILABLE: { code: "unavailable", status: 503, text: "authentication unavailable", retryMs: 1_000 },
   INTERNAL: { code: "internal", status: 500, text: "internal error" },
 } as const satisfies Record<string, ErrorRow>;
 

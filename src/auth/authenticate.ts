@@ -1,0 +1,116 @@
+import type { Audit } from "../core/audit.ts";
+import { localCaller } from "../core/authorize.ts";
+import { toValinorError, ValinorError } from "../core/errors.ts";
+import type { Caller } from "../core/types.ts";
+import type { KeyStore } from "../store/keys.ts";
+import { API_KEY_PREFIX, parseApiKey } from "./api-key.ts";
+import { claimedIssuer, createTokenVerifier, type Issuer } from "./jwt.ts";
+import { createKeyVerifier } from "./keys.ts";
+import { isTenant } from "./tenant.ts";
+
+/**
+ * Tells who calls, from the Authorization header (`Bearer` with a token or an API key) and the header `x-valinor-tenant`, which
+ * names another tenant for a caller with `platform:admin`. Nothing else of a request counts, its query least of all.
+ * Throws or rejects with UNAUTHENTICATED, PERMISSION_DENIED (another tenant without `platform:admin`), AUTH_UNAVAILABLE or
+ * STORE_UNAVAILABLE.
+ */
+export type Identify = (
+  authorization: string | undefined,
+  tenant: string | undefined,
+) => Caller | Promise<Caller>;
+
+/** Who knows callers. */
+export interface Authenticator {
+  readonly identify: Identify;
+}
+
+/** What authentication needs. */
+export interface AuthenticatorOptions {
+  readonly store: Pick<KeyStore, "findKey" | "touchKey">;
+  readonly audit: Pick<Audit, "note">;
+  readonly issuers: readonly Issuer[];
+  /** Whether API keys are taken. */
+  readonly apiKeys: boolean;
+  /** Milliseconds; for tests. */
+  readonly now?: () => number;
+}
+
+/** The header with which a caller of `platform:admin` names the tenant that it works on. */
+export const TENANT_HEADER = "x-valinor-tenant";
+
+/** Longest credential. */
+const MAX_BYTES = 8 * 1024;
+
+/**
+ * Makes the check of credentials. Those that are refused are noted in the audit log as `denied`; requests without any are not.
+ * Throws Error where an issuer can't be used.
+ */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const now = options.now ?? Date.now;
+  const verifyKey = options.apiKeys ? createKeyVerifier(options.store, now) : undefined;
+  const verifyToken = createTokenVerifier(options.issuers, now);
+
+  async function verify(credential: string): Promise<Caller> {
+    if (credential.length > MAX_BYTES) throw bad(`the credential is over ${MAX_BYTES} bytes`);
+    if (!credential.startsWith(API_KEY_PREFIX)) return verifyToken(credential);
+    if (verifyKey === undefined) throw bad("this server takes no API keys");
+    return verifyKey(credential);
+  }
+
+  return {
+    async identify(authorization, tenant) {
+      if (authorization === undefined || authorization === "")
+        throw bad("there are no credentials: send the header Authorization: Bearer with a token or API key");
+      let credential = "";
+      try {
+        credential = bearerOf(authorization);
+        return inTenant(await verify(credential), tenant);
+      } catch (thrown) {
+        const error = toValinorError(thrown);
+        if (error.reason === "UNAUTHENTICATED") {
+          const who = { tenant: "", subject: "", credential: nameOf(credential, options.issuers) };
+          options.audit.note(who, "denied", "", { why: error.message });
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+/** For a server without authentication: every caller is the local one, who may name any tenant. */
+export const localAuthenticator: Authenticator = {
+  identify: (_authorization, tenant) => inTenant(localCaller, tenant),
+};
+
+function bearerOf(authorization: string): string {
+  const credential = /^Bearer +([\x21-\x7e]+)$/i.exec(authorization)?.[1];
+  if (credential === undefined) throw bad("the Authorization header is not Bearer and a token or API key");
+  return credential;
+}
+
+function inTenant(caller: Caller, tenant: string | undefined): Caller {
+  if (tenant === undefined || tenant === caller.tenant) return caller;
+  if (!caller.permissions.has("platform:admin"))
+    throw new ValinorError("PERMISSION_DENIED", "another tenant needs the permission platform:admin");
+  if (!isTenant(tenant)) throw new ValinorError("INVALID_ARGUMENT", `${TENANT_HEADER} names no tenant`);
+  return { ...caller, tenant };
+}
+
+/** The public part of a credential that was refused, where it has one: a key's id, or an issuer that is known here. */
+function nameOf(credential: string, issuers: readonly Issuer[]): string {
+  if (credential === "" || credential.length > MAX_BYTES) return "";
+  if (credential.startsWith(API_KEY_PREFIX)) {
+    const key = parseApiKey(credential);
+    return key === undefined ? "" : `key:${key.id}`;
+  }
+  try {
+    const claimed = claimedIssuer(credential);
+    return issuers.some(({ issuer }) => issuer === claimed) ? `jwt:${claimed}` : "";
+  } catch {
+    return "";
+  }
+}
+
+function bad(message: string): ValinorError {
+  return new ValinorError("UNAUTHENTICATED", message);
+}

@@ -1,0 +1,150 @@
+import { decodeJwt, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from "jose";
+import { ValinorError } from "../core/errors.ts";
+import type { Caller, Permission } from "../core/types.ts";
+import { fileKeys, remoteKeys } from "./jwks.ts";
+import { defaultRoles, permissionsOf } from "./roles.ts";
+import { isTenant } from "./tenant.ts";
+
+/** Whose tokens are taken, and what their claims mean. */
+export interface Issuer {
+  /** The `iss` claim, exactly. */
+  readonly issuer: string;
+  /** The `aud` claim must name one of these. */
+  readonly audience: readonly string[];
+  /** Where its keys are: one of the two. The file is read once, at the start. */
+  readonly jwksUrl?: string | undefined;
+  readonly jwksFile?: string | undefined;
+  /** Algorithms that its tokens may be signed with; asymmetric ones alone. */
+  readonly algorithms: readonly string[];
+  /** Names of claims: of the claim itself, or of a path with dots (`realm_access.roles`) where there is none of the whole name. */
+  readonly tenantClaim: string;
+  readonly subjectClaim: string;
+  /** A list of texts, or one text with spaces between the roles. */
+  readonly rolesClaim: string;
+  /** What its roles give; default: viewer, operator, admin and platform. */
+  readonly roles?: Readonly<Record<string, readonly Permission[]>> | undefined;
+}
+
+/** Makes a token's caller. Rejects with UNAUTHENTICATED, or AUTH_UNAVAILABLE where the issuer's keys can't be had. */
+export type VerifyToken = (token: string) => Promise<Caller>;
+
+/** Clocks may differ by this much. */
+const TOLERANCE_SECS = 30;
+const MAX_SUBJECT = 256;
+
+/**
+ * Makes the check of tokens. Throws Error where an issuer is named twice, allows an algorithm that is not asymmetric, or its file
+ * can't be read. `now`: milliseconds.
+ */
+export function createTokenVerifier(issuers: readonly Issuer[], now: () => number): VerifyToken {
+  const verifiers = new Map<string, VerifyToken>();
+  for (const issuer of issuers) {
+    if (verifiers.has(issuer.issuer)) throw new Error(`the issuer ${issuer.issuer} is configured twice`);
+    verifiers.set(issuer.issuer, createVerifier(issuer, now));
+  }
+  return (token) => {
+    const verify = verifiers.get(claimedIssuer(token));
+    return verify === undefined
+      ? Promise.reject(bad("the token's issuer is not one of this server's"))
+      : verify(token);
+  };
+}
+
+/** The issuer that a token says it is of, before anything of it is believed. Throws UNAUTHENTICATED. */
+export function claimedIssuer(token: string): string {
+  let claims: JWTPayload;
+  try {
+    claims = decodeJwt(token);
+  } catch {
+    throw bad("the credential is malformed: neither a token nor an API key");
+  }
+  if (typeof claims.iss !== "string") throw bad("the token names no issuer");
+  return claims.iss;
+}
+
+function createVerifier(issuer: Issuer, now: () => number): VerifyToken {
+  const { algorithms } = issuer;
+  const weak = algorithms.find((name) => !/^(?:(?:RS|PS|ES)(?:256|384|512)|EdDSA|Ed25519)$/.test(name));
+  if (weak !== undefined || algorithms.length === 0)
+    throw new Error(`the issuer ${issuer.issuer} needs asymmetric algorithms: ${weak ?? "none"} is none`);
+  const keys = keysOf(issuer);
+  const options = {
+    issuer: issuer.issuer,
+    audience: [...issuer.audience],
+    algorithms: [...algorithms],
+    clockTolerance: TOLERANCE_SECS,
+    requiredClaims: ["exp"],
+  };
+  return async (token) => {
+    let claims: JWTPayload;
+    try {
+      ({ payload: claims } = await jwtVerify(token, keys, { ...options, currentDate: new Date(now()) }));
+    } catch (error) {
+      throw explain(error);
+    }
+    return callerOf(issuer, claims, now);
+  };
+}
+
+function keysOf({ issuer, jwksUrl, jwksFile }: Issuer): JWTVerifyGetKey {
+  if (jwksUrl !== undefined) return remoteKeys(jwksUrl);
+  if (jwksFile !== undefined) return fileKeys(jwksFile);
+  throw new Error(`the issuer ${issuer} needs jwks_url or jwks_file`);
+}
+
+function callerOf(issuer: Issuer, claims: JWTPayload, now: () => number): Caller {
+  const tenant = claimOf(claims, issuer.tenantClaim);
+  if (typeof tenant !== "string" || !isTenant(tenant))
+    throw bad(`the token's claim ${issuer.tenantClaim} names no tenant`);
+  const subject = claimOf(claims, issuer.subjectClaim);
+  if (typeof subject !== "string" || subject === "" || subject.length > MAX_SUBJECT)
+    throw bad(`the token's claim ${issuer.subjectClaim} names no subject`);
+  const end = ((claims.exp ?? 0) + TOLERANCE_SECS) * 1000;
+  return {
+    tenant,
+    subject,
+    permissions: permissionsOf(rolesIn(claimOf(claims, issuer.rolesClaim)), issuer.roles ?? defaultRoles),
+    credential: `jwt:${issuer.issuer}`,
+    recheck: () => (now() < end ? Promise.resolve() : Promise.reject(bad("the token has expired"))),
+  };
+}
+
+function claimOf(claims: JWTPayload, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return claims[name];
+  let value: unknown = claims;
+  for (const part of name.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}
+
+function rolesIn(claim: unknown): string[] {
+  if (typeof claim === "string") return claim.split(" ");
+  return Array.isArray(claim) ? claim.filter((role) => typeof role === "string") : [];
+}
+
+const claimFaults: Readonly<Record<string, string>> = {
+  aud: "the token is for another audience",
+  iss: "the token's issuer is not one of this server's",
+  nbf: "the token is not valid yet",
+  exp: "the token has no time of expiry",
+};
+
+/** Why a token is not good, without a word of the token. */
+function explain(error: unknown): ValinorError {
+  if (error instanceof ValinorError) return error;
+  if (error instanceof errors.JWTExpired) return bad("the token has expired");
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return bad(claimFaults[error.claim] ?? "a claim of the token is not good");
+  if (error instanceof errors.JWKSNoMatchingKey) return bad("the token is signed with an unknown key");
+  if (error instanceof errors.JWKSMultipleMatchingKeys) return bad("the token does not name its key (kid)");
+  if (error instanceof errors.JWSSignatureVerificationFailed) return bad("the token's signature is wrong");
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return bad("the token is signed with an algorithm that its issuer may not use");
+  return bad("the token is malformed");
+}
+
+function bad(message: string): ValinorError {
+  return new ValinorError("UNAUTHENTICATED", message);
+}
