@@ -62,20 +62,25 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (authorization === undefined || authorization === "")
         throw bad("there are no credentials: send the header Authorization: Bearer with a token or API key");
       let credential = "";
+      let caller: Caller = { ...nobody };
       try {
         credential = bearerOf(authorization);
-        return inTenant(await verify(credential), tenant);
+        caller = await verify(credential);
+        return inTenant(caller, tenant);
       } catch (thrown) {
         const error = toValinorError(thrown);
-        if (error.reason === "UNAUTHENTICATED") {
-          const who = { tenant: "", subject: "", credential: nameOf(credential, options.issuers) };
-          options.audit.note(who, "denied", "", { why: error.message });
-        }
+        if (error.reason === "UNAUTHENTICATED")
+          caller = { ...nobody, credential: nameOf(credential, options.issuers) };
+        else if (error.reason !== "PERMISSION_DENIED") throw error;
+        options.audit.note(caller, "denied", "", { why: error.message });
         throw error;
       }
     },
   };
 }
+
+/** Who is not known: nothing that a refused credential says of itself can be believed. */
+const nobody: Caller = { tenant: "", subject: "", credential: "", permissions: new Set() };
 
 /** For a server without authentication: every caller is the local one, who may name any tenant. */
 export const localAuthenticator: Authenticator = {

@@ -21,7 +21,7 @@ export interface GuardOptions {
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 const allowMethods = [...cors.allowedMethods, "HEAD"].join(", ");
-const allowHeaders = [...cors.allowedHeaders, "Authorization", "Last-Event-ID"];
+const allowHeaders = [...cors.allowedHeaders, "Authorization", "Last-Event-ID", "X-Valinor-Tenant"];
 const exposeHeaders = [...cors.exposedHeaders, "X-Valinor-Request-Id", "Retry-After"].join(", ");
 
 /**

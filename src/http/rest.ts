@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
 import { toValinorError, type ValinorError } from "../core/errors.ts";
-import type { Caller, Core } from "../core/types.ts";
+import type { Core } from "../core/types.ts";
 import { limits } from "../wire/limits.ts";
 import { cancelRoute, contextRoute, listRoute, messageRoute, statusRoute } from "./agent-routes.ts";
 import { invalid } from "./body.ts";
@@ -8,14 +9,13 @@ import { dropClient, watchClient } from "./client.ts";
 import type { HttpLogger } from "./listener.ts";
 import { parseQuery, splitTarget } from "./query.ts";
 import { writeError, writeJson } from "./rest-errors.ts";
-import { createRouter, type RouteContext, type RouteMatch } from "./routes.ts";
+import { createRouter, type RouteContext, type RouteMatch, type RouteRow } from "./routes.ts";
 import { streamRoute } from "./stream-route.ts";
 
 /** What the REST API is made of. */
 export interface RestOptions {
   readonly core: Core;
-  /** Who calls, from the credential alone. Throws or rejects with ValinorError UNAUTHENTICATED. */
-  readonly identify: (req: IncomingMessage) => Caller | Promise<Caller>;
+  readonly identify: Identify;
   /** Whether the server may be given requests: what `/readyz` says. Default: always. */
   readonly ready?: () => boolean;
   /** Largest request body. Default 1 MiB. */
@@ -30,20 +30,23 @@ export interface RestOptions {
 /** Answers a request and says true; false where the path is none of the REST API's and nothing was done. */
 export type RestHandler = (req: IncomingMessage, res: ServerResponse) => boolean;
 
+/** The REST API's routes. Each stands in the access table too (src/core/authorize.ts). */
+export const restRoutes: readonly RouteRow[] = [
+  { methods: ["GET", "HEAD"], path: "/agents", route: listRoute },
+  { methods: ["GET", "HEAD"], path: "/agents/:id", route: statusRoute },
+  { methods: ["POST"], path: "/agents/:id/message", route: messageRoute },
+  // HEAD would deliver a message.
+  { methods: ["GET", "POST"], path: "/agents/:id/stream", route: streamRoute },
+  { methods: ["POST"], path: "/agents/:id/context", route: contextRoute },
+  { methods: ["POST"], path: "/agents/:id/cancel", route: cancelRoute },
+];
+
 /**
  * Makes the REST and SSE API (docs/rest.md): the agents' routes at `/agents` and `/api/v1/agents`, `/healthz` and `/readyz`.
  * It answers every path under `/agents` and `/api/`, unknown ones with 404.
  */
 export function createRestHandler(options: RestOptions): RestHandler {
-  const find = createRouter([
-    { methods: ["GET", "HEAD"], path: "/agents", route: listRoute },
-    { methods: ["GET", "HEAD"], path: "/agents/:id", route: statusRoute },
-    { methods: ["POST"], path: "/agents/:id/message", route: messageRoute },
-    // HEAD would deliver a message.
-    { methods: ["GET", "POST"], path: "/agents/:id/stream", route: streamRoute },
-    { methods: ["POST"], path: "/agents/:id/context", route: contextRoute },
-    { methods: ["POST"], path: "/agents/:id/cancel", route: cancelRoute },
-  ]);
+  const find = createRouter(restRoutes);
   const serve = createServe(options);
   return (req, res) => {
     const { path, query } = splitTarget(req.url ?? "/");
@@ -74,7 +77,7 @@ function createServe(options: RestOptions): Serve {
   return async (req, res, { route, agentId }, query) => {
     const client = watchClient(res);
     try {
-      const caller = await options.identify(req);
+      const caller = await options.identify(req.headers.authorization, tenantOf(req));
       if (agentId === "") throw invalid("the path names no agent", "id is required");
       const context: RouteContext = {
         core: options.core,
@@ -95,6 +98,11 @@ function createServe(options: RestOptions): Serve {
       if (res.headersSent && !res.writableEnded) dropClient(res);
     }
   };
+}
+
+function tenantOf(req: IncomingMessage): string | undefined {
+  const value = req.headers[TENANT_HEADER];
+  return Array.isArray(value) ? value.join(", ") : value;
 }
 
 function logInternal(logger: HttpLogger | undefined, error: ValinorError): void {

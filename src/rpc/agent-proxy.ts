@@ -17,7 +17,7 @@ import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/types.t
 import { statusToProto } from "./agents.ts";
 import { slotKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";
-import { failure, type RpcServices, unary } from "./unary.ts";
+import { callerOf, failure, type RpcServices, unary } from "./unary.ts";
 
 /** AgentProxy on top of the core. No logic of its own: it translates. */
 export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy> {
@@ -37,11 +37,7 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
     async *stream(request, context) {
       const slot = context.values.get(slotKey);
       try {
-        const run = await core.stream(
-          services.identify(context.requestHeader),
-          streamInput(request),
-          context.signal,
-        );
+        const run = await core.stream(callerOf(context), streamInput(request), context.signal);
         slot.run = run;
         context.signal.addEventListener("abort", () => run.close(), { once: true });
         if (context.signal.aborted) run.close();

@@ -8,7 +8,7 @@ import { agentProxy } from "./agent-proxy.ts";
 import { agentRegistry } from "./agents.ts";
 import { coalesceStream } from "./coalesce.ts";
 import { ERROR_DOMAIN } from "./errors.ts";
-import type { RpcServices } from "./unary.ts";
+import { identifyGate, type RpcServices } from "./unary.ts";
 
 /** Largest request message; the largest legal one is a configuration of 1 MiB, escaped. */
 const READ_MAX_BYTES = 4 * 1024 * 1024;
@@ -29,6 +29,7 @@ export function createRpcHandler(options: RpcOptions): NodeHandler {
   return connectNodeAdapter({
     readMaxBytes: READ_MAX_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
+    requestGate: identifyGate(options),
     interceptors: [withErrorInfo, createValidateInterceptor()],
     routes(router) {
       router.service(AgentProxy, agentProxy(options));

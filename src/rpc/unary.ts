@@ -1,4 +1,5 @@
-import type { HandlerContext } from "@connectrpc/connect";
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
 import { toValinorError } from "../core/errors.ts";
 import type { Caller, Core } from "../core/types.ts";
 import { toConnectError } from "./errors.ts";
@@ -6,20 +7,51 @@ import { toConnectError } from "./errors.ts";
 /** What the services are made of. */
 export interface RpcServices {
   readonly core: Core;
-  /** Tells who calls from the request's headers; throws ValinorError. */
-  readonly identify: (header: Headers) => Caller;
+  readonly identify: Identify;
   /** Told of every error that is nobody's doing but the server's: clients see only that there was one. */
   readonly onInternalError: (error: unknown) => void;
 }
 
-/** A unary call: identifies the caller, and turns every error into Connect's. */
+const callerKey = createContextKey<Caller | undefined>(undefined);
+
+/**
+ * Makes the gate that every call passes when its headers are there and before its body is read: it identifies the caller, once.
+ * Who is not known has nothing read, decompressed or parsed.
+ */
+export function identifyGate(services: RpcServices): (context: HandlerContext) => void | Promise<void> {
+  return (context) => {
+    const { requestHeader, responseHeader, values, signal } = context;
+    const refuse = (error: unknown): never => {
+      if (toValinorError(error).reason === "UNAUTHENTICATED")
+        responseHeader.set("www-authenticate", "Bearer");
+      throw failure(services, error, signal);
+    };
+    try {
+      const tenant = requestHeader.get(TENANT_HEADER) ?? undefined;
+      const caller = services.identify(requestHeader.get("authorization") ?? undefined, tenant);
+      if (caller instanceof Promise) return caller.then((known) => void values.set(callerKey, known), refuse);
+      values.set(callerKey, caller);
+    } catch (error) {
+      refuse(error);
+    }
+  };
+}
+
+/** Who makes a call that has passed the gate. */
+export function callerOf(context: HandlerContext): Caller {
+  const caller = context.values.get(callerKey);
+  if (caller === undefined) throw new Error("the call did not pass the gate");
+  return caller;
+}
+
+/** A unary call: hands over its caller, and turns every error into Connect's. */
 export function unary<I, O>(
   services: RpcServices,
   call: (caller: Caller, request: I, context: HandlerContext) => Promise<O>,
 ): (request: I, context: HandlerContext) => Promise<O> {
   return async (request, context) => {
     try {
-      return await call(services.identify(context.requestHeader), request, context);
+      return await call(callerOf(context), request, context);
     } catch (error) {
       throw failure(services, error, context.signal);
     }
