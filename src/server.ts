@@ -1,25 +1,24 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Logger, pino } from "pino";
 import { addressOf } from "./agents/address.ts";
 import { createFleet, type Fleet } from "./agents/fleet.ts";
+import { createAuthenticator, localAuthenticator } from "./auth/authenticate.ts";
 import type { Config } from "./config.ts";
 import { addressAllowed } from "./config/allowed.ts";
-import { localCaller } from "./core/authorize.ts";
+import { createAudit } from "./core/audit.ts";
 import { createCore } from "./core/core.ts";
 import { ValinorError } from "./core/errors.ts";
-import type { Core } from "./core/types.ts";
-import { createGuard } from "./http/guard.ts";
+import { createQuota } from "./core/quota.ts";
+import { createHandler } from "./handler.ts";
 import { createListener } from "./http/listener.ts";
-import { answerNotFound, createRestHandler } from "./http/rest.ts";
-import { createRpcHandler, type NodeHandler } from "./rpc/routes.ts";
-import { openSqliteStore } from "./store/sqlite.ts";
+import { openStore } from "./store/open.ts";
 import { type Store, StoreError } from "./store/store.ts";
+import { createVault, type Vault } from "./store/vault.ts";
 import { dial } from "./transport/dial.ts";
 import { limits } from "./wire/limits.ts";
 
 /** A control plane that runs. */
 export interface ValinorServer {
-  /** Where it listens, as `http://HOST:PORT`. */
+  /** Where it listens, as `http://HOST:PORT`; `https` where it has a certificate. */
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -36,55 +35,81 @@ export async function startServer(
   options: { readonly logger?: Logger } = {},
 ): Promise<ValinorServer> {
   const logger = options.logger ?? pino({ level: config.log.level });
-  const store = await openSqliteStore(config.store.path);
-  const fleet = makeFleet(config, store, logger);
-  let draining = false;
+  const store = await openStore(config.store);
+  const vault = createVault(config.secretKeys);
+  const fleet = makeFleet(config, store, vault, logger);
+  const audit = createAudit({
+    store,
+    onError: (error) => logger.error({ err: error }, "the audit log could not be written"),
+  });
+  const stopping = new AbortController();
+  const closeAll = async () => {
+    fleet.close();
+    await audit.close();
+    await store.close();
+  };
   try {
     await seed(config, store, logger);
     const core = createCore({
       store,
       fleet,
+      vault,
+      audit,
+      quota: createQuota(config.quotas),
       messageMs: config.proxy.messageTimeoutMs,
       configMs: config.proxy.configTimeoutMs,
-      draining: () => draining,
+      draining: () => stopping.signal.aborted,
       checkAddress: (address) => checkAddress(config, address),
     });
-    const handler = makeHandler(config, core, logger, () => !draining);
-    const listener = createListener({ handler, logger, limits: { writeStallMs: limits.clientStallMs } });
+    const { identify } = config.auth.required
+      ? createAuthenticator({ store, audit, ...config.auth })
+      : localAuthenticator;
+    const handler = createHandler({ config, core, identify, logger, stopping: stopping.signal });
+    const listener = createListener({
+      handler,
+      logger,
+      limits: { writeStallMs: limits.clientStallMs },
+      tls: config.server.tls,
+    });
     await fleet.start();
     const { host, port } = await listener.listen(config.server.host, config.server.port);
-    const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    logger.info({ url, ...fleet.counts() }, "listening");
+    const scheme = config.server.tls === undefined ? "http" : "https";
+    const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    logger.info({ url, authentication: config.auth.required, ...fleet.counts() }, "listening");
     return {
       url,
       host,
       port,
       async close() {
-        if (draining) return;
-        draining = true;
+        if (stopping.signal.aborted) return;
+        stopping.abort();
         await listener.close(config.server.drainMs);
-        fleet.close();
-        await store.close();
+        await closeAll();
         logger.info("stopped");
       },
     };
   } catch (error) {
-    fleet.close();
-    await store.close();
+    await closeAll();
     throw error;
   }
 }
 
-function makeFleet(config: Config, store: Store, logger: Logger): Fleet {
+function makeFleet(config: Config, store: Store, vault: Vault, logger: Logger): Fleet {
   const { proxy } = config;
   return createFleet({
     store,
     dial,
     addressOf: (agent) => addressOf(agent, proxy),
+    openConfig: (key, stored) => vault.open(key, stored),
     token: proxy.guestToken,
     pingMs: proxy.pingTimeoutMs,
     configMs: proxy.configTimeoutMs,
     messageMs: proxy.messageTimeoutMs,
+    refreshMs: config.refreshMs,
+    onStore(up, detail) {
+      if (up) logger.info({ detail }, "the store answers again");
+      else logger.error({ detail }, "the store does not answer");
+    },
     onLink(key, up, detail) {
       logger.info({ tenant: key.tenant, agent: key.id, detail }, up ? "link up" : "link down");
     },
@@ -96,7 +121,7 @@ async function seed(config: Config, store: Store, logger: Logger): Promise<void>
   for (const agent of config.agents) {
     if ((await store.getAgent(agent)) !== undefined) continue;
     try {
-      await store.createAgent(agent, "config");
+      await store.createAgent(agent, { subject: "config", credential: "config" });
       logger.info({ tenant: agent.tenant, agent: agent.id }, "agent created from the configuration");
     } catch (error) {
       // One bad entry must not keep every other agent's control plane from starting.
@@ -104,32 +129,6 @@ async function seed(config: Config, store: Store, logger: Logger): Promise<void>
       logger.error({ tenant: agent.tenant, agent: agent.id, reason: error.message }, "agent not created");
     }
   }
-}
-
-/** Guard, then RPC, then REST, then 404. */
-function makeHandler(
-  config: Config,
-  core: Core,
-  logger: Logger,
-  ready: () => boolean,
-): (req: IncomingMessage, res: ServerResponse) => void {
-  const { allowedOrigins, allowedHosts } = config.server;
-  const guard = createGuard({ allowedOrigins, allowedHosts, loopbackOnly: true });
-  const identify = () => localCaller;
-  const rest = createRestHandler({ core, identify, ready, logger });
-  const rpc: NodeHandler = createRpcHandler({
-    core,
-    identify,
-    onInternalError: (error) => logger.error({ err: error }, "internal error"),
-    fallback(req, res) {
-      // Both listeners hand out node:http's shapes; connect-node's types only widen them.
-      const response = res as ServerResponse;
-      if (!rest(req as IncomingMessage, response)) answerNotFound(response);
-    },
-  });
-  return (req, res) => {
-    if (guard(req, res)) rpc(req, res);
-  };
 }
 
 function checkAddress(config: Config, address: string): void {

@@ -17,6 +17,8 @@ export interface DevData {
   readonly storePath: string;
   /** File with the token that opens the link to the agent. */
   readonly tokenPath: string;
+  /** File with the key that seals secrets of configurations. */
+  readonly secretsKeyPath: string;
   /** The agent's own state. */
   readonly agentStateDir: string;
   /** Lets another `valinor dev` have the directory. */
@@ -24,7 +26,7 @@ export interface DevData {
 }
 
 /**
- * Opens the directory, and makes it where there is none: for its owner alone, with a fresh link token. Throws CliError
+ * Opens the directory, and makes it where there is none: for its owner alone, with fresh secrets. Throws CliError
  * where another `valinor dev` has it; a crash leaves no lock behind.
  */
 export function openDevData(path: string): DevData {
@@ -34,10 +36,14 @@ export function openDevData(path: string): DevData {
   const release = lock(dir);
   const tokenPath = join(dir, "link-token");
   if (!existsSync(tokenPath)) writeFileSync(tokenPath, randomBytes(32).toString("hex"), { mode: 0o600 });
+  const secretsKeyPath = join(dir, "secrets-key");
+  if (!existsSync(secretsKeyPath))
+    writeFileSync(secretsKeyPath, randomBytes(32).toString("base64"), { mode: 0o600 });
   return {
     dir,
     storePath: join(dir, "valinor.db"),
     tokenPath,
+    secretsKeyPath,
     agentStateDir: join(dir, "agent"),
     release,
   };

@@ -1,19 +1,23 @@
 import { openSqliteStore } from "../store/sqlite.ts";
-import { StoreError, type Store } from "../store/store.ts";
+import { StoreError } from "../store/store.ts";
 import { CliError } from "./errors.ts";
 
 /** The agent that `valinor dev` runs. */
 export const DEMO = { tenant: "default", id: "demo" } as const;
 
+const ACTOR = { subject: "dev", credential: "cli" };
+
 /**
- * Makes sure that the store holds the demo agent at this address. Where its port had to change it is created anew, with the
- * configuration and context it had. Call it before the control plane opens the store.
+ * Makes sure that the store holds the demo agent at this address. Call it before the control plane opens the
+ * store.
  */
 export async function placeDemoAgent(storePath: string, address: string): Promise<void> {
   const store = await openSqliteStore(storePath);
   try {
     const agent = await store.getAgent(DEMO);
-    if (agent?.address !== address || agent.status !== "RUNNING") await recreate(store, address);
+    if (agent === undefined) await store.createAgent({ ...DEMO, ...place(address) }, ACTOR);
+    else if (agent.address !== address || agent.status !== "RUNNING")
+      await store.updateAgent(DEMO, place(address), "", ACTOR);
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== "address_taken") throw error;
     throw new CliError(
@@ -27,12 +31,6 @@ export async function placeDemoAgent(storePath: string, address: string): Promis
   }
 }
 
-async function recreate(store: Store, address: string): Promise<void> {
-  const config = await store.currentConfig(DEMO);
-  const contexts = await store.contexts(DEMO);
-  await store.deleteAgent(DEMO);
-  await store.createAgent({ ...DEMO, status: "RUNNING", vsockCid: 0, address }, "dev");
-  if (config !== undefined && config.revision > 1)
-    await store.putConfig(DEMO, { ...config, expectedRevision: 0 });
-  for (const entry of contexts) await store.putContext(DEMO, entry);
+function place(address: string) {
+  return { status: "RUNNING", vsockCid: 0, address } as const;
 }

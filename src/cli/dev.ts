@@ -74,6 +74,7 @@ function configOf(options: DevOptions, env: Environment, data: DevData): Config 
     server: { port: options.port, drain_seconds: SERVER_DRAIN_SECONDS },
     store: { url: `sqlite:${data.storePath}` },
     proxy: { guest_token_file: data.tokenPath },
+    secrets: { key_file: data.secretsKeyPath },
   };
   return readConfig({ env: { ...env }, flags, mode: "dev" });
 }

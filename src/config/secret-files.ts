@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { parseSecretKeys } from "../store/vault-keys.ts";
 import type { Values } from "./settings.ts";
 
 /** Longest secret in a file of one. */
@@ -74,16 +75,4 @@ function read(name: string, path: string, problems: string[]): string | undefine
     problems.push(`${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
-}
-
-function parseSecretKeys(text: string): Buffer[] {
-  const lines = text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"));
-  return lines.map((line) => {
-    const key = Buffer.from(line, /^[0-9a-f]{64}$/i.test(line) ? "hex" : "base64");
-    if (key.length !== 32) throw new Error("each line must be 32 bytes in base64 or hexadecimal");
-    return key;
-  });
 }

@@ -1,0 +1,44 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import type { Identify } from "./auth/authenticate.ts";
+import type { Config } from "./config.ts";
+import type { Core } from "./core/types.ts";
+import { createGuard } from "./http/guard.ts";
+import type { HttpHandler } from "./http/listener.ts";
+import { answerNotFound, createRestHandler } from "./http/rest.ts";
+import { createRpcHandler, type NodeHandler } from "./rpc/routes.ts";
+
+/** What requests are answered with. */
+export interface HandlerOptions {
+  readonly config: Config;
+  readonly core: Core;
+  readonly identify: Identify;
+  readonly logger: Logger;
+  /** Aborts when the server begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+/** Makes the one handler of the port: guard, then RPC, then REST, then 404. */
+export function createHandler({ config, core, identify, logger, stopping }: HandlerOptions): HttpHandler {
+  const { allowedOrigins, allowedHosts } = config.server;
+  const guard = createGuard({ allowedOrigins, allowedHosts, loopbackOnly: !config.auth.required });
+  const rest = createRestHandler({
+    core,
+    identify,
+    ready: () => !stopping.aborted,
+    logger,
+  });
+  const rpc: NodeHandler = createRpcHandler({
+    core,
+    identify,
+    onInternalError: (error) => logger.error({ err: error }, "internal error"),
+    fallback(req, res) {
+      // Both listeners hand out node:http's shapes; connect-node's types only widen them.
+      const response = res as ServerResponse;
+      if (!rest(req as IncomingMessage, response)) answerNotFound(response);
+    },
+  });
+  return (req, res) => {
+    if (guard(req, res)) rpc(req, res);
+  };
+}
