@@ -3,8 +3,8 @@ import { CancelAckSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import type { AgentHandle } from "../agents/handle.ts";
 import { LinkError } from "../wire/errors.ts";
 import { readPayload } from "../wire/payload.ts";
-import { authorize } from "./authorize.ts";
 import { ValinorError } from "./errors.ts";
+import { createGate } from "./gate.ts";
 import { errorOfFrame, translate } from "./guest-errors.ts";
 import { linkName } from "./names.ts";
 import { openRun, type RunRequest } from "./open-run.ts";
@@ -18,7 +18,8 @@ import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts
 
 /** Makes the calls that every API shares. */
 export function createCore(options: CoreOptions): Core {
-  const { fleet } = options;
+  const { fleet, quota } = options;
+  const gate = createGate(options);
 
   /** The caller's agent; AGENT_NOT_FOUND for one of another tenant as well. */
   function find(caller: Caller, agentId: string): AgentHandle {
@@ -38,19 +39,21 @@ export function createCore(options: CoreOptions): Core {
       throw new ValinorError("DRAINING", "this server is stopping: try another, or again");
     const requestId = input.requestId || randomUUID();
     const metadata = { agent_id: input.agentId, request_id: requestId };
+    const leave = quota.run(caller);
     try {
       const run = await openRun(agent, runRequest(caller, input, requestId), signal);
       const { bootId, attached, protocol } = run;
       const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2 };
-      return createRunStream(run, opened, metadata);
+      return createRunStream(run, opened, metadata, leave);
     } catch (error) {
+      leave();
       throw signal.aborted ? clientGone(requestId) : translate(error).with(metadata);
     }
   }
 
   return {
     async send(caller, input, signal) {
-      authorize(caller, "send");
+      await gate.check(caller, "send", input.agentId);
       const onDisconnect = input.requestId === "" ? "cancel" : "continue";
       const requestId = input.requestId || randomUUID();
       const streamInput: StreamInput = { ...input, requestId, afterSequence: 0, onDisconnect };
@@ -64,7 +67,7 @@ export function createCore(options: CoreOptions): Core {
     },
 
     async stream(caller, input, signal) {
-      authorize(caller, "stream");
+      await gate.check(caller, "stream", input.agentId);
       if (input.message === undefined && input.requestId === "") {
         throw new ValinorError(
           "INVALID_ARGUMENT",
@@ -75,7 +78,7 @@ export function createCore(options: CoreOptions): Core {
     },
 
     async cancel(caller, input, signal) {
-      authorize(caller, "cancel");
+      await gate.check(caller, "cancel", input.agentId);
       const agent = find(caller, input.agentId);
       const metadata = { agent_id: input.agentId, request_id: input.requestId };
       try {
@@ -93,12 +96,12 @@ export function createCore(options: CoreOptions): Core {
     },
 
     async status(caller, agentId) {
-      authorize(caller, "status");
+      await gate.check(caller, "status", agentId);
       return statusOf(find(caller, agentId));
     },
 
-    ...createPushes(options, find),
-    ...createRegistry(options, find),
+    ...createPushes(options, find, gate),
+    ...createRegistry(options, find, gate),
   };
 }
 

@@ -4,10 +4,10 @@ import { notApplied, type Verdict } from "../agents/push.ts";
 import { waitAtMost } from "../link/backoff.ts";
 import type { AgentKey, ContextRecord } from "../store/store.ts";
 import { canonicalJson } from "../wire/digest.ts";
-import { authorize } from "./authorize.ts";
 import type { CoreOptions } from "./options.ts";
 import { ValinorError } from "./errors.ts";
 import { checkFrame } from "./frame-check.ts";
+import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
 import type { Caller, Core } from "./types.ts";
 
@@ -25,6 +25,7 @@ interface Answer extends Verdict {
 export function createPushes(
   options: CoreOptions,
   find: (caller: Caller, agentId: string) => AgentHandle,
+  gate: Gate,
 ): Pick<Core, "pushConfig" | "pushContext"> {
   const { store, configMs } = options;
 
@@ -66,7 +67,7 @@ export function createPushes(
 
   return {
     async pushConfig(caller, input, signal) {
-      authorize(caller, "pushConfig");
+      await gate.check(caller, "pushConfig", input.agentId);
       const agent = find(caller, input.agentId);
       const { config, policy, expectedRevision } = input;
       checkSize("config", config, CONFIG_BYTES);
@@ -83,7 +84,7 @@ export function createPushes(
     },
 
     async pushContext(caller, input, signal) {
-      authorize(caller, "pushContext");
+      await gate.check(caller, "pushContext", input.agentId);
       const agent = find(caller, input.agentId);
       checkSize("context", input.payload["context"], CONTEXT_BYTES);
       checkSize("context entry", input.payload, 2 * CONTEXT_BYTES);

@@ -1,8 +1,8 @@
 import type { AgentHandle } from "../agents/handle.ts";
 import { formatAddress, parseAddress } from "../transport/address.ts";
-import { authorize } from "./authorize.ts";
 import type { CoreOptions } from "./options.ts";
 import { ValinorError } from "./errors.ts";
+import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
 import type { AgentPage, Caller, Core } from "./types.ts";
 
@@ -14,12 +14,13 @@ type RegistryCalls = Pick<Core, "createAgent" | "getAgent" | "listAgents" | "del
 export function createRegistry(
   options: CoreOptions,
   find: (caller: Caller, agentId: string) => AgentHandle,
+  gate: Gate,
 ): RegistryCalls {
   const { store, fleet } = options;
   return {
     async createAgent(caller, input) {
-      authorize(caller, "createAgent");
-      if (input.address !== "" || input.vsockCid !== 0) authorize(caller, "setAddress");
+      await gate.check(caller, "createAgent", input.id);
+      if (input.address !== "" || input.vsockCid !== 0) gate.allow(caller, "setAddress", input.id);
       const address = readAddress(input.address);
       if (address !== "") options.checkAddress(address);
       try {
@@ -32,7 +33,7 @@ export function createRegistry(
     },
 
     async getAgent(caller, agentId) {
-      authorize(caller, "getAgent");
+      await gate.check(caller, "getAgent", agentId);
       const record = await store.getAgent(find(caller, agentId).record).catch((error: unknown) => {
         throw translate(error);
       });
@@ -41,7 +42,7 @@ export function createRegistry(
     },
 
     async listAgents(caller, input): Promise<AgentPage> {
-      authorize(caller, "listAgents");
+      await gate.check(caller, "listAgents");
       if (input.filter !== "") throw new ValinorError("UNIMPLEMENTED", "filters come with a later release");
       const limit = input.pageSize === 0 ? PAGE : input.pageSize;
       const afterId = decodeToken(input.pageToken);
@@ -57,7 +58,7 @@ export function createRegistry(
     },
 
     async deleteAgent(caller, agentId) {
-      authorize(caller, "deleteAgent");
+      await gate.check(caller, "deleteAgent", agentId);
       const { record } = find(caller, agentId);
       try {
         await store.deleteAgent(record);

@@ -6,11 +6,15 @@ import type { OpenedRun } from "./open-run.ts";
 import { type EventReader, numberedReader, unnumberedReader } from "./run-events.ts";
 import type { RunEvent, RunOpened, RunStream } from "./types.ts";
 
-/** Makes the stream of an opened run; `metadata` goes into its errors. */
+/**
+ * Makes the stream of an opened run; `metadata` goes into its errors. `onEnd` is called once, when the stream is over: with `done`,
+ * an error or close().
+ */
 export function createRunStream(
   run: OpenedRun,
   opened: RunOpened,
   metadata: Record<string, string>,
+  onEnd: () => void,
 ): RunStream {
   const { exchange } = run;
   const reader: EventReader = run.protocol === 2 ? numberedReader(run.nextSequence) : unnumberedReader();
@@ -46,13 +50,19 @@ export function createRunStream(
       if (events.length === 0) throw error;
       failure = finish(error);
     }
-    ended ||= events.at(-1)?.kind === "done";
+    if (events.at(-1)?.kind === "done") end();
     return events;
+  }
+
+  function end(): void {
+    if (ended) return;
+    ended = true;
+    onEnd();
   }
 
   function finish(error: unknown): ValinorError {
     if (error instanceof LinkError) exchange.detach(error);
-    ended = true;
+    end();
     return translate(error).with(metadata);
   }
 
@@ -66,7 +76,7 @@ export function createRunStream(
     next,
     close() {
       if (ended) return;
-      ended = true;
+      end();
       failure ??= new ValinorError("CLIENT_GONE", "the stream was closed", { metadata });
       exchange.detach(new LinkError("closed", "the reader left"));
     },
