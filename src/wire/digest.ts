@@ -28,6 +28,16 @@ export function configDigest(config: unknown, policy: PolicyForDigest): string {
   return sha256(canonicalJson({ config: config ?? {}, tool_policy: { mode: policy.mode, tools } }));
 }
 
+/**
+ * Digest of a context: SHA-256, hexadecimal, of the canonical JSON of `{KEY: TEXT}`. An entry with an empty text is none, so that
+ * the digest of no context is that of `{}`. Host and guest both compute it.
+ */
+export function contextDigest(entries: Iterable<readonly [key: string, text: string]>): string {
+  const held = [...entries].filter(([, text]) => text !== "");
+  held.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return sha256(`{${held.map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`).join(",")}}`);
+}
+
 /** SHA-256 of a text's UTF-8, hexadecimal. */
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");

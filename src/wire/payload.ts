@@ -16,9 +16,19 @@ export function readPayload<S extends DescMessage>(schema: S, payload: UnknownOb
   }
 }
 
+/** The list of protocol 1: it stands in its payload even where it is empty. */
+const LIST_OF_PROTOCOL_1 = "tool_allowlist";
+
 /** The payload of a message of link/v1: fields of protocol 1 always, fields of protocol 2 where they are set. */
 export function writePayload<S extends DescMessage>(schema: S, message: MessageShape<S>): object {
-  return toJson(schema, message, { alwaysEmitImplicit: true }) as object;
+  const payload = toJson(schema, message, { alwaysEmitImplicit: true }) as Record<string, unknown>;
+  // Lists have no presence in protobuf: those of protocol 2 are set where they hold something.
+  for (const { fieldKind, jsonName } of schema.fields) {
+    const list = payload[jsonName];
+    if (fieldKind === "list" && jsonName !== LIST_OF_PROTOCOL_1 && Array.isArray(list) && list.length === 0)
+      delete payload[jsonName];
+  }
+  return payload;
 }
 
 /** A piece of text as the generated type has it, known to be complete. */

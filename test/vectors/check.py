@@ -179,9 +179,16 @@ def check_stream(case):
 
 
 def check_digest(case):
+    if "context_json" in case:
+        entries = json.loads(case["context_json"])
+        check_text(case, canonical({key: text for key, text in entries.items() if text != ""}))
+        return
     config = json.loads(case["config_json"])
     policy = {"mode": case["mode"], "tools": sorted(case["tools"], key=lambda t: t.encode("utf-16-be"))}
-    text = canonical({"config": {} if config is None else config, "tool_policy": policy})
+    check_text(case, canonical({"config": {} if config is None else config, "tool_policy": policy}))
+
+
+def check_text(case, text):
     expect(text == case["canonical"], f"canonical JSON is {text}")
     expect(hashlib.sha256(text.encode("utf-8")).hexdigest() == case["sha256"], "digest")
 
@@ -234,6 +241,9 @@ class Exchange:
         if kind == "cancel_ack":
             return "found" if payload["found"] else "not found"
         if kind == "config_ack":
+            if payload.get("retry"):
+                expect(not payload["applied"], "applied, and to be pushed again")
+                return "retry"
             return "applied" if payload["applied"] else "refused"
         return "pong"
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { canonicalJson, configDigest } from "../../src/wire/digest.ts";
+import { canonicalJson, configDigest, contextDigest, sha256 } from "../../src/wire/digest.ts";
 
 /** The same value with the keys of every object in reverse order. */
 function reversed(value: unknown): unknown {
@@ -57,5 +57,22 @@ describe("configDigest", () => {
     ["one tool whose name holds two", config, "listed", ['a","b']],
   ] as const)("depends on %s", (_, other, mode, tools) => {
     expect(configDigest(other, { mode, tools })).not.toBe(digest);
+  });
+});
+
+describe("contextDigest", () => {
+  test("is that of the canonical JSON of the entries, whatever their order", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.string({ minLength: 1 })), (entries) => {
+        const digest = sha256(canonicalJson(entries));
+        expect(contextDigest(Object.entries(entries))).toBe(digest);
+        expect(contextDigest(Object.entries(entries).toReversed())).toBe(digest);
+      }),
+    );
+  });
+
+  test("takes an empty text for no entry", () => {
+    expect(contextDigest([["k", ""]])).toBe(contextDigest([]));
+    expect(contextDigest([["k", "x"]])).not.toBe(contextDigest([]));
   });
 });

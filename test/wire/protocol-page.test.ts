@@ -64,10 +64,11 @@ function describeField(field: DescField): string[] {
   const message = field.message?.name;
   const scalar = field.scalar === undefined ? undefined : ScalarType[field.scalar].toLowerCase();
   const type = message ?? scalar ?? "";
-  const optional = field.presence !== FeatureSet_FieldPresence.IMPLICIT;
-  return [
-    field.jsonName,
-    field.fieldKind === "list" ? `list of ${type}` : type,
-    optional && field.fieldKind !== "list" ? "optional" : "always",
-  ];
+  // Lists have no presence in protobuf: those of protocol 1, and what came inside a field of protocol 2, are always there.
+  const isList = field.fieldKind === "list";
+  const always = ["tool_allowlist", "ToolPolicy.tools"];
+  const optional = isList
+    ? !always.includes(field.jsonName) && !always.includes(`${field.parent.name}.${field.jsonName}`)
+    : field.presence !== FeatureSet_FieldPresence.IMPLICIT;
+  return [field.jsonName, isList ? `list of ${type}` : type, optional ? "optional" : "always"];
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { createFrameDecoder } from "../../src/wire/decoder.ts";
-import { canonicalJson, configDigest } from "../../src/wire/digest.ts";
+import { canonicalJson, configDigest, contextDigest } from "../../src/wire/digest.ts";
 import { encodeFrame, type Frame } from "../../src/wire/frame.ts";
 import { readPayload, writePayload } from "../../src/wire/payload.ts";
 import { type FrameType, frameTypes } from "../../src/wire/vocabulary.ts";
@@ -96,7 +96,21 @@ interface DigestCase {
   readonly sha256: string;
 }
 
-test.each(vectors("digests") as DigestCase[])("a digest: $name", (one) => {
+interface ContextCase {
+  readonly name: string;
+  readonly context_json: string;
+  readonly sha256: string;
+}
+
+const isContext = (one: DigestCase | ContextCase): one is ContextCase => "context_json" in one;
+const digests = vectors("digests") as (DigestCase | ContextCase)[];
+
+test.each(digests.filter(isContext))("a digest: $name", (one) => {
+  const entries = JSON.parse(one.context_json) as Record<string, string>;
+  expect(contextDigest(Object.entries(entries))).toBe(one.sha256);
+});
+
+test.each(digests.filter((one) => !isContext(one)))("a digest: $name: $name", (one) => {
   const config = JSON.parse(one.config_json) as unknown;
   const policy = { mode: one.mode, tools: one.tools };
   expect(configDigest(config, policy)).toBe(one.sha256);
