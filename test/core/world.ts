@@ -1,9 +1,12 @@
 import { createFleet, type Fleet } from "../../src/agents/fleet.ts";
+import { createAudit } from "../../src/core/audit.ts";
 import { localCaller } from "../../src/core/authorize.ts";
 import { createCore } from "../../src/core/core.ts";
+import { createQuota, type QuotaLimits } from "../../src/core/quota.ts";
 import type { Caller, Core, RunEvent, RunStream, SendInput, StreamInput } from "../../src/core/types.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
+import { createVault } from "../../src/store/vault.ts";
 import { parseAddress } from "../../src/transport/address.ts";
 import { dial } from "../../src/transport/dial.ts";
 import { afterFile } from "../helpers/cleanup.ts";
@@ -23,15 +26,27 @@ export interface WorldOptions {
   readonly messageMs?: number;
   readonly configMs?: number;
   readonly store?: Store;
+  /** Default: none. */
+  readonly quotas?: Partial<QuotaLimits>;
 }
+
+const unbounded: QuotaLimits = {
+  tenantRequestsPerSecond: 0,
+  keyRequestsPerSecond: 0,
+  tenantRuns: 0,
+  keyRuns: 0,
+};
 
 /** Makes a control plane over a store in memory; it ends after the file's last test. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { messageMs = 10_000, configMs = 5_000 } = options;
   const store = options.store ?? (await openSqliteStore(":memory:"));
+  const vault = createVault([]);
+  const audit = createAudit({ store, onError: () => {} });
   const fleet = createFleet({
     store,
     dial,
+    openConfig: (key, stored) => vault.open(key, stored),
     addressOf: ({ address }) => (address === "" ? undefined : parseAddress(address)),
     token: "",
     pingMs: 3_000,
@@ -41,6 +56,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   });
   afterFile(async () => {
     fleet.close();
+    await audit.close();
     await store.close();
   });
   const world: World = {
@@ -49,6 +65,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     core: createCore({
       store,
       fleet,
+      vault,
+      audit,
+      quota: createQuota({ ...unbounded, ...options.quotas }),
       messageMs,
       configMs,
       draining: () => world.draining,
