@@ -43,7 +43,7 @@ export class Config {
   #applied = NONE;
   #turn: Promise<unknown> = Promise.resolve();
   /** Those that wait or are being applied, by revision and digest: the same one again waits for the same end. */
-  readonly #pending = new Map<string, Promise<ConfigAckJson | undefined>>();
+  readonly #pending = new Map<string, Promise<ConfigAckJson>>();
 
   constructor(parts: ConfigParts) {
     this.#parts = parts;
@@ -54,11 +54,11 @@ export class Config {
   }
 
   /**
-   * Applies the payload of a `config_update`; resolves with what is in force afterwards, or with undefined where OpenClaw is
-   * away: nothing can be said then, and the host pushes again. Rejects with Failure `invalid_config` where it is
+   * Applies the payload of a `config_update`; resolves with what is in force afterwards. Where OpenClaw is away nothing can be
+   * said of it yet: the answer has `retry`, and the host pushes again. Rejects with Failure `invalid_config` where it is
    * no config update at all.
    */
-  async update(payload: UnknownObject): Promise<ConfigAckJson | undefined> {
+  async update(payload: UnknownObject): Promise<ConfigAckJson> {
     const config = payload["config"] ?? {};
     if (!isObject(config)) throw new Failure("invalid_config", "config is not an object");
     const policy = readPolicy(payload);
@@ -86,11 +86,12 @@ export class Config {
     if (reason !== undefined) log.warn("config_not_reapplied", { revision, reason });
   }
 
-  #enqueue(wanted: Wanted): Promise<ConfigAckJson | undefined> {
+  #enqueue(wanted: Wanted): Promise<ConfigAckJson> {
     const key = `${wanted.revision} ${wanted.sha256}`;
     const known = this.#pending.get(key);
     if (known !== undefined) return known;
-    if (this.#pending.size >= this.#parts.queued) return Promise.resolve(undefined);
+    if (this.#pending.size >= this.#parts.queued)
+      return Promise.resolve(this.#notNow("too many configurations wait for their turn"));
     const put = this.#turn.then(() => this.#put(wanted)).finally(() => this.#pending.delete(key));
     this.#pending.set(key, put);
     this.#turn = put.catch(() => {});
@@ -98,7 +99,7 @@ export class Config {
   }
 
   /** Never rejects. */
-  async #put(wanted: Wanted): Promise<ConfigAckJson | undefined> {
+  async #put(wanted: Wanted): Promise<ConfigAckJson> {
     const { revision, sha256 } = wanted;
     const { apply, log, onApplied } = this.#parts;
     const { revision: inForce, sha256: digest } = this.#applied;
@@ -117,11 +118,16 @@ export class Config {
       }
     } catch (error) {
       log.warn("config_waits", { revision, reason: errorName(error) });
-      return undefined;
+      return this.#notNow("OpenClaw is away, so that it can't be applied yet");
     }
     this.#applied = configOf(wanted);
     onApplied();
     return this.#ack(undefined);
+  }
+
+  /** What is in force stays, and nothing is said of the new one: the host pushes it again. */
+  #notNow(reason: string): ConfigAckJson {
+    return { ...this.#ack(reason), retry: true };
   }
 
   #ack(reason: string | undefined): ConfigAckJson {

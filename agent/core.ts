@@ -88,7 +88,7 @@ export async function openCore(options: AgentOptions): Promise<Core> {
 }
 
 function describe(parts: Parts, uptime: number, agentId: string | undefined): HeartbeatJson {
-  const { config, runs } = parts;
+  const { config, context, runs } = parts;
   const busy = runs.inFlight.size > 0 ? "running" : "ready";
   return {
     status: parts.draining ? "draining" : busy,
@@ -99,6 +99,7 @@ function describe(parts: Parts, uptime: number, agentId: string | undefined): He
     agent_version: VERSION,
     config_revision: config.applied.revision,
     config_sha256: config.applied.sha256,
+    context_sha256: context.sha256,
     in_flight: runs.inFlight.size,
     openclaw: parts.openclaw.state,
     ...(parts.openclaw.kind !== undefined && { openclaw_kind: parts.openclaw.kind }),

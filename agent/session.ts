@@ -181,9 +181,10 @@ export class Session implements ReaderLink {
       case "config_update":
         return void this.#config(frame);
       case "context_update": {
-        const reason = this.#parts.context.update(payload);
-        const ack: ConfigAckJson = reason === undefined ? { applied: true } : { applied: false, reason };
-        return this.#channel.control("config_ack", id, ack);
+        const { context } = this.#parts;
+        const reason = context.update(payload);
+        const ack: ConfigAckJson = { applied: reason === undefined, context_sha256: context.sha256 };
+        return this.#channel.control("config_ack", id, reason === undefined ? ack : { ...ack, reason });
       }
       case "pong":
         return;
@@ -237,11 +238,11 @@ export class Session implements ReaderLink {
     else reader.credit(limit);
   }
 
-  /** Answers when the configuration is in force or refused; not at all where OpenClaw is away. */
+  /** Answers when the configuration is in force or refused, or could not be applied yet. */
   async #config(frame: Frame): Promise<void> {
     try {
       const ack = await this.#parts.config.update(frame.payload);
-      if (ack !== undefined && !this.#over) this.#channel.control("config_ack", frame.id, ack);
+      if (!this.#over) this.#channel.control("config_ack", frame.id, ack);
     } catch (error) {
       if (!this.#over) this.#failed(frame, error);
     }

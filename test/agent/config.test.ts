@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { configDigest } from "../../src/wire/digest.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { configDigest, contextDigest } from "../../src/wire/digest.ts";
+import { connectHost } from "./fake-host.ts";
 import { configUpdate, setup, userSays } from "./setup.ts";
 
 const ALL = { mode: "all", tools: [] } as const;
@@ -125,7 +126,10 @@ describe("context_update", () => {
 
   it("is acknowledged, replaced by the same key, and removed by an empty text", async () => {
     const { host, model } = await setup();
-    expect((await host.ask("context_update", { context: "old" })).payload).toEqual({ applied: true });
+    expect((await host.ask("context_update", { context: "old" })).payload).toEqual({
+      applied: true,
+      context_sha256: contextDigest([["", "old"]]),
+    });
     await host.ask("context_update", { context: "gone", key: "k" });
     await host.ask("context_update", { context: "new", key: null, extra: true });
     await host.ask("context_update", { context: "", key: "k" });
@@ -146,14 +150,66 @@ describe("context_update", () => {
     await host.ask("context_update", { context: "12345678", key: "a" });
     await host.ask("context_update", { context: "x", key: "b" });
     const ack = await host.ask("context_update", payload);
-    expect(ack.payload).toEqual({ applied: false, reason: expect.stringContaining(reason) });
+    const before = contextDigest([
+      ["a", "12345678"],
+      ["b", "x"],
+    ]);
+    expect(ack.payload).toEqual({
+      applied: false,
+      context_sha256: before,
+      reason: expect.stringContaining(reason),
+    });
     // What was refused changed nothing: replacing an entry still works.
-    expect((await host.ask("context_update", { context: "1234567", key: "b" })).payload).toEqual({
+    expect((await host.ask("context_update", { context: "1234567", key: "b" })).payload).toMatchObject({
       applied: true,
     });
   });
 
-  it.each([{}, { context: 1 }, { context: "x", key: 1 }])("that is none is invalid: %j", async (payload) => {
+  it("with replace drops every entry that is not named, and tells the digest of what is left", async () => {
+    const { host } = await setup();
+    for (const key of ["", "a", "b"]) await host.ask("context_update", { context: `text ${key}`, key });
+    const ack = await host.ask("context_update", {
+      context: "new",
+      key: "c",
+      replace: true,
+      keys: ["a", "c"],
+    });
+    const left = contextDigest([
+      ["a", "text a"],
+      ["c", "new"],
+    ]);
+    expect(ack.payload).toEqual({ applied: true, context_sha256: left });
+    expect((await host.ask("context_update", { context: "", key: "", replace: true })).payload).toEqual({
+      applied: true,
+      context_sha256: contextDigest([]),
+    });
+  });
+
+  it("that replaces and is refused drops nothing", async () => {
+    const { host } = await setup({ bounds });
+    const first = await host.ask("context_update", { context: "12345678", key: "a" });
+    const long = { context: "12345678901", key: "b", replace: true, keys: ["b"] };
+    const ack = await host.ask("context_update", long);
+    expect(ack.payload).toMatchObject({ applied: false, context_sha256: first.payload["context_sha256"] });
+  });
+
+  it("is told by its digest in the heartbeats of every link", async () => {
+    const { host, agent } = await setup();
+    await host.ask("context_update", { context: "x", key: "k" });
+    const other = await connectHost(agent.address);
+    onTestFinished(() => other.close());
+    await other.link.take();
+    expect(await other.greet()).toMatchObject({ context_sha256: contextDigest([["k", "x"]]) });
+  });
+
+  it.each([
+    {},
+    { context: 1 },
+    { context: "x", key: 1 },
+    { context: "x", replace: 1 },
+    { context: "x", replace: true, keys: "k" },
+    { context: "x", replace: true, keys: [1] },
+  ])("that is none is invalid: %j", async (payload) => {
     const { host } = await setup();
     expect(await host.ask("context_update", payload)).toMatchObject({
       type: "error",

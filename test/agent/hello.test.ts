@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startAgent } from "../../agent/agent.ts";
 import { createLog } from "../../agent/log.ts";
+import { contextDigest } from "../../src/wire/digest.ts";
 import { connectHost } from "./fake-host.ts";
 import { startModel } from "./fake-model.ts";
 import { configUpdate, eventually, launch, letIn, setup, temporaryDir, userSays } from "./setup.ts";
@@ -71,6 +72,7 @@ describe("after the hello", () => {
       agent_version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       config_revision: 0,
       config_sha256: "",
+      context_sha256: contextDigest([]),
       in_flight: 0,
       openclaw: expect.stringMatching(/^(ready|starting)$/),
     });

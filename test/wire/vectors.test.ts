@@ -102,15 +102,16 @@ interface ContextCase {
   readonly sha256: string;
 }
 
-const isContext = (one: DigestCase | ContextCase): one is ContextCase => "context_json" in one;
-const digests = vectors("digests") as (DigestCase | ContextCase)[];
+const digests = vectors("digests") as object[];
+const contextCases = digests.filter((one) => "context_json" in one) as ContextCase[];
+const configCases = digests.filter((one) => "config_json" in one) as DigestCase[];
 
-test.each(digests.filter(isContext))("a digest: $name", (one) => {
+test.each(contextCases)("a digest: $name", (one) => {
   const entries = JSON.parse(one.context_json) as Record<string, string>;
   expect(contextDigest(Object.entries(entries))).toBe(one.sha256);
 });
 
-test.each(digests.filter((one) => !isContext(one)))("a digest: $name: $name", (one) => {
+test.each(configCases)("a digest: $name: $name", (one) => {
   const config = JSON.parse(one.config_json) as unknown;
   const policy = { mode: one.mode, tools: one.tools };
   expect(configDigest(config, policy)).toBe(one.sha256);
