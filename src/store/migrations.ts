@@ -1,11 +1,7 @@
-import { type Kysely, type RawBuilder, sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
-
-/** What differs between databases. */
-export interface ColumnTypes {
-  /** Text that is compared and sorted by code unit, whatever the database's locale. */
-  readonly key: RawBuilder<unknown>;
-}
+import type { ColumnTypes } from "./column-types.ts";
+import { addKeysAndAudit } from "./migration-0002.ts";
 
 /**
  * Every step from an empty database to the schema of schema.ts, by name; they run in the order of their names. A step that was
@@ -19,6 +15,9 @@ export function migrations(types: ColumnTypes): Record<string, Migration> {
         await createConfigs(db, types);
         await createContexts(db, types);
       },
+    },
+    "0002_keys_audit": {
+      up: (db: Kysely<unknown>) => addKeysAndAudit(db, types),
     },
   };
 }

@@ -1,7 +1,16 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Selectable } from "kysely";
-import type { AgentsTable, ConfigsTable, ContextsTable } from "./schema.ts";
-import type { AgentRecord, AgentState, ConfigRecord, ContextRecord, ToolPolicyRecord } from "./store.ts";
+import type { AuditAction, AuditEntry } from "./audit.ts";
+import type { KeyRecord } from "./keys.ts";
+import type { AgentsTable, AuditTable, ConfigsTable, ContextsTable, KeysTable } from "./schema.ts";
+import type {
+  AgentRecord,
+  AgentState,
+  ConfigRecord,
+  ConfigVerdict,
+  ContextRecord,
+  ToolPolicyRecord,
+} from "./store.ts";
 
 /** A row of `agents` as the store hands it out. */
 export function agentOf(row: Selectable<AgentsTable>): AgentRecord {
@@ -30,6 +39,13 @@ export function configOf(row: Selectable<ConfigsTable>): ConfigRecord {
     sha256: row.sha256,
     author: row.author,
     createTime: timeOf(row.create_time),
+    rollbackOf: Number(row.rollback_of),
+    verdict: {
+      outcome: row.outcome as ConfigVerdict["outcome"],
+      reason: row.outcome_reason,
+      bootId: row.outcome_boot,
+      time: timeOrNone(row.outcome_time),
+    },
   };
 }
 
@@ -39,7 +55,42 @@ export function contextOf(row: Selectable<ContextsTable>): ContextRecord {
     key: row.key,
     payload: JSON.parse(row.payload) as JsonObject,
     updateTime: timeOf(row.update_time),
+    version: row.version,
   };
+}
+
+/** A row of `keys` as the store hands it out. */
+export function keyOf(row: Selectable<KeysTable>): KeyRecord {
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    subject: row.subject,
+    permissions: JSON.parse(row.permissions) as string[],
+    sha256: row.sha256,
+    label: row.label,
+    expireTime: timeOrNone(row.expire_time),
+    createTime: timeOf(row.create_time),
+    revokeTime: timeOrNone(row.revoke_time),
+    lastUsedTime: timeOrNone(row.last_used_time),
+  };
+}
+
+/** A row of `audit` as the store hands it out. */
+export function auditEntryOf(row: Selectable<AuditTable>): AuditEntry {
+  return {
+    sequence: Number(row.sequence),
+    time: timeOf(row.time),
+    tenant: row.tenant,
+    subject: row.subject,
+    credential: row.credential,
+    action: row.action as AuditAction,
+    agentId: row.agent_id,
+    detail: JSON.parse(row.detail) as JsonObject,
+  };
+}
+
+function timeOrNone(milliseconds: number | string | null): Date | undefined {
+  return milliseconds === null ? undefined : timeOf(milliseconds);
 }
 
 function timeOf(milliseconds: number | string): Date {

@@ -1,44 +1,85 @@
-import type { Kysely } from "kysely";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Transaction } from "kysely";
+import * as lists from "./agent-lists.ts";
 import * as agents from "./agent-queries.ts";
+import * as audit from "./audit-queries.ts";
 import * as configs from "./config-queries.ts";
+import * as rows from "./config-rows.ts";
 import * as contexts from "./context-queries.ts";
+import type { Engine } from "./engine.ts";
+import * as keys from "./key-queries.ts";
 import type { Schema } from "./schema.ts";
 import { type Store, StoreError } from "./store.ts";
+
+/** Runs of one transaction, the first included. */
+const ATTEMPTS = 5;
+
+/** Longest pause before another run, milliseconds; half of it on average, so that two that met do not meet again. */
+const PAUSE_MS = 40;
 
 /**
  * The store over any database that Kysely speaks to. Where queries must read before they write, they first write the agent's
  * own row: that locks it in every database, so that two writers go one after the other.
  */
-export function createSqlStore(db: Kysely<Schema>): Store {
+export function createSqlStore(engine: Engine): Store {
+  const { db } = engine;
   let closed: Promise<void> | undefined;
+  const read = <T>(operation: () => Promise<T>): Promise<T> => guarded(engine, operation);
+  const write = <T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> =>
+    guarded(engine, () => retried(engine, operation));
+  const erase = async <T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> => {
+    const result = await write(operation);
+    engine.deleted();
+    return result;
+  };
   return {
-    createAgent: (agent, author) =>
-      guarded(() => db.transaction().execute((trx) => agents.createAgent(trx, agent, author))),
-    getAgent: (key) => guarded(() => agents.getAgent(db, key)),
-    listAgents: (tenant, page) => guarded(() => agents.listAgents(db, tenant, page)),
-    allAgents: (page) => guarded(() => agents.allAgents(db, page)),
-    deleteAgent: (key) => guarded(() => db.transaction().execute((trx) => agents.deleteAgent(trx, key))),
-    currentConfig: (key) => guarded(() => configs.currentConfig(db, key)),
-    putConfig: (key, next) =>
-      guarded(() => db.transaction().execute((trx) => configs.putConfig(trx, key, next))),
-    contexts: (key) => guarded(() => contexts.contexts(db, key)),
-    putContext: (key, entry) =>
-      guarded(() => db.transaction().execute((trx) => contexts.putContext(trx, key, entry))),
-    close: () => (closed ??= guarded(() => close(db))),
+    createAgent: (agent, actor) => write((trx) => agents.createAgent(trx, agent, actor)),
+    getAgent: (key) => read(() => agents.getAgent(db, key)),
+    listAgents: (tenant, page) => read(() => lists.listAgents(db, tenant, page)),
+    allAgents: (page) => read(() => lists.allAgents(db, page)),
+    agentMarks: (page) => read(() => lists.agentMarks(db, page)),
+    updateAgent: (key, changes, etag, actor) =>
+      write((trx) => agents.updateAgent(trx, key, changes, etag, actor)),
+    deleteAgent: (key, actor) => erase((trx) => agents.deleteAgent(trx, key, actor)),
+    deleteTenant: (tenant, actor) => erase((trx) => agents.deleteTenant(trx, tenant, actor)),
+    currentConfig: (key) => read(() => rows.currentConfig(db, key)),
+    getConfig: (key, revision) => read(() => rows.getConfig(db, key, revision)),
+    listConfigs: (key, page) => read(() => rows.listConfigs(db, key, page)),
+    putConfig: (key, next) => write((trx) => configs.putConfig(trx, key, next)),
+    raiseRevision: (key, above) => write((trx) => configs.raiseRevision(trx, key, above)),
+    recordVerdict: (key, revision, verdict) =>
+      write((trx) => configs.recordVerdict(trx, key, revision, verdict)),
+    contexts: (key) => read(() => contexts.contexts(db, key)),
+    putContext: (key, entry, actor) => write((trx) => contexts.putContext(trx, key, entry, actor)),
+    restoreContext: (key, refused, before) =>
+      write((trx) => contexts.restoreContext(trx, key, refused, before)),
+    createKey: (key, actor) => write((trx) => keys.createKey(trx, key, actor)),
+    findKey: (id) => read(() => keys.findKey(db, id)),
+    listKeys: (page) => read(() => keys.listKeys(db, page)),
+    revokeKey: (id, actor) => write((trx) => keys.revokeKey(trx, id, actor)),
+    touchKey: (id, time) => write((trx) => keys.touchKey(trx, id, time)),
+    appendAudit: (entries) => write((trx) => audit.appendAudit(trx, entries)),
+    listAudit: (page) => read(() => audit.listAudit(db, page)),
+    close: () => (closed ??= guarded(engine, () => engine.close())),
   };
 }
 
-/** Waits its turn for a connection, so that a transaction under way in the only one ends first. */
-async function close(db: Kysely<Schema>): Promise<void> {
-  await db.connection().execute(() => Promise.resolve());
-  await db.destroy();
+async function retried<T>(engine: Engine, operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await engine.db.transaction().execute(operation);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !engine.mayRetry(error)) throw error;
+    }
+    await delay(Math.random() * PAUSE_MS);
+  }
 }
 
 /** Makes a failure of the database a StoreError `unavailable`. */
-async function guarded<T>(operation: () => Promise<T>): Promise<T> {
+async function guarded<T>(engine: Engine, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (error) {
-    throw StoreError.from(error);
+    throw StoreError.from(error, engine.name);
   }
 }

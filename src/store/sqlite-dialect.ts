@@ -9,7 +9,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import { whileBusy } from "./sqlite-busy.ts";
+import { whileBusy } from "./sqlite-errors.ts";
 
 /** Kysely's SQLite dialect over node:sqlite. Closing Kysely closes the database. */
 export function nodeSqliteDialect(database: DatabaseSync): Dialect {

@@ -1,17 +1,17 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Kysely, sql } from "kysely";
-import { Migrator } from "kysely/migration";
-import { migrations } from "./migrations.ts";
-import { columns, type Schema } from "./schema.ts";
+import { Kysely } from "kysely";
+import { sqliteTypes } from "./column-types.ts";
+import type { Engine } from "./engine.ts";
+import { migrate } from "./migrate.ts";
+import type { Schema } from "./schema.ts";
 import { createSqlStore } from "./sql-store.ts";
-import { whileBusy } from "./sqlite-busy.ts";
+import { BUSY_MS, isUniqueViolation, whileBusy } from "./sqlite-errors.ts";
 import { nodeSqliteDialect } from "./sqlite-dialect.ts";
-import { type Store, StoreError } from "./store.ts";
-
-/** How long SQLite itself waits for a lock: in the foreground, so shortly. Transactions wait by whileBusy. */
-const BUSY_MS = 100;
+import { createWiper } from "./sqlite-wipe.ts";
+import { type Store, StoreError, textOf } from "./store.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 const MEMORY = ":memory:";
 
@@ -21,23 +21,45 @@ const MEMORY = ":memory:";
  * by a newer version.
  */
 export async function openSqliteStore(path: string): Promise<Store> {
+  return createSqlStore((await open(path)).engine);
+}
+
+/** Brings the schema of a store's file up to date, as openSqliteStore does. Resolves with the names of the steps it took. */
+export async function migrateSqliteStore(path: string): Promise<string[]> {
+  const { engine, steps } = await open(path);
+  await engine.close();
+  return steps;
+}
+
+async function open(path: string): Promise<{ engine: Engine; steps: string[] }> {
   try {
     if (path !== MEMORY) prepareFile(path);
     // Another process may be at the very same: making the file, or bringing its schema up to date.
-    return await whileBusy(() => openStore(path));
+    return await whileBusy(() => openEngine(path));
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new StoreError("unavailable", `cannot open the store ${path}: ${text}`, { cause: error });
+    throw new StoreError("unavailable", `cannot open the store ${path}: ${textOf(error)}`, { cause: error });
   }
 }
 
-async function openStore(path: string): Promise<Store> {
+async function openEngine(path: string): Promise<{ engine: Engine; steps: string[] }> {
   const database = openDatabase(path);
   try {
     const db = new Kysely<Schema>({ dialect: nodeSqliteDialect(database) });
-    await migrate(db);
-    await checkSchema(db);
-    return createSqlStore(db);
+    const steps = await migrate(db, sqliteTypes);
+    const wiper = createWiper(database);
+    const engine: Engine = {
+      name: path,
+      db,
+      mayRetry: isUniqueViolation,
+      deleted: () => wiper.wipe(),
+      async close() {
+        wiper.stop();
+        // Its turn comes after the transaction that is under way in the only connection.
+        await db.connection().execute(() => Promise.resolve());
+        await db.destroy();
+      },
+    };
+    return { engine, steps };
   } catch (error) {
     database.close();
     throw error;
@@ -51,18 +73,8 @@ function prepareFile(path: string): void {
   const isNew = !existsSync(path);
   closeSync(openSync(path, "a", 0o600));
   chmodSync(path, 0o600);
+  // Without it a power cut may take the new file's name, and every write in it.
   if (isNew) syncFolder(folder);
-}
-
-/** Without it a power cut may take the new file's name, and every write in it. */
-function syncFolder(folder: string): void {
-  if (process.platform === "win32") return;
-  const handle = openSync(folder, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
 
 function openDatabase(path: string): DatabaseSync {
@@ -74,42 +86,12 @@ function openDatabase(path: string): DatabaseSync {
   try {
     database.exec("pragma journal_mode = wal");
     database.exec("pragma synchronous = full");
+    // What is deleted is overwritten, and nothing of it goes to a temporary file.
+    database.exec("pragma secure_delete = on");
+    database.exec("pragma temp_store = memory");
     return database;
   } catch (error) {
     database.close();
     throw error;
-  }
-}
-
-async function migrate(db: Kysely<Schema>): Promise<void> {
-  const steps = migrations({ key: sql`text` });
-  await refuseNewerSchema(db, new Set(Object.keys(steps)));
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(steps) } });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) {
-    const text = error instanceof Error ? error.message : JSON.stringify(error);
-    throw new Error(`its schema cannot be brought up to date: ${text}`, { cause: error });
-  }
-}
-
-async function refuseNewerSchema(db: Kysely<Schema>, known: ReadonlySet<string>): Promise<void> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === "kysely_migration")) return;
-  const done = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
-  const unknown = done.rows.find((row) => !known.has(row.name));
-  if (unknown !== undefined) {
-    throw new Error(`a newer version of valinor wrote it (its schema has ${unknown.name}): use that version`);
-  }
-}
-
-/** The list of migrations says what was done once, not what is there now. */
-async function checkSchema(db: Kysely<Schema>): Promise<void> {
-  try {
-    await db.selectFrom("agents").select(columns.agents).limit(0).execute();
-    await db.selectFrom("configs").select(columns.configs).limit(0).execute();
-    await db.selectFrom("contexts").select(columns.contexts).limit(0).execute();
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new Error(`its schema is damaged: ${text}`, { cause: error });
   }
 }

@@ -235,10 +235,16 @@ export class StoreError extends Error {
     this.currentRevision = options.currentRevision;
   }
 
-  /** The error itself where it is one, otherwise `unavailable` with itself as the cause. */
-  static from(reason: unknown): StoreError {
+  /** The error itself where it is one, otherwise `unavailable` with itself as the cause. `name` is the store's, for the message. */
+  static from(reason: unknown, name = ""): StoreError {
     if (reason instanceof StoreError) return reason;
-    const text = reason instanceof Error ? reason.message : String(reason);
-    return new StoreError("unavailable", `the store failed: ${text}`, { cause: reason });
+    const what = name === "" ? "the store" : `the store ${name}`;
+    return new StoreError("unavailable", `${what} failed: ${textOf(reason)}`, { cause: reason });
   }
+}
+
+/** What an error says; the error of several attempts to connect has no text of its own. */
+export function textOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(textOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
 }

@@ -12,6 +12,7 @@ import { StoreError } from "../../src/store/store.ts";
 import { storeSuite } from "./suite.ts";
 
 const key = { tenant: "acme", id: "a1" };
+const ann = { subject: "ann", credential: "key:k1" };
 const agent = { ...key, status: "RUNNING", vsockCid: 0, address: "" } as const;
 
 storeSuite("SQLite", () => {
@@ -34,13 +35,13 @@ describe("a SQLite store's file", () => {
 
   async function create(): Promise<void> {
     const store = await openSqliteStore(path);
-    await store.createAgent(agent, "ann");
+    await store.createAgent(agent, ann);
     await store.close();
   }
 
   test("is made with its folder and belongs to its owner alone, side files included", async () => {
     const store = await openSqliteStore(path);
-    await store.createAgent(agent, "ann");
+    await store.createAgent(agent, ann);
     const names = readdirSync(dirname(path)).toSorted();
     expect(names).toEqual(["valinor.db", "valinor.db-shm", "valinor.db-wal"]);
     for (const name of names) expect(statSync(join(dirname(path), name)).mode & 0o777).toBe(0o600);
@@ -52,7 +53,7 @@ describe("a SQLite store's file", () => {
 
   test("is not needed for :memory:, and two stores in memory are two", async () => {
     const [one, two] = [await openSqliteStore(":memory:"), await openSqliteStore(":memory:")];
-    await one.createAgent(agent, "ann");
+    await one.createAgent(agent, ann);
     expect(await two.getAgent(key)).toBeUndefined();
     await Promise.all([one.close(), two.close()]);
   });
@@ -66,7 +67,7 @@ describe("a SQLite store's file", () => {
 
   test("may be opened, and made, by two stores at once", async () => {
     const stores = await Promise.all([openSqliteStore(path), openSqliteStore(path)]);
-    await stores[0].createAgent(agent, "ann");
+    await stores[0].createAgent(agent, ann);
     expect(await stores[1].getAgent(key)).toMatchObject(key);
     await Promise.all(stores.map((store) => store.close()));
   });
@@ -110,7 +111,7 @@ describe("a SQLite store's file", () => {
     const store = await openSqliteStore(path);
     const other = new DatabaseSync(path);
     other.exec("begin immediate");
-    const creation = store.createAgent(agent, "ann");
+    const creation = store.createAgent(agent, ann);
     setTimeout(() => other.exec("commit"), 50);
     await creation;
     expect(await store.getAgent(key)).toMatchObject(key);
@@ -122,32 +123,37 @@ describe("a SQLite store's file", () => {
     const store = await openSqliteStore(path);
     const other = new DatabaseSync(path);
     other.exec("begin immediate");
-    await expect(store.createAgent(agent, "ann")).rejects.toMatchObject({
+    await expect(store.createAgent(agent, ann)).rejects.toMatchObject({
       code: "unavailable",
       cause: expect.objectContaining({ errcode: 5 }) as unknown,
     });
     expect(await store.getAgent(key)).toBeUndefined();
     other.exec("rollback");
     other.close();
-    await store.createAgent(agent, "ann");
+    await store.createAgent(agent, ann);
     await store.close();
   });
 
   test("may make a transaction fail half-way: the write is unavailable, nothing of it stays, the store goes on", async () => {
     const store = await openSqliteStore(path);
-    await store.createAgent(agent, "ann");
-    const policy = { mode: "all", tools: [] } as const;
+    await store.createAgent(agent, ann);
+    const next = (expectedRevision: number) => ({
+      config: {},
+      policy: { mode: "all", tools: [] } as const,
+      sha256: "0".repeat(64),
+      actor: ann,
+      rollbackOf: 0,
+      expectedRevision,
+    });
     // As a full disk does: SQLite itself rolls the transaction back, after the agent's row was written.
     change("create trigger full before insert on configs begin select raise(rollback, 'full'); end");
-    await expect(
-      store.putConfig(key, { config: {}, policy, author: "ann", expectedRevision: 0 }),
-    ).rejects.toMatchObject({
+    await expect(store.putConfig(key, next(0))).rejects.toMatchObject({
       code: "unavailable",
       cause: expect.objectContaining({ message: "full" }) as unknown,
     });
     expect(await store.getAgent(key)).toMatchObject({ configRevision: 1 });
     change("drop trigger full");
-    await store.putConfig(key, { config: {}, policy, author: "ann", expectedRevision: 1 });
+    await store.putConfig(key, next(1));
     await store.close();
   });
 

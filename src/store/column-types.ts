@@ -1,0 +1,47 @@
+import { type RawBuilder, sql } from "kysely";
+
+/** What differs between databases in the definition of tables. */
+export interface ColumnTypes {
+  /** Text that is compared and sorted by code unit, whatever the database's locale. */
+  readonly key: RawBuilder<unknown>;
+  /** The primary key that numbers rows by itself and never gives a number twice. */
+  readonly sequence: RawBuilder<unknown>;
+  /** Statements after which the table `audit` takes new rows alone. */
+  readonly auditRules: readonly RawBuilder<unknown>[];
+}
+
+/** SQLite compares texts by their bytes, unless told otherwise. */
+export const sqliteTypes: ColumnTypes = {
+  key: sql`text`,
+  sequence: sql`integer primary key autoincrement`,
+  auditRules: [
+    sql`create trigger audit_no_update before update on audit
+      begin select raise(abort, 'the audit log is append-only'); end`,
+    sql`create trigger audit_no_delete before delete on audit
+      begin select raise(abort, 'the audit log is append-only'); end`,
+    // "insert or replace" removes a row without a trigger for deletion.
+    sql`create trigger audit_no_replace before insert on audit
+      when exists (select 1 from audit where sequence = new.sequence)
+      begin select raise(abort, 'the audit log is append-only'); end`,
+  ],
+};
+
+/** Name of the lock that writers of the audit log take one after the other: the bytes of "valaudit". */
+const AUDIT_LOCK = "8530218335053572468";
+
+/** PostgreSQL compares by the database's locale, unless told otherwise. */
+export const postgresTypes: ColumnTypes = {
+  key: sql`text collate "C"`,
+  sequence: sql`bigint generated always as identity primary key`,
+  auditRules: [
+    sql`create function audit_refuse() returns trigger language plpgsql as
+      $$ begin raise exception 'the audit log is append-only'; end $$`,
+    sql`create trigger audit_no_change before update or delete or truncate on audit
+      for each statement execute function audit_refuse()`,
+    // Without it a row may become visible after one with a higher number, and who reads on from a number misses it.
+    sql`create function audit_order() returns trigger language plpgsql as
+      $$ begin perform pg_advisory_xact_lock(${sql.raw(AUDIT_LOCK)}); return null; end $$`,
+    sql`create trigger audit_in_order before insert on audit
+      for each statement execute function audit_order()`,
+  ],
+};
