@@ -2,6 +2,7 @@ import type { UnknownObject } from "../src/wire/frame.ts";
 import { canonicalJson, sha256 } from "../src/wire/digest.ts";
 import type { OnDisconnect } from "./run.ts";
 import { isUint32 } from "../src/wire/values.ts";
+import { type ClientTool, readHistory, readTools } from "./turns.ts";
 
 // Payloads are read by hand: the generated schemas would load the protobuf runtime into a daemon that has to start quickly.
 
@@ -23,7 +24,13 @@ export interface Message {
   readonly minConfigRevision: number;
   /** Call that a message of role `tool` answers, as the client wrote it. */
   readonly toolCallId: string | undefined;
-  /** Digest of role, content and the client's own keys; empty where no message is given. */
+  /** Turns before this one, as OpenAI's chat messages. */
+  readonly history: readonly UnknownObject[];
+  /** Tools that the client runs itself. */
+  readonly tools: readonly ClientTool[];
+  /** As OpenAI's `tool_choice`; undefined where nothing is said. */
+  readonly toolChoice: unknown;
+  /** Digest of everything that the client said: role, content, history, tools and its own keys; empty where no message is given. */
   readonly hash: string;
 }
 
@@ -50,6 +57,10 @@ export function readMessage(payload: UnknownObject): Message | string {
   }
   if (typeof credit !== "number" || !(credit >= 0)) return "credit is not a number from 0";
   if (toolCallId !== undefined && typeof toolCallId !== "string") return "tool_call_id is not a string";
+  const history = readHistory(payload["history"]);
+  if (typeof history === "string") return history;
+  const tools = readTools(payload["tools"]);
+  if (typeof tools === "string") return tools;
   const ids = [payload["request_id"] ?? "", payload["conversation_id"] ?? ""];
   if (!ids.every(isId)) return `request_id or conversation_id is not a string of at most ${ID_LENGTH}`;
   const counts = [payload["after_sequence"] ?? 0, payload["min_config_revision"] ?? 0];
@@ -64,6 +75,9 @@ export function readMessage(payload: UnknownObject): Message | string {
     onDisconnect,
     minConfigRevision: counts[1] as number,
     toolCallId,
+    history,
+    tools,
+    toolChoice: payload["tool_choice"] ?? undefined,
     hash: role === "" ? "" : messageHash(payload),
   };
 }

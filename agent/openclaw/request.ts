@@ -1,4 +1,6 @@
+import type { UnknownObject } from "../../src/wire/frame.ts";
 import type { Settings } from "../settings.ts";
+import type { ClientTool } from "../turns.ts";
 import { sessionUser } from "./conversation.ts";
 
 /** What a run asks of the model. */
@@ -7,6 +9,11 @@ export interface ModelRequest {
   readonly content: string;
   /** Call that a message of role `tool` answers. */
   readonly toolCallId: string | undefined;
+  /** Turns before this one that the server does not know yet. */
+  readonly history: readonly UnknownObject[];
+  readonly tools: readonly ClientTool[];
+  /** Undefined: the server's default. */
+  readonly toolChoice: unknown;
   /** Empty: a fresh conversation. */
   readonly conversationId: string;
   /** System messages, in order. */
@@ -19,7 +26,7 @@ export type ServerKind = "openclaw" | "plain";
 
 /** Body of the request. On OpenClaw `model` names an agent; the model goes into a header. */
 export function requestBody(request: ModelRequest, kind: ServerKind): string {
-  const { conversationId, settings } = request;
+  const { conversationId, settings, tools } = request;
   const user = kind === "openclaw" ? sessionUser(conversationId) : conversationId;
   return JSON.stringify({
     model: kind === "openclaw" ? "openclaw/default" : (settings.model ?? "default"),
@@ -29,8 +36,11 @@ export function requestBody(request: ModelRequest, kind: ServerKind): string {
     temperature: settings.temperature,
     top_p: settings.topP,
     max_tokens: settings.maxTokens,
+    tools: tools.length === 0 ? undefined : tools.map(({ described }) => described),
+    tool_choice: tools.length === 0 ? undefined : request.toolChoice,
     messages: [
       ...request.systemTexts.map((content) => ({ role: "system", content })),
+      ...request.history,
       { role: request.role, content: request.content, tool_call_id: request.toolCallId },
     ],
   });

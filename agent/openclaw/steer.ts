@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PolicyForDigest } from "../../src/wire/digest.ts";
 import type { UnknownObject } from "../../src/wire/frame.ts";
 import { isObject } from "../../src/wire/values.ts";
+import { CLIENT_PREFIX } from "../client-tools.ts";
 import { describeError } from "./describe.ts";
 import { GatewayError } from "./gateway-link.ts";
 import type { Gateway } from "./gateway.ts";
@@ -68,10 +69,10 @@ async function unknownModel({ model }: Steering, gateway: Gateway): Promise<stri
 }
 
 async function unknownTools({ policy }: Steering, gateway: Gateway): Promise<string | undefined> {
-  if (policy.mode === "all" || policy.tools.length === 0) return undefined;
+  if (policy.mode === "all" || ownTools(policy).length === 0) return undefined;
   const groups = listOf((await gateway.call("tools.catalog"))["groups"]);
   const known = new Set(groups.flatMap(({ tools }) => listOf(tools).map(({ id }) => id)));
-  const unknown = policy.tools.filter((tool) => !known.has(tool));
+  const unknown = ownTools(policy).filter((tool) => !known.has(tool));
   return unknown.length === 0 ? undefined : `OpenClaw has no tool ${unknown.join(", ")}`.slice(0, 500);
 }
 
@@ -79,8 +80,14 @@ async function unknownTools({ policy }: Steering, gateway: Gateway): Promise<str
 function targetOf({ model, policy }: Steering, now: Owned, own: string | null | undefined): Owned {
   const primary = model ?? (own === undefined ? now.primary : (own ?? undefined));
   if (policy.mode === "all") return { primary, allow: undefined, deny: undefined };
-  if (policy.tools.length === 0) return { primary, allow: undefined, deny: ["*"] };
-  return { primary, allow: [...new Set(policy.tools)].toSorted(), deny: undefined };
+  const tools = ownTools(policy);
+  if (tools.length === 0) return { primary, allow: undefined, deny: ["*"] };
+  return { primary, allow: [...new Set(tools)].toSorted(), deny: undefined };
+}
+
+/** The tools of a list that are OpenClaw's: it knows nothing of those of clients, and never asks for leave to offer them. */
+function ownTools(policy: PolicyForDigest): readonly string[] {
+  return policy.tools.filter((tool) => !tool.startsWith(CLIENT_PREFIX));
 }
 
 /** Writes what differs. A string other than the two words says why OpenClaw refuses it. */

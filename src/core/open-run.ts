@@ -1,4 +1,4 @@
-import { MessageSchema, type MessageJson, OpenedSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import { type MessageJson, OpenedSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { AgentError } from "../agents/errors.ts";
 import type { AgentHandle } from "../agents/handle.ts";
 import type { Connection } from "../link/connection.ts";
@@ -10,6 +10,7 @@ import { readPayload } from "../wire/payload.ts";
 import { ValinorError } from "./errors.ts";
 import { checkFrame } from "./frame-check.ts";
 import { errorOfFrame } from "./guest-errors.ts";
+import { fitsProtocol1, givenKeys, isShapedByClient } from "./message-keys.ts";
 import type { MessageInput } from "./types.ts";
 
 /** A message for a guest, or the name of a run to attach to. */
@@ -38,9 +39,6 @@ export interface OpenedRun {
 
 /** How often an opening is tried again where that is known to be safe. */
 const TRIES = 3;
-
-/** Names of the link's own fields: a client's further keys never stand for them. */
-const ownKeys = new Set(MessageSchema.fields.map((field) => field.jsonName));
 
 /**
  * Gives a message to a guest and waits until it is taken. A link that is lost meanwhile is not the caller's concern where
@@ -97,7 +95,13 @@ async function openOn(
   if (connection.protocol === 1 && (request.message === undefined || request.afterSequence > 0)) {
     throw new ValinorError("RUN_UNKNOWN", "this agent speaks protocol 1: its runs can't be attached to");
   }
-  if (request.message?.extra !== undefined) checkFrame("message", fullPayload(request, revision));
+  if (connection.protocol === 1 && !fitsProtocol1(request.message)) {
+    throw new ValinorError(
+      "INVALID_ARGUMENT",
+      "this agent speaks protocol 1: it takes no tools and no history",
+    );
+  }
+  if (isShapedByClient(request.message)) checkFrame("message", fullPayload(request, revision));
   const payload = connection.protocol === 1 ? plainPayload(request) : fullPayload(request, revision);
   const exchange = await connection.open("message", payload, signal).catch((error: unknown) => {
     throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
@@ -143,7 +147,7 @@ async function takeOpened(exchange: Exchange, request: RunRequest, signal: Abort
 
 function plainPayload(request: RunRequest): object {
   const { message } = request;
-  return { ...foreignKeys(message), role: message?.role ?? "", content: message?.content ?? "" };
+  return { ...givenKeys(message), role: message?.role ?? "", content: message?.content ?? "" };
 }
 
 function fullPayload(request: RunRequest, revision: number): object {
@@ -158,11 +162,5 @@ function fullPayload(request: RunRequest, revision: number): object {
     on_disconnect: request.onDisconnect,
     ...(request.allowStale ? {} : { min_config_revision: revision }),
   };
-  return message?.extra === undefined ? own : { ...foreignKeys(message), ...own };
-}
-
-/** The client's further keys, without those that are the link's. */
-function foreignKeys(message: MessageInput | undefined): object {
-  if (message?.extra === undefined) return {};
-  return Object.fromEntries(Object.entries(message.extra).filter(([key]) => !ownKeys.has(key)));
+  return { ...givenKeys(message), ...own };
 }

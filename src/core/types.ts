@@ -1,4 +1,4 @@
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { AgentChanges, AgentRecord, ConfigRecord } from "../store/store.ts";
 
 /** What a caller may do; from the credential alone. */
@@ -19,7 +19,16 @@ export interface Caller {
 /** A message as a client gave it. */
 export interface MessageInput {
   readonly role: "user" | "tool";
+  /** Not empty, but where the role is `tool`. */
   readonly content: string;
+  /** Where the role is `tool`: the call that the content answers. */
+  readonly toolCallId?: string;
+  /** Turns before this one, in the shape of OpenAI's chat messages. Guests of protocol 1 take none. */
+  readonly history?: readonly JsonObject[];
+  /** Tools of the client, in the shape of OpenAI's `tools`. Guests of protocol 1 take none. */
+  readonly tools?: readonly JsonObject[];
+  /** Which of `tools` the model is to call: as OpenAI's `tool_choice`. */
+  readonly toolChoice?: JsonValue;
   /** The client's own keys, passed on to the guest (REST only). Names of the link's own fields are dropped. */
   readonly extra?: JsonObject;
 }
@@ -33,6 +42,8 @@ export interface SendInput {
   /** Empty: made by the server. */
   readonly requestId: string;
   readonly allowStaleConfig: boolean;
+  /** Absent: `continue` where requestId was given, else `cancel`. */
+  readonly onDisconnect?: "continue" | "cancel";
 }
 
 /** What `stream` needs. */
@@ -41,8 +52,6 @@ export interface StreamInput extends Omit<SendInput, "message"> {
   readonly message?: MessageInput;
   /** Events up to this one are not wanted; above 0 the call only attaches. */
   readonly afterSequence: number;
-  /** Absent: `continue` where requestId was given, else `cancel`. */
-  readonly onDisconnect?: "continue" | "cancel";
 }
 
 /** Tokens used. */

@@ -22,6 +22,7 @@ const ours = new Set([
   "conversation_id",
   "allow_stale_config",
   "on_disconnect",
+  "tool_call_id",
   "__proto__",
 ]);
 
@@ -31,10 +32,15 @@ export function parseMessage(body: UnknownJson): ParsedMessage {
   if (typeof content !== "string" || content === "")
     throw invalid("content must be a text that is not empty");
   const others = Object.entries(body).filter(([key]) => !ours.has(key)) as [string, JsonValue][];
-  const message = { role: parseRole(body["role"]), content };
+  const toolCallId = parseToolCallId(body["tool_call_id"]);
   const extra: JsonObject = Object.fromEntries(others);
   return {
-    message: others.length === 0 ? message : { ...message, extra },
+    message: {
+      role: parseRole(body["role"]),
+      content,
+      ...(toolCallId !== undefined && { toolCallId }),
+      ...(others.length > 0 && { extra }),
+    },
     requestId: parseName(body["request_id"], "request_id"),
     conversationId: parseName(body["conversation_id"], "conversation_id"),
     allowStaleConfig: parseFlag(body["allow_stale_config"], "allow_stale_config"),
@@ -46,6 +52,12 @@ function parseRole(value: unknown): MessageInput["role"] {
   if (value === undefined || value === null || value === "" || value === "user") return "user";
   if (value === "tool") return "tool";
   throw invalid("role must be user or tool");
+}
+
+function parseToolCallId(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "string" && value.length <= 256) return value;
+  throw invalid("tool_call_id must be a text of at most 256 characters");
 }
 
 const NAME = /^[A-Za-z0-9._:-]{1,128}$/;

@@ -1,0 +1,33 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { MessageSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import type { MessageInput } from "./types.ts";
+
+/** Names of the link's own fields: a client's further keys never stand for them. */
+const ownKeys = new Set(MessageSchema.fields.map((field) => field.jsonName));
+
+/** What a message says besides its role and content, as keys of the frame: the link's own fields, and the client's further keys. */
+export function givenKeys(message: MessageInput | undefined): JsonObject {
+  if (message === undefined) return {};
+  const { extra, history, tools, toolChoice, toolCallId } = message;
+  return {
+    ...(extra && Object.fromEntries(Object.entries(extra).filter(([key]) => !ownKeys.has(key)))),
+    ...(hasAny(history) && { history: [...history] }),
+    ...(hasAny(tools) && { tools: [...tools] }),
+    ...(toolChoice !== undefined && { tool_choice: toolChoice }),
+    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
+  };
+}
+
+/** True where a guest of protocol 1 can do what the message says: it knows neither history nor tools of clients. */
+export function fitsProtocol1(message: MessageInput | undefined): boolean {
+  return !hasAny(message?.history) && !hasAny(message?.tools);
+}
+
+/** True for a message whose frame may nest too deep, or have too many tokens: JSON of the client's own stands in it. */
+export function isShapedByClient(message: MessageInput | undefined): boolean {
+  return message?.extra !== undefined || !fitsProtocol1(message);
+}
+
+function hasAny<T>(list: readonly T[] | undefined): list is readonly T[] {
+  return list !== undefined && list.length > 0;
+}
