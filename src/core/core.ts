@@ -11,10 +11,12 @@ import { openRun, type RunRequest } from "./open-run.ts";
 import type { CoreOptions } from "./options.ts";
 import { createPushes } from "./pushes.ts";
 import { createRegistry } from "./registry.ts";
+import { createRevisionList } from "./revisions.ts";
 import { createRunStream } from "./run-stream.ts";
 import { clientGone, collect, withDeadline } from "./send.ts";
 import { statusOf } from "./status.ts";
 import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
+import { createWatches } from "./watch.ts";
 
 /** Makes the calls that every API shares. */
 export function createCore(options: CoreOptions): Core {
@@ -33,7 +35,8 @@ export function createCore(options: CoreOptions): Core {
   /** Opens a run for a call that was authorized. */
   async function open(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream> {
     const agent = find(caller, input.agentId);
-    if (input.message?.content === "")
+    // A tool may answer with nothing; a user can't.
+    if (input.message?.content === "" && input.message.role !== "tool")
       throw new ValinorError("INVALID_ARGUMENT", "the message has no content");
     if (options.draining())
       throw new ValinorError("DRAINING", "this server is stopping: try another, or again");
@@ -54,7 +57,7 @@ export function createCore(options: CoreOptions): Core {
   return {
     async send(caller, input, signal) {
       await gate.check(caller, "send", input.agentId);
-      const onDisconnect = input.requestId === "" ? "cancel" : "continue";
+      const onDisconnect = input.onDisconnect ?? (input.requestId === "" ? "cancel" : "continue");
       const requestId = input.requestId || randomUUID();
       const streamInput: StreamInput = { ...input, requestId, afterSequence: 0, onDisconnect };
       try {
@@ -101,7 +104,9 @@ export function createCore(options: CoreOptions): Core {
     },
 
     ...createPushes(options, find, gate),
-    ...createRegistry(options, find, gate),
+    ...createRegistry(options, gate),
+    ...createRevisionList(options, gate),
+    ...createWatches(options, gate),
   };
 }
 

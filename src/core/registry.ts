@@ -1,73 +1,116 @@
-import type { AgentHandle } from "../agents/handle.ts";
+import { type AgentChanges, type AgentKey, type AgentRecord, StoreError } from "../store/store.ts";
 import { formatAddress, parseAddress } from "../transport/address.ts";
-import type { CoreOptions } from "./options.ts";
+import { actorOf } from "./actor.ts";
 import { ValinorError } from "./errors.ts";
+import { parseFilter } from "./filter.ts";
 import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
-import type { AgentPage, Caller, Core } from "./types.ts";
+import type { CoreOptions } from "./options.ts";
+import { decodePageToken, encodePageToken } from "./page-token.ts";
+import type { AgentStatusView, Caller, Core } from "./types.ts";
+import { viewOf } from "./views.ts";
 
+/** Agents of a page where the client names no number. */
 const PAGE = 100;
 
-type RegistryCalls = Pick<Core, "createAgent" | "getAgent" | "listAgents" | "deleteAgent">;
+type RegistryCalls = Pick<Core, "createAgent" | "getAgent" | "listAgents" | "updateAgent" | "deleteAgent">;
 
-/** The calls that keep the list of agents. */
-export function createRegistry(
-  options: CoreOptions,
-  find: (caller: Caller, agentId: string) => AgentHandle,
-  gate: Gate,
-): RegistryCalls {
+/** The calls that keep the list of agents. The store has the word on which there are; the fleet is told of what changed. */
+export function createRegistry(options: CoreOptions, gate: Gate): RegistryCalls {
   const { store, fleet } = options;
+  const show = (record: AgentRecord): AgentStatusView => viewOf(record, fleet.find(record));
+
+  /** The address as it is stored. Throws INVALID_ARGUMENT for one that is none, or that agents may not have. */
+  function checkedAddress(text: string): string {
+    const address = readAddress(text);
+    if (address !== "") options.checkAddress(address);
+    return address;
+  }
+
+  /** What the caller may change. An address or CID that stays as it is takes no permission. */
+  async function allowedChanges(caller: Caller, key: AgentKey, wanted: AgentChanges): Promise<AgentChanges> {
+    const { address, vsockCid, ...rest } = wanted;
+    if (address === undefined && vsockCid === undefined) return rest;
+    const current = await store.getAgent(key);
+    if (current === undefined) throw new StoreError("not_found", `there is no agent ${key.id}`);
+    const newAddress = address === undefined ? current.address : readAddress(address);
+    if (newAddress === current.address && (vsockCid ?? current.vsockCid) === current.vsockCid) return rest;
+    gate.allow(caller, "setAddress", key.id);
+    return {
+      ...rest,
+      ...(address === undefined ? {} : { address: checkedAddress(address) }),
+      ...(vsockCid === undefined ? {} : { vsockCid }),
+    };
+  }
+
   return {
     async createAgent(caller, input) {
       await gate.check(caller, "createAgent", input.id);
       if (input.address !== "" || input.vsockCid !== 0) gate.allow(caller, "setAddress", input.id);
-      const address = readAddress(input.address);
-      if (address !== "") options.checkAddress(address);
-      try {
-        const record = await store.createAgent({ tenant: caller.tenant, ...input, address }, caller.subject);
-        fleet.add(record);
-        return record;
-      } catch (error) {
-        throw translate(error).with({ agent_id: input.id });
-      }
+      const { id, status, vsockCid } = input;
+      const address = checkedAddress(input.address);
+      return withAgent(id, async () => {
+        const agent = { tenant: caller.tenant, id, status, vsockCid, address };
+        const record = await store.createAgent(agent, actorOf(caller));
+        return viewOf(record, fleet.add(record));
+      });
     },
 
     async getAgent(caller, agentId) {
       await gate.check(caller, "getAgent", agentId);
-      const record = await store.getAgent(find(caller, agentId).record).catch((error: unknown) => {
-        throw translate(error);
+      return withAgent(agentId, async () => {
+        const record = await store.getAgent({ tenant: caller.tenant, id: agentId });
+        if (record === undefined) throw new StoreError("not_found", `there is no agent ${agentId}`);
+        return show(record);
       });
-      if (record === undefined) throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${agentId}`);
-      return record;
     },
 
-    async listAgents(caller, input): Promise<AgentPage> {
+    async listAgents(caller, input) {
       await gate.check(caller, "listAgents");
-      if (input.filter !== "") throw new ValinorError("UNIMPLEMENTED", "filters come with a later release");
+      const filter = parseFilter(input.filter);
+      const scope = `agents ${JSON.stringify(filter)}`;
+      const afterId = decodePageToken(scope, input.pageToken);
       const limit = input.pageSize === 0 ? PAGE : input.pageSize;
-      const afterId = decodeToken(input.pageToken);
       const agents = await store
-        .listAgents(caller.tenant, { afterId, limit: limit + 1 })
+        .listAgents(caller.tenant, { afterId, limit: limit + 1, filter })
         .catch((error: unknown) => {
           throw translate(error);
         });
       const page = agents.slice(0, limit);
       const last = page.at(-1);
       const more = agents.length > limit && last !== undefined;
-      return { agents: page, nextPageToken: more ? Buffer.from(last.id).toString("base64url") : "" };
+      return { agents: page.map(show), nextPageToken: more ? encodePageToken(scope, last.id) : "" };
+    },
+
+    async updateAgent(caller, { agentId, changes, etag }) {
+      await gate.check(caller, "updateAgent", agentId);
+      const key = { tenant: caller.tenant, id: agentId };
+      return withAgent(agentId, async () => {
+        const allowed = await allowedChanges(caller, key, changes);
+        const record = await store.updateAgent(key, allowed, etag, actorOf(caller));
+        return viewOf(record, fleet.update(record));
+      });
     },
 
     async deleteAgent(caller, agentId) {
       await gate.check(caller, "deleteAgent", agentId);
-      const { record } = find(caller, agentId);
-      try {
-        await store.deleteAgent(record);
-      } catch (error) {
-        throw translate(error).with({ agent_id: agentId });
-      }
-      fleet.remove(record);
+      const key = { tenant: caller.tenant, id: agentId };
+      return withAgent(agentId, async () => {
+        const existed = await store.deleteAgent(key, actorOf(caller));
+        fleet.remove(key);
+        if (!existed) throw new StoreError("not_found", `there is no agent ${agentId}`);
+      });
     },
   };
+}
+
+/** Makes errors name the agent. */
+async function withAgent<T>(agentId: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw translate(error).with({ agent_id: agentId });
+  }
 }
 
 /** The one way to write an address, so that two agents can't have the same one; empty stays empty. */
@@ -82,13 +125,4 @@ function readAddress(text: string): string {
       { cause: error },
     );
   }
-}
-
-/** A page token is the last id of the page before, in base64url. */
-function decodeToken(token: string): string {
-  const id = Buffer.from(token, "base64url").toString();
-  if (token !== "" && Buffer.from(id).toString("base64url") !== token) {
-    throw new ValinorError("INVALID_ARGUMENT", "page_token is not one of this list");
-  }
-  return id;
 }

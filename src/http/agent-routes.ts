@@ -98,7 +98,10 @@ export async function listRoute({ core, caller, query, res }: RouteContext): Pro
     pageToken: query.get("page_token") ?? "",
     filter: query.get("filter") ?? "",
   });
-  writeJson(res, 200, { agents: page.agents.map(agentJson), next_page_token: page.nextPageToken });
+  writeJson(res, 200, {
+    agents: page.agents.map(({ agent }) => agentJson(agent)),
+    next_page_token: page.nextPageToken,
+  });
 }
 
 function agentJson(agent: AgentRecord): object {
