@@ -14,7 +14,7 @@ import {
 import { type ToolPolicy, ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { ValinorError } from "../core/errors.ts";
 import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
-import { statusToProto } from "./agents.ts";
+import { configStateToProto, statusToProto } from "./agent-messages.ts";
 import { slotKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";
 import { callerOf, failure, type RpcServices, unary } from "./unary.ts";
@@ -71,11 +71,12 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
 
     getAgentStatus: unary(services, async (caller, { agentId }) => {
       const { agent, ...view } = await core.status(caller, agentId);
-      const { heartbeatAgeSecs, ...rest } = view;
+      const { heartbeatAgeSecs, configState, ...rest } = view;
       return create(GetAgentStatusResponseSchema, {
         ...rest,
         ...(heartbeatAgeSecs === undefined ? {} : { heartbeatAgeSecs }),
         status: statusToProto(agent.status),
+        configState: configStateToProto(configState),
         desiredRevision: agent.configRevision,
       });
     }),

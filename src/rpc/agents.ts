@@ -1,36 +1,35 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
   type Agent,
-  AgentSchema,
   type AgentRegistry,
   CreateAgentResponseSchema,
   DeleteAgentResponseSchema,
   GetAgentResponseSchema,
   ListAgentsResponseSchema,
+  ListConfigRevisionsResponseSchema,
+  RollbackConfigResponseSchema,
+  UpdateAgentResponseSchema,
 } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { AgentStatus } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { ValinorError } from "../core/errors.ts";
-import type { AgentRecord, AgentState } from "../store/store.ts";
-import { type RpcServices, unary } from "./unary.ts";
+import {
+  agentToProto,
+  changesFromProto,
+  revisionToProto,
+  statusFromProto,
+  watchEventToProto,
+} from "./agent-messages.ts";
+import { callerOf, failure, type RpcServices, unary } from "./unary.ts";
 
-type Served = "createAgent" | "getAgent" | "listAgents" | "deleteAgent";
-
-/** AgentRegistry on top of the core; what is not here answers unimplemented. */
-export function agentRegistry(services: RpcServices): Pick<ServiceImpl<typeof AgentRegistry>, Served> {
+/** AgentRegistry on top of the core. No logic of its own: it translates. */
+export function agentRegistry(services: RpcServices): ServiceImpl<typeof AgentRegistry> {
   const { core } = services;
   return {
-    createAgent: unary(services, async (caller, { agent }) => {
-      if (agent === undefined) throw new ValinorError("INVALID_ARGUMENT", "the request has no agent");
-      const { id, vsockCid, address } = agent;
-      const record = await core.createAgent(caller, {
-        id,
-        status: statusFromProto(agent.status),
-        vsockCid,
-        address,
-      });
-      return create(CreateAgentResponseSchema, { agent: agentToProto(record) });
+    createAgent: unary(services, async (caller, request) => {
+      const { id, status, vsockCid, address } = requiredAgent(request.agent);
+      const input = { id, status: statusFromProto(status) ?? "RUNNING", vsockCid, address };
+      const agent = agentToProto(await core.createAgent(caller, input));
+      return create(CreateAgentResponseSchema, { agent });
     }),
 
     getAgent: unary(services, async (caller, { agentId }) =>
@@ -42,48 +41,42 @@ export function agentRegistry(services: RpcServices): Pick<ServiceImpl<typeof Ag
       return create(ListAgentsResponseSchema, { agents: agents.map(agentToProto), nextPageToken });
     }),
 
+    updateAgent: unary(services, async (caller, request) => {
+      const given = requiredAgent(request.agent);
+      const changes = changesFromProto(given, request.updateMask);
+      const view = await core.updateAgent(caller, { agentId: given.id, changes, etag: given.etag });
+      return create(UpdateAgentResponseSchema, { agent: agentToProto(view) });
+    }),
+
     deleteAgent: unary(services, async (caller, { agentId }) => {
       await core.deleteAgent(caller, agentId);
       return create(DeleteAgentResponseSchema);
     }),
+
+    async *watchAgents(_request, context) {
+      try {
+        const events = core.watchAgents(callerOf(context), context.signal);
+        for await (const event of events) yield watchEventToProto(event);
+      } catch (error) {
+        throw failure(services, error, context.signal);
+      }
+    },
+
+    listConfigRevisions: unary(services, async (caller, request) => {
+      const { revisions, nextPageToken } = await core.listConfigRevisions(caller, request);
+      return create(ListConfigRevisionsResponseSchema, {
+        revisions: revisions.map(revisionToProto),
+        nextPageToken,
+      });
+    }),
+
+    rollbackConfig: unary(services, async (caller, request, { signal }) =>
+      create(RollbackConfigResponseSchema, await core.rollbackConfig(caller, request, signal)),
+    ),
   };
 }
 
-const toProto: Record<AgentState, AgentStatus> = {
-  PROVISIONING: AgentStatus.PROVISIONING,
-  RUNNING: AgentStatus.RUNNING,
-  STOPPED: AgentStatus.STOPPED,
-  FAILED: AgentStatus.FAILED,
-};
-
-/** The API's name of a status. */
-export function statusToProto(status: AgentState): AgentStatus {
-  return toProto[status];
-}
-
-function statusFromProto(status: Agent["status"]): AgentState {
-  switch (status) {
-    case AgentStatus.PROVISIONING:
-      return "PROVISIONING";
-    case AgentStatus.STOPPED:
-      return "STOPPED";
-    case AgentStatus.FAILED:
-      return "FAILED";
-    default:
-      return "RUNNING";
-  }
-}
-
-function agentToProto(record: AgentRecord): Agent {
-  const { id, vsockCid, address, etag, configRevision } = record;
-  return create(AgentSchema, {
-    id,
-    vsockCid,
-    address,
-    etag,
-    configRevision,
-    status: statusToProto(record.status),
-    createTime: timestampFromDate(record.createTime),
-    updateTime: timestampFromDate(record.updateTime),
-  });
+function requiredAgent(agent: Agent | undefined): Agent {
+  if (agent === undefined) throw new ValinorError("INVALID_ARGUMENT", "the request has no agent");
+  return agent;
 }
