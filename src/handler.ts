@@ -22,15 +22,17 @@ export interface HandlerOptions {
 export function createHandler({ config, core, identify, logger, stopping }: HandlerOptions): HttpHandler {
   const { allowedOrigins, allowedHosts } = config.server;
   const guard = createGuard({ allowedOrigins, allowedHosts, loopbackOnly: !config.auth.required });
+  const ready = () => !stopping.aborted;
   const rest = createRestHandler({
     core,
     identify,
-    ready: () => !stopping.aborted,
+    ready,
     logger,
   });
   const rpc: NodeHandler = createRpcHandler({
     core,
     identify,
+    ready,
     onInternalError: (error) => logger.error({ err: error }, "internal error"),
     fallback(req, res) {
       // Both listeners hand out node:http's shapes; connect-node's types only widen them.

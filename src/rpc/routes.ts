@@ -1,6 +1,9 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createValidateInterceptor } from "@connectrpc/validate";
+import { Health } from "../../gen/ts/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../gen/ts/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ServerReflectionV1Alpha } from "../../gen/ts/grpc/reflection/v1alpha/reflection_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
@@ -8,7 +11,9 @@ import { agentProxy } from "./agent-proxy.ts";
 import { agentRegistry } from "./agents.ts";
 import { coalesceStream } from "./coalesce.ts";
 import { ERROR_DOMAIN } from "./errors.ts";
-import { identifyGate, type RpcServices } from "./unary.ts";
+import { health, type HealthServices } from "./health.ts";
+import { reflection, reflectionV1Alpha } from "./reflection.ts";
+import { identifyGate } from "./unary.ts";
 
 /** Largest request message; the largest legal one is a configuration of 1 MiB, escaped. */
 const READ_MAX_BYTES = 4 * 1024 * 1024;
@@ -19,12 +24,12 @@ const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
 
 /** What the RPC handler needs. */
-export interface RpcOptions extends RpcServices {
+export interface RpcOptions extends HealthServices {
   /** Takes what is no RPC. */
   readonly fallback: NodeHandler;
 }
 
-/** Serves AgentProxy and AgentRegistry over Connect, gRPC and gRPC-Web. */
+/** Serves AgentProxy, AgentRegistry, grpc.health.v1 and gRPC's reflection over Connect, gRPC and gRPC-Web. */
 export function createRpcHandler(options: RpcOptions): NodeHandler {
   return connectNodeAdapter({
     readMaxBytes: READ_MAX_BYTES,
@@ -34,6 +39,9 @@ export function createRpcHandler(options: RpcOptions): NodeHandler {
     routes(router) {
       router.service(AgentProxy, agentProxy(options));
       router.service(AgentRegistry, agentRegistry(options));
+      router.service(Health, health(options));
+      router.service(ServerReflection, reflection);
+      router.service(ServerReflectionV1Alpha, reflectionV1Alpha);
       const at = router.handlers.findIndex((handler) => handler.method === AgentProxy.method.stream);
       const handler = router.handlers[at];
       if (handler === undefined) throw new Error("the router has no handler for Stream");

@@ -1,4 +1,7 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { Health } from "../../gen/ts/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../gen/ts/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ServerReflectionV1Alpha } from "../../gen/ts/grpc/reflection/v1alpha/reflection_pb.ts";
 import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
 import { toValinorError } from "../core/errors.ts";
 import type { Caller, Core } from "../core/types.ts";
@@ -12,6 +15,22 @@ export interface RpcServices {
   readonly onInternalError: (error: unknown) => void;
 }
 
+/** Services that anybody may call: a probe has no credential, and the schemas are public. They identify callers where they need one. */
+const open: ReadonlySet<string> = new Set([
+  Health.typeName,
+  ServerReflection.typeName,
+  ServerReflectionV1Alpha.typeName,
+]);
+
+/** Who sends these headers. Throws or rejects as Identify does. */
+export function identifyCaller(
+  services: RpcServices,
+  { requestHeader }: HandlerContext,
+): Caller | Promise<Caller> {
+  const tenant = requestHeader.get(TENANT_HEADER) ?? undefined;
+  return services.identify(requestHeader.get("authorization") ?? undefined, tenant);
+}
+
 const callerKey = createContextKey<Caller | undefined>(undefined);
 
 /**
@@ -20,15 +39,15 @@ const callerKey = createContextKey<Caller | undefined>(undefined);
  */
 export function identifyGate(services: RpcServices): (context: HandlerContext) => void | Promise<void> {
   return (context) => {
-    const { requestHeader, responseHeader, values, signal } = context;
+    const { responseHeader, values, signal } = context;
+    if (open.has(context.service.typeName)) return;
     const refuse = (error: unknown): never => {
       if (toValinorError(error).reason === "UNAUTHENTICATED")
         responseHeader.set("www-authenticate", "Bearer");
       throw failure(services, error, signal);
     };
     try {
-      const tenant = requestHeader.get(TENANT_HEADER) ?? undefined;
-      const caller = services.identify(requestHeader.get("authorization") ?? undefined, tenant);
+      const caller = identifyCaller(services, context);
       if (caller instanceof Promise) return caller.then((known) => void values.set(callerKey, known), refuse);
       values.set(callerKey, caller);
     } catch (error) {

@@ -1,0 +1,83 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import {
+  type Health,
+  HealthCheckResponse_ServingStatus as Status,
+  HealthCheckResponseSchema,
+  HealthListResponseSchema,
+} from "../../gen/ts/grpc/health/v1/health_pb.ts";
+import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { toValinorError } from "../core/errors.ts";
+import type { AgentStatusView } from "../core/types.ts";
+import { failure, identifyCaller, type RpcServices } from "./unary.ts";
+
+/** How often a watch looks. */
+const POLL_MS = 500;
+/** Longest watch; clients open another one. */
+const WATCH_MS = 24 * 60 * 60_000;
+
+/** What tells whether the server takes requests. */
+export interface HealthServices extends RpcServices {
+  /** False once the server begins to stop. */
+  readonly ready: () => boolean;
+}
+
+/** Services of the server itself; the empty name stands for all of it. */
+const own = ["", AgentProxy.typeName, AgentRegistry.typeName];
+
+/**
+ * grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). The server's own services need no credential, so
+ * that an orchestrator's probe works; `agents/ID` is the health of an agent of the caller's tenant: SERVING while it would be handed a
+ * message now.
+ */
+export function health(services: HealthServices): ServiceImpl<typeof Health> {
+  const { core, ready } = services;
+
+  async function statusOf(service: string, context: HandlerContext): Promise<Status> {
+    if (own.includes(service)) return ready() ? Status.SERVING : Status.NOT_SERVING;
+    if (!service.startsWith("agents/")) return Status.SERVICE_UNKNOWN;
+    try {
+      const caller = await identifyCaller(services, context);
+      const view = await core.status(caller, service.slice("agents/".length));
+      return ready() && serves(view) ? Status.SERVING : Status.NOT_SERVING;
+    } catch (error) {
+      if (toValinorError(error).reason === "AGENT_NOT_FOUND") return Status.SERVICE_UNKNOWN;
+      throw failure(services, error, context.signal);
+    }
+  }
+
+  return {
+    async check({ service }, context) {
+      const status = await statusOf(service, context);
+      if (status !== Status.SERVICE_UNKNOWN) return create(HealthCheckResponseSchema, { status });
+      throw new ConnectError(`there is no service ${JSON.stringify(service.slice(0, 128))}`, Code.NotFound);
+    },
+
+    async *watch({ service }, context) {
+      const end = Date.now() + WATCH_MS;
+      let last: Status | undefined;
+      while (!context.signal.aborted && Date.now() < end) {
+        const status = await statusOf(service, context);
+        if (status !== last) yield create(HealthCheckResponseSchema, { status });
+        last = status;
+        await delay(POLL_MS, undefined, { signal: context.signal }).catch(() => {});
+      }
+    },
+
+    async list(_request, context) {
+      const statuses: Record<string, { status: Status }> = {};
+      for (const service of own) statuses[service] = { status: await statusOf(service, context) };
+      return create(HealthListResponseSchema, { statuses });
+    },
+  };
+}
+
+function serves(view: AgentStatusView): boolean {
+  const { agent, connected, guestStatus, openclaw, configState } = view;
+  const configured = configState === "applied" || configState === "assumed";
+  return (
+    agent.status === "RUNNING" && connected && configured && guestStatus !== "draining" && openclaw !== "down"
+  );
+}
