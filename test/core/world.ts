@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly messageMs?: number;
   readonly configMs?: number;
   readonly store?: Store;
+  /** Pause between two looks at what other processes changed in the store. */
+  readonly refreshMs?: number;
   /** Default: none. */
   readonly quotas?: Partial<QuotaLimits>;
 }
@@ -52,6 +54,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     pingMs: 3_000,
     configMs,
     messageMs,
+    ...(options.refreshMs !== undefined && { refreshMs: options.refreshMs }),
     onLink: () => {},
   });
   afterFile(async () => {
