@@ -1,0 +1,32 @@
+import type { TokenUsage, ToolCall } from "./events.ts";
+import type { EventStream } from "./stream.ts";
+
+/** An agent's whole answer. */
+export interface SendResult {
+  /** Name of the run. */
+  readonly requestId: string;
+  readonly content: string;
+  /** `stop`, `length`, `tool_calls`, or as the model says. */
+  readonly finishReason: string;
+  /** Undefined where the model did not count. */
+  readonly usage: TokenUsage | undefined;
+  /** Calls of client tools, in the model's order. */
+  readonly toolCalls: readonly ToolCall[];
+}
+
+/** Reads a stream to its end. Rejects as the stream does. */
+export async function collect(stream: EventStream): Promise<SendResult> {
+  const texts: string[] = [];
+  const toolCalls: ToolCall[] = [];
+  let finishReason = "";
+  let usage: TokenUsage | undefined;
+  for await (const event of stream) {
+    if (event.type === "text") texts.push(event.text);
+    else if (event.type === "done") ({ finishReason, usage } = event);
+    else if (event.type === "tool_call") {
+      const { callId, toolName, arguments: args } = event;
+      toolCalls.push({ callId, toolName, arguments: args });
+    }
+  }
+  return { requestId: stream.requestId, content: texts.join(""), finishReason, usage, toolCalls };
+}

@@ -1,0 +1,29 @@
+// The package's entry: what a user imports stands here by name, and nothing else does.
+export {
+  type AttachOptions,
+  type ClientOptions,
+  type ConfigInput,
+  createValinorClient,
+  type Credential,
+  type MessageInput,
+  type ReadOptions,
+  type StreamOptions,
+  type ValinorClient,
+} from "./client.ts";
+export type { SendResult } from "./collect.ts";
+export { type CodeName, isReason, ValinorError } from "./errors.ts";
+export type {
+  DoneEvent,
+  OpenedEvent,
+  StreamEvent,
+  TextEvent,
+  TokenUsage,
+  ToolCall,
+  ToolCallEvent,
+} from "./events.ts";
+export type { ClientReason, KnownReason, Reason } from "./reasons.ts";
+export type { RetryNotice, RetryOptions } from "./retry.ts";
+export type { EventStream } from "./stream.ts";
+export type { AgentsView, WatchOptions } from "./watch.ts";
+export type { Agent } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+export { AgentStatus, ConfigState, ToolPolicy_Mode } from "../../../gen/ts/valinor/v1/types_pb.ts";

@@ -1,0 +1,89 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { createValinorClient, type StreamEvent, type ValinorClient } from "../../clients/ts/src/index.ts";
+import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { AgentProxy, type StreamRequest } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+
+/** A client of a server that breaks the rules, or that speaks for an agent of protocol 1: what no real one here does. */
+function clientOf(service: Partial<ServiceImpl<typeof AgentProxy>>): ValinorClient {
+  return createValinorClient({
+    transport: createRouterTransport(({ service: add }) => add(AgentProxy, service)),
+  });
+}
+
+const opened = { event: { case: "opened" as const, value: { requestId: "r", resumable: true } } };
+
+function text(sequence: number): { sequence: number; event: { case: "textDelta"; value: { text: string } } } {
+  return { sequence, event: { case: "textDelta", value: { text: `${sequence} ` } } };
+}
+
+describe("a server that leaves out an event", () => {
+  it("is not believed: the stream fails with the number of the last good one", async () => {
+    const client = clientOf({
+      async *stream() {
+        yield opened;
+        yield text(1);
+        yield text(3);
+      },
+    });
+    const events: StreamEvent[] = [];
+    const reading = Array.fromAsync(client.stream("demo", "hello"), (event) => events.push(event));
+    await expect(reading).rejects.toMatchObject({ reason: "SEQUENCE_GAP", afterSequence: 1 });
+    expect(events).toHaveLength(2);
+  });
+});
+
+describe("a server that sends events again", () => {
+  it("is heard once, and an end without done is no end", async () => {
+    const asked: number[] = [];
+    const client = clientOf({
+      async *stream({ afterSequence }) {
+        asked.push(afterSequence);
+        yield opened;
+        for (const n of [1, 1, 2]) yield text(n);
+        if (afterSequence === 0) return;
+        yield { sequence: 3, event: { case: "done", value: { finishReason: "stop" } } };
+      },
+    });
+    expect(await client.send("demo", "hello")).toMatchObject({ content: "1 2 ", finishReason: "stop" });
+    expect(asked).toEqual([0, 2]);
+  });
+});
+
+describe("an agent of protocol 1", () => {
+  const lost = (): ConnectError => new ConnectError("link lost", Code.Unavailable);
+
+  it("never gets a message twice where the answer to the opening was lost", async () => {
+    const requests: StreamRequest[] = [];
+    const client = clientOf({
+      async *stream(request) {
+        requests.push(request);
+        yield* [];
+        if (request.message !== undefined) throw lost();
+        throw withReason("RUN_UNKNOWN", Code.NotFound);
+      },
+      getAgentStatus: () => ({ protocol: 1 }),
+    });
+    await expect(client.send("demo", "hello")).rejects.toMatchObject({ reason: "RUN_UNKNOWN" });
+    expect(requests.filter(({ message }) => message !== undefined)).toHaveLength(1);
+  });
+
+  it("is not resumed after a cut: the error says so at once", async () => {
+    let calls = 0;
+    const client = clientOf({
+      async *stream() {
+        calls++;
+        yield { event: { case: "opened", value: { requestId: "r", resumable: false } } };
+        throw lost();
+      },
+    });
+    await expect(client.send("demo", "hello")).rejects.toMatchObject({ reason: "CONNECTION_LOST" });
+    expect(calls).toBe(1);
+  });
+});
+
+function withReason(reason: string, code: Code): ConnectError {
+  const value = create(ErrorInfoSchema, { reason, domain: "valinor.dev" });
+  return new ConnectError(reason, code, undefined, [{ desc: ErrorInfoSchema, value }]);
+}
