@@ -1,7 +1,9 @@
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import type { Environment } from "./environment.ts";
+import { addAdminCommands } from "./admin-commands.ts";
 import { CliError } from "./errors.ts";
+import { addServerCommands } from "./server-commands.ts";
 
 /**
  * Runs the `valinor` command and ends the process with its exit code: 0 when all went well, 1 after a failure, 2 after bad
@@ -34,7 +36,6 @@ async function run(argv: readonly string[], env: Environment): Promise<number> {
   }
 }
 
-// Each command's code is imported when it runs: `--version` and usage errors need none of it.
 function commands(env: Environment): Command {
   const program = new Command("valinor");
   program
@@ -42,43 +43,7 @@ function commands(env: Environment): Command {
     .version(manifest.version)
     .showHelpAfterError("(see valinor --help)")
     .exitOverride();
-  program
-    .command("serve")
-    .description("run the control plane")
-    .option("--config <file>", "YAML file with the settings (docs/config.md)")
-    .option("--host <host>", "address to listen on")
-    .option("--port <number>", "port to listen on, 0 for a free one", port)
-    .action(async (options: { config?: string; host?: string; port?: number }) => {
-      const { serve } = await import("./serve.ts");
-      await serve(options, env);
-    });
-  program
-    .command("dev")
-    .description("run everything on this machine: control plane, one agent, a scripted model")
-    .option("--port <number>", "port of the control plane, 0 for a free one (default: 8080)", port)
-    .option("--data <dir>", "directory for what is kept between runs", ".valinor")
-    .action(async (options: { port?: number; data: string }) => {
-      const { dev } = await import("./dev.ts");
-      await dev(options, env);
-    });
-  program
-    .command("model")
-    .description("run the scripted stand-in for a model alone")
-    .option("--port <number>", "port to listen on, 0 for a free one", port, 0)
-    .action(async (options: { port: number }) => {
-      const { serveModel } = await import("./model.ts");
-      await serveModel(options);
-    });
-  program
-    .command("agent")
-    .description("run the in-guest agent: the same as valinor-agent, with its flags")
-    .helpOption(false);
+  addServerCommands(program, env);
+  addAdminCommands(program, env);
   return program;
-}
-
-function port(value: string): number {
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number > 65_535)
-    throw new InvalidArgumentError("A port is a number from 0 to 65535.");
-  return number;
 }

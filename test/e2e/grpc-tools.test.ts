@@ -111,5 +111,6 @@ describe("grpc.health.v1", () => {
     await until("it does not serve", () => seen.at(-1) === Status.NOT_SERVING);
     await change(AgentStatus.RUNNING);
     await until("it serves again", () => seen.at(-1) === Status.SERVING);
+    expect(seen.filter((status) => status === Status.SERVING)).toHaveLength(2);
   });
 });

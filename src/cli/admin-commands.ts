@@ -1,0 +1,65 @@
+import { type Command, Option } from "commander";
+import type { Environment } from "./environment.ts";
+
+/**
+ * Adds the commands of the operator. They work on the configured store itself, beside a server that may be running; each one's code is
+ * imported when it runs.
+ */
+export function addAdminCommands(program: Command, env: Environment): void {
+  addKeys(program, env);
+  addToken(program);
+}
+
+function withConfig(command: Command): Command {
+  return command.option("--config <file>", "the server's configuration file: it names the store");
+}
+
+function addKeys(program: Command, env: Environment): void {
+  const keys = program.command("keys").description("make, list and revoke API keys");
+  withConfig(keys.command("create"))
+    .description("make an API key, and print it this once")
+    .requiredOption("--tenant <tenant>", "tenant that it belongs to")
+    .requiredOption("--subject <name>", "user or service that it stands for")
+    .option("--role <role>", "viewer, operator, admin or platform")
+    .option("--permissions <list>", "in place of a role: permissions with commas between them")
+    .option("--label <text>", "what it is for")
+    .option("--expires <duration>", "such as 12h or 90d (default: never)")
+    .action(async (options: import("./keys.ts").KeysCreateOptions) => {
+      const { keysCreate } = await import("./keys.ts");
+      await keysCreate(options, env);
+    });
+  withConfig(keys.command("list"))
+    .description("list API keys; never their secrets")
+    .option("--tenant <tenant>", "of this tenant alone")
+    .addOption(output())
+    .action(async (options: import("./keys.ts").KeysListOptions) => {
+      const { keysList } = await import("./keys.ts");
+      await keysList(options, env);
+    });
+  withConfig(keys.command("revoke"))
+    .description("revoke an API key; servers refuse it within 10 seconds")
+    .argument("<id>", "the key's id")
+    .action(async (id: string, options: import("./keys.ts").KeysOptions) => {
+      const { keysRevoke } = await import("./keys.ts");
+      await keysRevoke(id, options, env);
+    });
+}
+
+function addToken(program: Command): void {
+  program
+    .command("token")
+    .description("sign a JSON web token for development, and say how to have a server take it")
+    .requiredOption("--tenant <tenant>", "tenant")
+    .requiredOption("--subject <name>", "user or service")
+    .requiredOption("--role <role>", "viewer, operator, admin or platform")
+    .option("--expires <duration>", "such as 30m or 12h", "1h")
+    .option("--dir <dir>", "directory of the signing key, made where there is none", ".valinor/auth")
+    .action(async (options: import("./token.ts").TokenOptions) => {
+      const { token } = await import("./token.ts");
+      await token(options);
+    });
+}
+
+function output(): Option {
+  return new Option("-o, --output <form>", "how to print").choices(["table", "json"]).default("table");
+}
