@@ -42,11 +42,10 @@ export function createTokenVerifier(issuers: readonly Issuer[], now: () => numbe
     if (verifiers.has(issuer.issuer)) throw new Error(`the issuer ${issuer.issuer} is configured twice`);
     verifiers.set(issuer.issuer, createVerifier(issuer, now));
   }
-  return (token) => {
+  return async (token) => {
     const verify = verifiers.get(claimedIssuer(token));
-    return verify === undefined
-      ? Promise.reject(bad("the token's issuer is not one of this server's"))
-      : verify(token);
+    if (verify === undefined) throw bad("the token's issuer is not one of this server's");
+    return verify(token);
   };
 }
 
