@@ -32,8 +32,13 @@ export async function putConfig(
   const before = await requireCurrent(trx, key);
   const { config, policy, sha256, actor, rollbackOf } = next;
   const record = await advance(trx, key, {
-    ...{ revision: agent.configRevision + 1, config, policy, sha256, rollbackOf },
-    ...{ author: storable(actor.subject), createTime: new Date() },
+    revision: agent.configRevision + 1,
+    config,
+    policy,
+    sha256,
+    rollbackOf,
+    author: storable(actor.subject),
+    createTime: new Date(),
   });
   await audit(trx, actor, rollbackOf === 0 ? "config.push" : "config.rollback", about(key), {
     ...shown(record),

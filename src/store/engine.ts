@@ -13,6 +13,6 @@ export interface Engine {
   mayRetry(error: unknown): boolean;
   /** Told after each deletion, so that what was deleted can be wiped. Must not throw. */
   deleted(): void;
-  /** Ends what is under way, and closes. */
+  /** Closes it; nothing is under way any more. */
   close(): Promise<void>;
 }

@@ -23,10 +23,20 @@ const PAUSE_MS = 40;
  */
 export function createSqlStore(engine: Engine): Store {
   const { db } = engine;
+  const underWay = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
-  const read = <T>(operation: () => Promise<T>): Promise<T> => guarded(engine, operation);
+  const read = async <T>(operation: () => Promise<T>): Promise<T> => {
+    if (closed !== undefined) throw new StoreError("unavailable", `the store ${engine.name} is closed`);
+    const running = guarded(engine, operation);
+    underWay.add(running);
+    try {
+      return await running;
+    } finally {
+      underWay.delete(running);
+    }
+  };
   const write = <T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> =>
-    guarded(engine, () => retried(engine, operation));
+    read(() => retried(engine, operation));
   const erase = async <T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> => {
     const result = await write(operation);
     engine.deleted();
@@ -60,8 +70,14 @@ export function createSqlStore(engine: Engine): Store {
     touchKey: (id, time) => write((trx) => keys.touchKey(trx, id, time)),
     appendAudit: (entries) => write((trx) => audit.appendAudit(trx, entries)),
     listAudit: (page) => read(() => audit.listAudit(db, page)),
-    close: () => (closed ??= guarded(engine, () => engine.close())),
+    close: () => (closed ??= guarded(engine, () => close(engine, underWay))),
   };
+}
+
+/** Every operation has an end: locks and statements are waited for so long at most. */
+async function close(engine: Engine, underWay: ReadonlySet<Promise<unknown>>): Promise<void> {
+  await Promise.allSettled(underWay);
+  await engine.close();
 }
 
 async function retried<T>(engine: Engine, operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> {

@@ -54,8 +54,6 @@ async function openEngine(path: string): Promise<{ engine: Engine; steps: string
       deleted: () => wiper.wipe(),
       async close() {
         wiper.stop();
-        // Its turn comes after the transaction that is under way in the only connection.
-        await db.connection().execute(() => Promise.resolve());
         await db.destroy();
       },
     };

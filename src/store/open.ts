@@ -1,0 +1,28 @@
+import { migratePostgresStore, openPostgresStore, postgresName } from "./postgres.ts";
+import { migrateSqliteStore, openSqliteStore } from "./sqlite.ts";
+import type { Store } from "./store.ts";
+
+/** Where a store is. */
+export type StoreLocation =
+  | {
+      readonly kind: "sqlite";
+      /** A file, or `:memory:`. */
+      readonly path: string;
+    }
+  /** The URL may have a password in it: it stands in no message. */
+  | { readonly kind: "postgres"; readonly url: string };
+
+/** Opens a store, and brings its schema up to date. Rejects with StoreError `unavailable` that says which store it is. */
+export function openStore(location: StoreLocation): Promise<Store> {
+  return location.kind === "sqlite" ? openSqliteStore(location.path) : openPostgresStore(location.url);
+}
+
+/** Brings a store's schema up to date, as openStore does, and closes it. Resolves with the names of the steps it took. */
+export function migrateStore(location: StoreLocation): Promise<string[]> {
+  return location.kind === "sqlite" ? migrateSqliteStore(location.path) : migratePostgresStore(location.url);
+}
+
+/** Names a store for people: its path, or host and database; never a password. */
+export function storeName(location: StoreLocation): string {
+  return location.kind === "sqlite" ? location.path : postgresName(location.url);
+}

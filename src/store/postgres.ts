@@ -1,0 +1,114 @@
+import { Kysely, PostgresDialect, sql } from "kysely";
+import { Client, DatabaseError, Pool } from "pg";
+import { postgresTypes } from "./column-types.ts";
+import type { Engine } from "./engine.ts";
+import { migrate } from "./migrate.ts";
+import { carefulPool } from "./postgres-pool.ts";
+import type { Schema } from "./schema.ts";
+import { createSqlStore } from "./sql-store.ts";
+import { type Store, StoreError, textOf } from "./store.ts";
+
+/** How a store uses its server. */
+export interface PostgresOptions {
+  /** Most connections. Default 10. */
+  readonly maxConnections?: number;
+  /** Longest wait for a connection, a new one or a free one, milliseconds. Default 3 s. */
+  readonly connectMs?: number;
+  /** Longest statement, milliseconds; its connection is given up a second later. Default 10 s. */
+  readonly statementMs?: number;
+  /** Longest step of a migration, and longest wait for another server that migrates, milliseconds. Default 10 minutes. */
+  readonly migrationMs?: number;
+}
+
+/** How long the server's own report of a statement that took too long may take, milliseconds. */
+const REPORT_MS = 1_000;
+
+/** A connection that says nothing is asked for a sign of life after this long, milliseconds. */
+const KEEP_ALIVE_MS = 10_000;
+
+/** A transaction whose client is gone holds its locks no longer than this, milliseconds. */
+const ABANDONED_MS = 30_000;
+
+/** SQLSTATE: unique_violation, serialization_failure, deadlock_detected. */
+const RETRIED = new Set(["23505", "40001", "40P01"]);
+
+/**
+ * Opens a store in a database of a PostgreSQL server, and brings its schema up to date; several processes may do so at once. Rejects
+ * with StoreError `unavailable` that names host and database, never the password.
+ */
+export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
+  return createSqlStore((await open(url, options)).engine);
+}
+
+/** Brings the schema of a database up to date, as openPostgresStore does. Resolves with the names of the steps it took. */
+export async function migratePostgresStore(url: string, options: PostgresOptions = {}): Promise<string[]> {
+  const { engine, steps } = await open(url, options);
+  await engine.close();
+  return steps;
+}
+
+/** Where a database is, as `postgres://HOST:PORT/DATABASE`: without user and password. Throws where the URL is none. */
+export function postgresName(url: string): string {
+  try {
+    const { host, port, database } = new Client({ connectionString: url });
+    return `postgres://${host}${host.startsWith("/") ? "" : `:${port}`}/${database ?? ""}`;
+  } catch {
+    // The error has the URL in it.
+    throw new StoreError("unavailable", "the URL of the PostgreSQL store cannot be read");
+  }
+}
+
+async function open(url: string, options: PostgresOptions): Promise<{ engine: Engine; steps: string[] }> {
+  const name = postgresName(url);
+  const { maxConnections = 10, statementMs = 10_000, migrationMs = 600_000 } = options;
+  try {
+    const steps = await migrateOver(
+      connect(url, { ...options, maxConnections: 1, statementMs: migrationMs }),
+    );
+    const db = connect(url, { ...options, maxConnections, statementMs });
+    const engine: Engine = {
+      name,
+      db,
+      mayRetry: (error) => error instanceof DatabaseError && RETRIED.has(error.code ?? ""),
+      // The server itself frees what is deleted (docs/operations.md).
+      deleted: () => undefined,
+      close: () => db.destroy(),
+    };
+    return { engine, steps };
+  } catch (error) {
+    throw new StoreError("unavailable", `cannot open the store ${name}: ${textOf(error)}`, { cause: error });
+  }
+}
+
+/** Over connections of its own: a step may take longer than a statement. */
+async function migrateOver(db: Kysely<Schema>): Promise<string[]> {
+  try {
+    await checkEncoding(db);
+    return await migrate(db, postgresTypes);
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** Other encodings refuse characters that clients may send. */
+async function checkEncoding(db: Kysely<Schema>): Promise<void> {
+  const { rows } = await sql<{ server_encoding: string }>`show server_encoding`.execute(db);
+  const encoding = rows[0]?.server_encoding;
+  if (encoding !== "UTF8") throw new Error(`its encoding is ${encoding}: a database with UTF8 is needed`);
+}
+
+function connect(url: string, options: PostgresOptions): Kysely<Schema> {
+  const { maxConnections = 1, connectMs = 3_000, statementMs = 0 } = options;
+  const pool = new Pool({
+    connectionString: url,
+    application_name: "valinor",
+    max: maxConnections,
+    connectionTimeoutMillis: connectMs,
+    statement_timeout: statementMs,
+    query_timeout: statementMs + REPORT_MS,
+    idle_in_transaction_session_timeout: ABANDONED_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+  });
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: carefulPool(pool) }) });
+}
