@@ -2,6 +2,7 @@ import { createFleet, type Fleet } from "../../src/agents/fleet.ts";
 import { createAudit } from "../../src/core/audit.ts";
 import { localCaller } from "../../src/core/authorize.ts";
 import { createCore } from "../../src/core/core.ts";
+import type { CoreOptions } from "../../src/core/options.ts";
 import { createQuota, type QuotaLimits } from "../../src/core/quota.ts";
 import type { Caller, Core, RunEvent, RunStream, SendInput, StreamInput } from "../../src/core/types.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
@@ -16,6 +17,8 @@ export interface World {
   readonly store: Store;
   readonly fleet: Fleet;
   readonly core: Core;
+  /** What the calls are made of, to make some of them otherwise. */
+  readonly options: CoreOptions;
   /** Adds an agent of the caller's tenant that listens at the address. */
   add(id: string, address: string, caller?: Caller): Promise<void>;
   draining: boolean;
@@ -62,20 +65,22 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await audit.close();
     await store.close();
   });
+  const coreOptions: CoreOptions = {
+    store,
+    fleet,
+    vault,
+    audit,
+    quota: createQuota({ ...unbounded, ...options.quotas }),
+    messageMs,
+    configMs,
+    draining: () => world.draining,
+    checkAddress: () => {},
+  };
   const world: World = {
     store,
     fleet,
-    core: createCore({
-      store,
-      fleet,
-      vault,
-      audit,
-      quota: createQuota({ ...unbounded, ...options.quotas }),
-      messageMs,
-      configMs,
-      draining: () => world.draining,
-      checkAddress: () => {},
-    }),
+    options: coreOptions,
+    core: createCore(coreOptions),
     async add(id, address, caller = localCaller) {
       await world.core.createAgent(caller, { id, status: "RUNNING", vsockCid: 0, address });
     },
