@@ -42,7 +42,11 @@ const access = {
     routes: ["GET /agents/:id"],
   },
   createAgent: { permission: "agents:admin", rpc: "valinor.v1.AgentRegistry/CreateAgent" },
-  getAgent: { permission: "agents:read", rpc: "valinor.v1.AgentRegistry/GetAgent" },
+  getAgent: {
+    permission: "agents:read",
+    rpc: "valinor.v1.AgentRegistry/GetAgent",
+    routes: ["GET /v1/models/:id"],
+  },
   listAgents: {
     permission: "agents:read",
     rpc: "valinor.v1.AgentRegistry/ListAgents",

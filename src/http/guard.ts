@@ -21,8 +21,21 @@ export interface GuardOptions {
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 const allowMethods = [...cors.allowedMethods, "HEAD"].join(", ");
-const allowHeaders = [...cors.allowedHeaders, "Authorization", "Last-Event-ID", "X-Valinor-Tenant"];
-const exposeHeaders = [...cors.exposedHeaders, "X-Valinor-Request-Id", "Retry-After"].join(", ");
+const allowHeaders = [
+  ...cors.allowedHeaders,
+  "Authorization",
+  "Last-Event-ID",
+  "Idempotency-Key",
+  "X-Valinor-Tenant",
+];
+const exposeHeaders = [
+  ...cors.exposedHeaders,
+  "X-Valinor-Request-Id",
+  "Retry-After",
+  "Retry-After-Ms",
+  "X-Request-Id",
+  "X-Should-Retry",
+].join(", ");
 
 /**
  * Makes the check of Host and origin that stands in front of every route. Browsers send requests of any page to any address:

@@ -7,6 +7,7 @@ import { cancelRoute, contextRoute, listRoute, messageRoute, statusRoute } from 
 import { invalid } from "./body.ts";
 import { dropClient, watchClient } from "./client.ts";
 import type { HttpLogger } from "./listener.ts";
+import { answerNoOpenAIRoute, isOpenAIPath, openaiRoutes } from "./openai/routes.ts";
 import { parseQuery, splitTarget } from "./query.ts";
 import { writeError, writeJson } from "./rest-errors.ts";
 import { createRouter, type RouteContext, type RouteMatch, type RouteRow } from "./routes.ts";
@@ -39,11 +40,13 @@ export const restRoutes: readonly RouteRow[] = [
   { methods: ["GET", "POST"], path: "/agents/:id/stream", route: streamRoute },
   { methods: ["POST"], path: "/agents/:id/context", route: contextRoute },
   { methods: ["POST"], path: "/agents/:id/cancel", route: cancelRoute },
+  ...openaiRoutes,
 ];
 
 /**
- * Makes the REST and SSE API (docs/rest.md): the agents' routes at `/agents` and `/api/v1/agents`, `/healthz` and `/readyz`.
- * It answers every path under `/agents` and `/api/`, unknown ones with 404.
+ * Makes the REST and SSE API (docs/rest.md): the agents' routes at `/agents` and `/api/v1/agents`, `/healthz` and `/readyz`,
+ * and those of OpenAI's clients (docs/openai.md) at `/v1`. It answers every path under `/agents`, `/api/` and `/v1`, unknown ones
+ * with 404.
  */
 export function createRestHandler(options: RestOptions): RestHandler {
   const find = createRouter(restRoutes);
@@ -57,6 +60,7 @@ export function createRestHandler(options: RestOptions): RestHandler {
     const match = find(req.method ?? "GET", path);
     if (match.kind === "none" && !isOurs(path)) return false;
     if (match.kind === "route") void serve(req, res, match, query);
+    else if (isOpenAIPath(path)) answerNoOpenAIRoute(req, res, match);
     else answerNoRoute(res, match);
     return true;
   };
@@ -74,7 +78,7 @@ function createServe(options: RestOptions): Serve {
     body: { maxBytes: options.maxMessageBytes ?? 1024 * 1024, timeoutMs: options.bodyMs ?? 30_000 },
     clientStallMs: options.clientStallMs ?? limits.clientStallMs,
   };
-  return async (req, res, { route, agentId }, query) => {
+  return async (req, res, { row, agentId }, query) => {
     const client = watchClient(res);
     try {
       const caller = await options.identify(req.headers.authorization, tenantOf(req));
@@ -89,11 +93,11 @@ function createServe(options: RestOptions): Serve {
         client,
         options: bounds,
       };
-      await route(context);
+      await row.route(context);
     } catch (thrown) {
       const error = toValinorError(thrown);
       if (error.reason === "INTERNAL") logInternal(options.logger, error);
-      writeError(res, error);
+      (row.fail ?? writeError)(res, error, req);
       // Nothing can be said any more where the response has begun: an end that is cut off is never taken for a success.
       if (res.headersSent && !res.writableEnded) dropClient(res);
     }
@@ -134,5 +138,5 @@ function answerHealth(req: IncomingMessage, res: ServerResponse, good: boolean):
 }
 
 function isOurs(path: string): boolean {
-  return path === "/agents" || path.startsWith("/agents/") || path === "/api" || path.startsWith("/api/");
+  return ["/agents", "/api", "/v1"].some((root) => path === root || path.startsWith(`${root}/`));
 }

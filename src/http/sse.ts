@@ -27,12 +27,12 @@ export function encodeEvents(requestId: string, events: readonly RunEvent[]): st
 function encodeEvent(requestId: string, event: RunEvent): string {
   switch (event.kind) {
     case "text": {
-      const data = `{"content":${json(event.text)},"done":false,"sequence":${event.sequence}}`;
+      const data = `{"content":${eventJson(event.text)},"done":false,"sequence":${event.sequence}}`;
       return block("chunk", data, `${requestId}/${event.sequence}`);
     }
     case "tool_call": {
       const { sequence, callId, toolName, arguments: args } = event;
-      const data = json({ sequence, call_id: callId, tool_name: toolName, arguments: args });
+      const data = eventJson({ sequence, call_id: callId, tool_name: toolName, arguments: args });
       return block("tool_call", data, `${requestId}/${sequence}`);
     }
     case "keepalive":
@@ -41,7 +41,7 @@ function encodeEvent(requestId: string, event: RunEvent): string {
       const { sequence, finishReason, usage } = event;
       const last = { content: "", done: true, sequence, finish_reason: finishReason, ...usageOf(usage) };
       // The id stands on the terminal event alone: a client that lost that one must get it again when it resumes.
-      return block("chunk", json(last)) + block("done", "{}", `${requestId}/${sequence}`);
+      return block("chunk", eventJson(last)) + block("done", "{}", `${requestId}/${sequence}`);
     }
   }
 }
@@ -60,12 +60,12 @@ export function encodeError(requestId: string, error: ValinorError): string {
       tool_name: error.metadata["tool"] ?? "",
       ...numbered,
     };
-    return block("tool_blocked", json(data), id);
+    return block("tool_blocked", eventJson(data), id);
   }
   const code = error.metadata["code"] ?? error.reason.toLowerCase();
   return block(
     "error",
-    json({ code, message: error.guestText ?? error.message, reason: error.reason, ...numbered }),
+    eventJson({ code, message: error.guestText ?? error.message, reason: error.reason, ...numbered }),
     id,
   );
 }
@@ -99,7 +99,7 @@ function block(name: string, data: string, id?: string): string {
 const LINE_BREAKS = /[\u0085\u2028\u2029]/g;
 
 /** JSON on one line, whatever the reader takes for a line's end. */
-function json(value: unknown): string {
+export function eventJson(value: unknown): string {
   return JSON.stringify(value).replace(LINE_BREAKS, escape);
 }
 

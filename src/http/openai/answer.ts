@@ -1,0 +1,92 @@
+import type { RunEvent, SendResult, ToolCallEvent, Usage } from "../../core/types.ts";
+import { eventJson, usageJson } from "../sse.ts";
+
+/** What every object of one answer has in common. */
+export interface AnswerHead {
+  readonly requestId: string;
+  /** The agent's id. */
+  readonly model: string;
+  /** Seconds since the epoch. */
+  readonly created: number;
+}
+
+/** Makes the events of one streamed answer. */
+export interface ChunkEncoder {
+  /** The first chunk: the role. */
+  role(): string;
+  /** A batch of events; after `done` the stream is complete, its mark included. */
+  events(events: readonly RunEvent[]): string;
+}
+
+/** An answer that is not streamed. */
+export function completionJson(head: AnswerHead, result: SendResult): object {
+  const { content, toolCalls, finishReason, usage } = result;
+  const calls = toolCalls.map(callJson);
+  return {
+    ...identity(head, "chat.completion"),
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: "assistant",
+          content: content === "" && calls.length > 0 ? null : content,
+          refusal: null,
+          ...(calls.length > 0 && { tool_calls: calls }),
+        },
+        logprobs: null,
+        finish_reason: reasonOf(finishReason, calls.length),
+      },
+    ],
+    ...(usage && { usage: usageJson(usage) }),
+  };
+}
+
+/** Makes the encoder of a streamed answer. With `includeUsage` a chunk with the usage alone stands last, where the agent told it. */
+export function chunkEncoder(head: AnswerHead, includeUsage: boolean): ChunkEncoder {
+  const common = identity(head, "chat.completion.chunk");
+  // Around each word the same bytes stand: they are written once.
+  const prefix = `data: ${eventJson(common).slice(0, -1)},"choices":[{"index":0,"delta":`;
+  const tail = `}]${includeUsage ? ',"usage":null' : ""}}\n\n`;
+  const delta = (json: string, reason = "null") =>
+    `${prefix}${json},"logprobs":null,"finish_reason":${reason}${tail}`;
+  let calls = 0;
+
+  function encode(event: RunEvent): string {
+    switch (event.kind) {
+      case "text":
+        return delta(`{"content":${eventJson(event.text)}}`);
+      case "tool_call":
+        return delta(eventJson({ tool_calls: [{ index: calls++, ...callJson(event) }] }));
+      case "keepalive":
+        return ": keepalive\n\n";
+      case "done":
+        return `${delta("{}", eventJson(reasonOf(event.finishReason, calls)))}${last(event.usage)}data: [DONE]\n\n`;
+    }
+  }
+
+  function last(usage: Usage | undefined): string {
+    if (!includeUsage || usage === undefined) return "";
+    return `data: ${eventJson({ ...common, choices: [], usage: usageJson(usage) })}\n\n`;
+  }
+
+  return {
+    role: () => delta('{"role":"assistant","content":"","refusal":null}'),
+    events: (events) => events.map(encode).join(""),
+  };
+}
+
+function identity({ requestId, model, created }: AnswerHead, object: string): object {
+  return { id: `chatcmpl-${requestId}`, object, created, model };
+}
+
+function callJson({ callId, toolName, arguments: args }: ToolCallEvent): object {
+  return { id: callId, type: "function", function: { name: toolName, arguments: args } };
+}
+
+const reasons: readonly string[] = ["stop", "length", "content_filter"];
+
+/** OpenAI's clients know a closed list of reasons; an answer with tool calls waits for their results, whatever the model says. */
+function reasonOf(finishReason: string, calls: number): string {
+  if (calls > 0) return "tool_calls";
+  return reasons.includes(finishReason) ? finishReason : "stop";
+}

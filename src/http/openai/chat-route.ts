@@ -1,0 +1,80 @@
+import type { ServerResponse } from "node:http";
+import { toValinorError, ValinorError } from "../../core/errors.ts";
+import type { RunEvent, RunStream } from "../../core/types.ts";
+import { limits } from "../../wire/limits.ts";
+import { readJsonObject } from "../body.ts";
+import { type Client, writeText } from "../client.ts";
+import { writeJson } from "../rest-errors.ts";
+import type { RouteContext } from "../routes.ts";
+import { eventJson, sseHeaders } from "../sse.ts";
+import { type AnswerHead, type ChunkEncoder, chunkEncoder, completionJson } from "./answer.ts";
+import { openaiError } from "./errors.ts";
+import { type ChatRequest, readChatRequest } from "./request.ts";
+
+/** POST `/v1/chat/completions`: runs the last turn, and answers with a completion or with a stream of chunks. */
+export async function chatRoute(context: RouteContext): Promise<void> {
+  const { core, caller, client, req, res, options } = context;
+  // A history comes along: as much as a frame towards the agent can hold.
+  const bounds = { ...options.body, maxBytes: Math.max(options.body.maxBytes, limits.frameBytes) };
+  const request = readChatRequest(await readJsonObject(req, bounds), req.headers);
+  if (request.stream) return streamChat(context, request);
+  const result = await core.send(caller, request.input, client.signal);
+  const { requestId } = result;
+  writeJson(res, 200, completionJson(headOf(request, requestId), result), idHeaders(requestId));
+}
+
+async function streamChat(context: RouteContext, request: ChatRequest): Promise<void> {
+  const { core, caller, client, res, options } = context;
+  const run = await core.stream(caller, { ...request.input, afterSequence: 0 }, client.signal);
+  client.onGone(() => run.close());
+  // What fails before the first event is an error with a status: so SDKs raise the class that is meant.
+  const first = await nextOf(run);
+  if (client.signal.aborted) return;
+  const { requestId } = run.opened;
+  res.writeHead(200, { ...sseHeaders, ...idHeaders(requestId) });
+  const encoder = chunkEncoder(headOf(request, requestId), request.includeUsage);
+  await pump({ run, res, client, stallMs: options.clientStallMs, encoder }, first);
+}
+
+interface Pump {
+  readonly run: RunStream;
+  readonly res: ServerResponse;
+  readonly client: Client;
+  readonly stallMs: number;
+  readonly encoder: ChunkEncoder;
+}
+
+/** Writes the chunks as the events come, one write for each wake. An error stands in the stream, which then has no end mark. */
+async function pump(pump: Pump, first: readonly RunEvent[]): Promise<void> {
+  const { run, res, client, encoder } = pump;
+  let events = first;
+  let text = encoder.role();
+  for (;;) {
+    text += encoder.events(events);
+    if (events.at(-1)?.kind === "done") return void res.end(text);
+    if (!(await writeText(pump, text))) return run.close();
+    text = "";
+    try {
+      events = await nextOf(run);
+    } catch (thrown) {
+      if (!client.signal.aborted) res.end(`data: ${eventJson(openaiError(toValinorError(thrown)))}\n\n`);
+      return;
+    }
+    if (client.signal.aborted) return;
+  }
+}
+
+/** The run's next events. An end without a terminal event is never a success. */
+async function nextOf(run: RunStream): Promise<readonly RunEvent[]> {
+  const events = await run.next();
+  if (events !== undefined) return events;
+  throw new ValinorError("RUN_INTERRUPTED", "the stream ended before its run");
+}
+
+function headOf({ input }: ChatRequest, requestId: string): AnswerHead {
+  return { requestId, model: input.agentId, created: Math.floor(Date.now() / 1000) };
+}
+
+function idHeaders(requestId: string): Record<string, string> {
+  return { "x-request-id": requestId, "x-valinor-request-id": requestId };
+}

@@ -1,0 +1,30 @@
+import type { AgentStatusView } from "../../core/types.ts";
+import { writeJson } from "../rest-errors.ts";
+import type { RouteContext } from "../routes.ts";
+
+/** OpenAI's list has no pages: as many agents as this are read, a page at a time. */
+const PAGE = 1_000;
+const PAGES = 10;
+
+/** GET `/v1/models`: the agents of the caller's tenant; the first 10,000 where there are more. */
+export async function modelsRoute({ core, caller, res }: RouteContext): Promise<void> {
+  const agents: AgentStatusView[] = [];
+  let pageToken = "";
+  for (let page = 0; page < PAGES; page++) {
+    const answer = await core.listAgents(caller, { pageSize: PAGE, pageToken, filter: "" });
+    agents.push(...answer.agents);
+    pageToken = answer.nextPageToken;
+    if (pageToken === "") break;
+  }
+  writeJson(res, 200, { object: "list", data: agents.map(modelJson) });
+}
+
+/** GET `/v1/models/{id}`: one of them. */
+export async function modelRoute({ core, caller, agentId, res }: RouteContext): Promise<void> {
+  writeJson(res, 200, modelJson(await core.getAgent(caller, agentId)));
+}
+
+function modelJson({ agent }: AgentStatusView): object {
+  const created = Math.floor(agent.createTime.getTime() / 1000);
+  return { id: agent.id, object: "model", created, owned_by: "valinor" };
+}

@@ -1,0 +1,48 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { MessageInput } from "../../core/types.ts";
+import { isObject } from "../../wire/values.ts";
+import type { UnknownJson } from "../body.ts";
+import { refusal } from "./errors.ts";
+
+/** Most tools of a request. An agent takes as many. */
+const MOST = 128;
+const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Reads `tools` and `tool_choice`: functions alone, and a choice among them. Throws INVALID_ARGUMENT. */
+export function readTools(body: UnknownJson): Pick<MessageInput, "tools" | "toolChoice"> {
+  const list = body["tools"] ?? [];
+  if (!Array.isArray(list)) throw refusal("tools", "tools must be a list");
+  if (list.length > MOST) throw refusal("tools", `there may be at most ${MOST} tools`);
+  const names = list.map(nameOf);
+  if (new Set(names).size < names.length) throw refusal("tools", "two tools have the same name");
+  const choice = readChoice(body["tool_choice"] ?? undefined, names);
+  if (names.length === 0) return {};
+  return { tools: list as JsonObject[], ...(choice !== undefined && { toolChoice: choice }) };
+}
+
+function nameOf(tool: unknown, index: number): string {
+  const param = `tools[${index}]`;
+  const { type, function: called } = isObject(tool) ? tool : {};
+  if (type !== "function")
+    throw refusal(`${param}.type`, "only tools of type function are supported", "unsupported_value");
+  const name = isObject(called) ? called["name"] : undefined;
+  if (typeof name === "string" && NAME.test(name)) return name;
+  throw refusal(`${param}.function.name`, "the name must be 1 to 64 of A-Z a-z 0-9 _ -");
+}
+
+function readChoice(choice: unknown, names: readonly string[]): JsonValue | undefined {
+  const needsTool = choice === "required" || typeof choice === "object";
+  if (needsTool && names.length === 0) throw refusal("tool_choice", "there are no tools to choose from");
+  if (choice === undefined || choice === "none" || choice === "auto" || choice === "required") return choice;
+  const { type, function: called } = isObject(choice) ? choice : {};
+  if (type !== "function" || !isObject(called)) {
+    throw refusal(
+      "tool_choice",
+      "tool_choice must be none, auto, required or a function",
+      "unsupported_value",
+    );
+  }
+  const { name } = called;
+  if (typeof name === "string" && names.includes(name)) return { type, function: { name } };
+  throw refusal("tool_choice", "tool_choice names none of the tools");
+}
