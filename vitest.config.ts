@@ -3,7 +3,12 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/vm/**", "test/openclaw/**", "test/packaging/**", "node_modules/**"],
+    // Slow suites have their own configuration and npm script.
+    exclude: [
+      "test/{console,convergence,crash,openclaw,packaging,postgres,vm}/**",
+      "test/clients/pack.test.ts",
+      "node_modules/**",
+    ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",

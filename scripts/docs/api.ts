@@ -155,7 +155,10 @@ function enumLines(type: DescEnum): string[] {
     "",
     comment(type.file, path),
     "",
-    ...["| value | number | meaning |", "|---|---|---|", ...rows, ""],
+    "| value | number | meaning |",
+    "|---|---|---|",
+    ...rows,
+    "",
   ];
 }
 
