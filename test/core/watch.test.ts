@@ -254,43 +254,46 @@ describe("what watchers see in the end", () => {
   it("is what the store has, whoever changed it and whenever they came", async () => {
     const cli = { subject: "x", credential: "cli" };
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(step, fc.boolean()), { maxLength: 40 }), async (steps) => {
-        const store = await openSqliteStore(":memory:");
-        const world = await startWorld({ store, refreshMs: 3 });
-        await world.fleet.start();
-        const watch = createWatcherOf(world, { gatherMs: 2, changes: 3 });
-        const watchers = [watch(ann)];
-        const change = (id: string, status: "STOPPED" | "FAILED") =>
-          world.core.updateAgent(ann, { agentId: id, changes: { status }, etag: "" });
-        const actions: Record<string, (id: string) => Promise<unknown>> = {
-          create: (id) => add(world, id),
-          delete: (id) => world.core.deleteAgent(ann, id),
-          elsewhere: (id) =>
-            store.createAgent({ tenant: "acme", id, status: "STOPPED", vsockCid: 0, address: "" }, cli),
-          goneElsewhere: (id) => store.deleteAgent({ tenant: "acme", id }, cli),
-          watch: async () => watchers.push(watch(ann)),
-          stop: (id) => change(id, "STOPPED"),
-          fail: (id) => change(id, "FAILED"),
-          failElsewhere: (id) => store.updateAgent({ tenant: "acme", id }, { status: "FAILED" }, "", cli),
-        };
-        for (const [{ do: what, id }, wait] of steps) {
-          // An agent that is there already, or is not: the store says so, and nothing changes.
-          const done = actions[what]?.(id).catch(() => {});
-          if (wait) await done;
-        }
-        const agents = async () =>
-          (await store.listAgents("acme", { afterId: "", limit: 100 })).map(
-            ({ id, etag }) => `${id} ${etag}`,
-          );
-        for (const watcher of watchers) {
-          await until("the watcher sees what the store has", async () => {
-            const seen = [...watcher.view.values()].map(({ agent }) => `${agent.id} ${agent.etag}`);
-            return watcher.complete && seen.toSorted().join() === (await agents()).join();
-          });
-        }
-        for (const watcher of watchers) await watcher.stop();
-        world.fleet.close();
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(step, fc.boolean()), { minLength: 5, maxLength: 40 }),
+        async (steps) => {
+          const store = await openSqliteStore(":memory:");
+          const world = await startWorld({ store, refreshMs: 3 });
+          await world.fleet.start();
+          const watch = createWatcherOf(world, { gatherMs: 2, changes: 3 });
+          const watchers = [watch(ann)];
+          const change = (id: string, status: "STOPPED" | "FAILED") =>
+            world.core.updateAgent(ann, { agentId: id, changes: { status }, etag: "" });
+          const actions: Record<string, (id: string) => Promise<unknown>> = {
+            create: (id) => add(world, id),
+            delete: (id) => world.core.deleteAgent(ann, id),
+            elsewhere: (id) =>
+              store.createAgent({ tenant: "acme", id, status: "STOPPED", vsockCid: 0, address: "" }, cli),
+            goneElsewhere: (id) => store.deleteAgent({ tenant: "acme", id }, cli),
+            watch: async () => watchers.push(watch(ann)),
+            stop: (id) => change(id, "STOPPED"),
+            fail: (id) => change(id, "FAILED"),
+            failElsewhere: (id) => store.updateAgent({ tenant: "acme", id }, { status: "FAILED" }, "", cli),
+          };
+          for (const [{ do: what, id }, wait] of steps) {
+            // An agent that is there already, or is not: the store says so, and nothing changes.
+            const done = actions[what]?.(id).catch(() => {});
+            if (wait) await done;
+          }
+          const agents = async () =>
+            (await store.listAgents("acme", { afterId: "", limit: 100 })).map(
+              ({ id, etag }) => `${id} ${etag}`,
+            );
+          for (const watcher of watchers) {
+            await until("the watcher sees what the store has", async () => {
+              const seen = [...watcher.view.values()].map(({ agent }) => `${agent.id} ${agent.etag}`);
+              return watcher.complete && seen.toSorted().join() === (await agents()).join();
+            });
+          }
+          for (const watcher of watchers) await watcher.stop();
+          world.fleet.close();
+        },
+      ),
       { numRuns: 25 },
     );
   });
