@@ -30,7 +30,7 @@ interface Checked extends Execution {
 export async function execute(run: Run, execution: Execution): Promise<void> {
   const { openclaw, request, config, log } = execution;
   if (run.ended) return;
-  const checked: Checked = { ...execution, allows: callable(config, request.tools) };
+  const checked: Checked = { ...execution, allows: callable((tool) => config.allows(tool), request.tools) };
   const refused = request.tools.find(({ name }) => !checked.allows(name));
   if (refused !== undefined) return run.toolBlocked(refused.name);
   const onTool = (name: string) => {
