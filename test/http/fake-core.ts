@@ -35,7 +35,11 @@ export function fakeCore(calls: Partial<Core>): Core {
     createAgent: missing,
     getAgent: missing,
     listAgents: missing,
+    updateAgent: missing,
     deleteAgent: missing,
+    watchAgents: () => ({ [Symbol.asyncIterator]: () => ({ next: missing }) }),
+    listConfigRevisions: missing,
+    rollbackConfig: missing,
     ...calls,
   };
 }
