@@ -41,11 +41,11 @@ const secretText = fc
   .map((text) => `secret:${text}`);
 const { tree } = fc.letrec<{ tree: JsonValue }>((tie) => ({
   tree: fc.oneof(
-    { depthSize: "medium" },
+    { maxDepth: 3, withCrossShrink: true },
     secretText,
     fc.oneof(fc.string({ unit: "binary" }), fc.integer(), fc.boolean(), fc.constant(null)),
-    fc.array(tie("tree")),
-    fc.dictionary(fc.string({ unit: "binary" }), tie("tree")),
+    fc.array(tie("tree"), { maxLength: 4 }),
+    fc.dictionary(fc.string({ unit: "binary" }), tie("tree"), { maxKeys: 4 }),
   ),
 }));
 const config = fc.dictionary(fc.string({ unit: "binary" }), tree);
