@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Identify } from "./auth/authenticate.ts";
 import type { Config } from "./config.ts";
 import type { Core } from "./core/types.ts";
+import { createConsoleHandler } from "./http/console.ts";
 import { createGuard } from "./http/guard.ts";
 import type { HttpHandler } from "./http/listener.ts";
 import { answerNotFound, createRestHandler } from "./http/rest.ts";
@@ -18,7 +20,10 @@ export interface HandlerOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Makes the one handler of the port: guard, then RPC, then REST, then 404. */
+/** Where scripts/web/build.ts puts the console. */
+const CONSOLE_DIR = join(import.meta.dirname, "../web/dist");
+
+/** Makes the one handler of the port: guard, then RPC, then the console, then REST, then 404. */
 export function createHandler({ config, core, identify, logger, stopping }: HandlerOptions): HttpHandler {
   const { allowedOrigins, allowedHosts } = config.server;
   const guard = createGuard({ allowedOrigins, allowedHosts, loopbackOnly: !config.auth.required });
@@ -29,6 +34,7 @@ export function createHandler({ config, core, identify, logger, stopping }: Hand
     ready,
     logger,
   });
+  const webConsole = createConsoleHandler({ dir: CONSOLE_DIR });
   const rpc: NodeHandler = createRpcHandler({
     core,
     identify,
@@ -36,8 +42,9 @@ export function createHandler({ config, core, identify, logger, stopping }: Hand
     onInternalError: (error) => logger.error({ err: error }, "internal error"),
     fallback(req, res) {
       // Both listeners hand out node:http's shapes; connect-node's types only widen them.
+      const request = req as IncomingMessage;
       const response = res as ServerResponse;
-      if (!rest(req as IncomingMessage, response)) answerNotFound(response);
+      if (!webConsole(request, response) && !rest(request, response)) answerNotFound(response);
     },
   });
   return (req, res) => {

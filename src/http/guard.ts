@@ -75,12 +75,18 @@ export function createGuard(options: GuardOptions): Guard {
  */
 function checkFetchSite(req: IncomingMessage, res: ServerResponse): boolean {
   const site = req.headers["sec-fetch-site"];
-  if (site === undefined || site === "same-origin" || site === "none") return true;
+  if (site === undefined || site === "same-origin" || site === "none" || isConsoleVisit(req)) return true;
   return refuse(
     res,
     "cross-site request refused",
     "a page of another site or origin may not load this address",
   );
+}
+
+/** A link of another site may lead to the console: its files are for everybody, and no frame shows them. */
+function isConsoleVisit({ method, url, headers }: IncomingMessage): boolean {
+  const visit = headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document";
+  return visit && method === "GET" && /^\/console(?:[/?]|$)/.test(url ?? "");
 }
 
 function allowOrigin(req: IncomingMessage, res: ServerResponse, origin: string): boolean {

@@ -1,0 +1,91 @@
+import { useSignal } from "@preact/signals";
+import { AgentStatus } from "../../../gen/ts/valinor/v1/types_pb.ts";
+import { CALL_MS, registry } from "../api.ts";
+import { type Problem, readProblem } from "../problem.ts";
+import { agentHref, navigate } from "../route.ts";
+import { Dialog } from "../ui/dialog.tsx";
+import { ProblemNotice } from "../ui/notice.tsx";
+
+/** Asks for a new agent, and goes to it. */
+export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
+  const problem = useSignal<Problem | undefined>(undefined);
+  const busy = useSignal(false);
+  const create = async (form: HTMLFormElement) => {
+    const fields = new FormData(form);
+    const text = (name: string) => {
+      const value = fields.get(name);
+      return typeof value === "string" ? value.trim() : "";
+    };
+    busy.value = true;
+    try {
+      const agent = {
+        id: text("id"),
+        address: text("address"),
+        vsockCid: Number(text("cid") || 0),
+        status: text("status") === "provisioning" ? AgentStatus.PROVISIONING : AgentStatus.RUNNING,
+      };
+      await registry.createAgent({ agent }, { timeoutMs: CALL_MS });
+      onClose();
+      navigate(agentHref(agent.id, "status"));
+    } catch (thrown) {
+      problem.value = readProblem(thrown);
+    } finally {
+      busy.value = false;
+    }
+  };
+  return (
+    <Dialog title="New agent" onClose={onClose}>
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void create(event.currentTarget);
+        }}
+      >
+        <label>
+          Id
+          <input
+            class="input"
+            name="id"
+            required
+            maxLength={63}
+            pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
+            title="letters, digits, dot, underscore and hyphen"
+            autocomplete="off"
+            spellcheck={false}
+          />
+        </label>
+        <label>
+          Address <span class="muted">(empty: from its id and CID)</span>
+          <input
+            class="input"
+            name="address"
+            placeholder="tcp://127.0.0.1:9103"
+            autocomplete="off"
+            spellcheck={false}
+          />
+        </label>
+        <label>
+          vsock CID <span class="muted">(empty: none)</span>
+          <input class="input" name="cid" type="number" min={3} max={4294967294} />
+        </label>
+        <label>
+          Machine
+          <select class="input" name="status">
+            <option value="running">runs: dial it</option>
+            <option value="provisioning">is being made</option>
+          </select>
+        </label>
+        {problem.value !== undefined && <ProblemNotice problem={problem.value} />}
+        <div class="buttons">
+          <button type="button" class="button" onClick={onClose}>
+            Close
+          </button>
+          <button type="submit" class="button primary" disabled={busy.value}>
+            Create
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,71 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+/** Bytes of UTF-8 that a message may have. */
+const MAX_BYTES = 1024 * 1024;
+
+/** Drafts by conversation, for as long as the page lives. */
+const drafts = new Map<string, string>();
+
+/** The box that a message is written in. Enter sends, Shift+Enter begins a line. */
+export function Composer(props: {
+  readonly conversationId: string;
+  readonly onSend: (text: string) => void;
+  readonly onEscape: () => void;
+}) {
+  const { conversationId, onSend, onEscape } = props;
+  const text = useSignal(drafts.get(conversationId) ?? "");
+  const box = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    text.value = drafts.get(conversationId) ?? "";
+    // A phone's keyboard would cover what is to be read first.
+    if (matchMedia("(pointer: fine)").matches) box.current?.focus();
+  }, [conversationId]);
+  const tooLong = new TextEncoder().encode(text.value).length > MAX_BYTES;
+  const submit = () => {
+    if (text.value.trim() === "" || tooLong) return;
+    onSend(text.value);
+    text.value = "";
+    drafts.delete(conversationId);
+    box.current?.focus();
+  };
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      <textarea
+        ref={box}
+        class="input"
+        rows={2}
+        aria-label="Message"
+        aria-describedby="composer-help"
+        placeholder="Message"
+        value={text.value}
+        onInput={(event) => {
+          text.value = event.currentTarget.value;
+          drafts.set(conversationId, text.value);
+        }}
+        onKeyDown={(event) => {
+          // While an input method composes, Enter belongs to it.
+          if (event.isComposing) return;
+          if (event.key === "Escape") onEscape();
+          if (event.key !== "Enter" || event.shiftKey) return;
+          event.preventDefault();
+          submit();
+        }}
+      />
+      <button type="submit" class="button primary" disabled={text.value.trim() === "" || tooLong}>
+        Send
+      </button>
+      <p id="composer-help" class="muted hint">
+        {tooLong
+          ? "A message has at most 1 MiB."
+          : "Enter sends, Shift+Enter begins a line, Escape cancels the answer."}
+      </p>
+    </form>
+  );
+}

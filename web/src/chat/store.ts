@@ -1,0 +1,125 @@
+import { type Signal, signal } from "@preact/signals";
+import { OnDisconnect, type StreamResponse } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { CALL_MS, proxy } from "../api.ts";
+import { readProblem } from "../problem.ts";
+import { createStreamSlots } from "../protocol.ts";
+import { randomId, storage } from "../storage.ts";
+import { createEngine } from "./engine.ts";
+import { hasEnded, isActive, newRun, type Run } from "./run.ts";
+import { createSavedRuns } from "./saved.ts";
+
+/** Every run that this tab knows, the oldest first. A run changes in place: `versionOf` tells when. */
+export const runs = signal<readonly Run[]>([]);
+
+/** Runs kept in the page at most. */
+const MAX_RUNS = 300;
+/** A guest remembers a request_id for 24 h: an older message is not sent again, only asked for. */
+const RESEND_MS = 12 * 60 * 60_000;
+
+const saved = createSavedRuns(storage("session"));
+const versions = new WeakMap<Run, Signal<number>>();
+const dirty = new Set<Run>();
+
+const engine = createEngine({
+  open,
+  slots: createStreamSlots(),
+  save: (run) => saved.save(run),
+  changed,
+  network: window,
+});
+
+/** Grows whenever the run has changed, at most once a frame. */
+export function versionOf(run: Run): Signal<number> {
+  let version = versions.get(run);
+  if (version === undefined) versions.set(run, (version = signal(0)));
+  return version;
+}
+
+/** Brings back the runs of before the page was loaded anew, and reads on those that have not ended. */
+export function restoreRuns(): void {
+  window.addEventListener("pagehide", () => engine.saveAll());
+  runs.value = saved.load();
+  for (const run of runs.value) if (!hasEnded(run)) engine.start(run);
+}
+
+/** Sends a message; the answer comes into the run that this returns. */
+export function send(agentId: string, conversationId: string, message: string): Run {
+  const run = newRun({ requestId: `web-${randomId()}`, agentId, conversationId, message }, Date.now());
+  const kept = runs.value.length < MAX_RUNS ? runs.value : withoutOldest(runs.value);
+  runs.value = [...kept, run];
+  engine.start(run);
+  return run;
+}
+
+/** Reads a run on that the page had given up; under its own request_id, so that it does not run twice. */
+export function tryAgain(run: Run, options: { readonly allowStaleConfig?: boolean } = {}): void {
+  if (options.allowStaleConfig === true) run.allowStaleConfig = true;
+  engine.start(run);
+}
+
+/** Ends a run in its agent. Where it cannot be told, the page stops reading and says why. */
+export async function cancel(run: Run): Promise<void> {
+  if (hasEnded(run)) return;
+  if (!run.sent) {
+    engine.drop(run);
+    run.state = "cancelled";
+    return changed(run);
+  }
+  try {
+    const { agentId, requestId } = run;
+    const request = { agentId, requestId, reason: "cancelled in the console" };
+    const { found } = await proxy.cancelMessage(request, { timeoutMs: CALL_MS });
+    if (found && run.state === "interrupted") run.state = "cancelled";
+  } catch (thrown) {
+    if (hasEnded(run)) return;
+    engine.drop(run);
+    run.state = "interrupted";
+    run.problem = readProblem(thrown);
+  }
+  saved.save(run);
+  changed(run);
+}
+
+/** Forgets the runs of a conversation in this tab. Those that go on go on in their agent. */
+export function forgetRuns(agentId: string, conversationId: string): void {
+  const gone = runs.value.filter((run) => run.agentId === agentId && run.conversationId === conversationId);
+  for (const run of gone) {
+    engine.drop(run);
+    saved.forget(run.requestId);
+  }
+  runs.value = runs.value.filter((run) => !gone.includes(run));
+}
+
+function open(run: Run, signal: AbortSignal): AsyncIterable<StreamResponse> {
+  const { agentId, conversationId, requestId, allowStaleConfig, lastSequence } = run;
+  const onlyAttach = lastSequence > 0 || Date.now() - run.sentAt > RESEND_MS;
+  return proxy.stream(
+    {
+      agentId,
+      conversationId,
+      requestId,
+      allowStaleConfig,
+      afterSequence: lastSequence,
+      onDisconnect: OnDisconnect.CONTINUE,
+      ...(onlyAttach ? {} : { message: { role: "user", content: run.message } }),
+    },
+    { signal, timeoutMs: 0 },
+  );
+}
+
+function changed(run: Run): void {
+  if (dirty.size === 0) requestAnimationFrame(draw);
+  dirty.add(run);
+}
+
+function draw(): void {
+  const changedRuns = [...dirty];
+  dirty.clear();
+  for (const run of changedRuns) versionOf(run).value++;
+}
+
+function withoutOldest(list: readonly Run[]): readonly Run[] {
+  const oldest = list.find((run) => !isActive(run));
+  if (oldest !== undefined) saved.forget(oldest.requestId);
+  return list.filter((run) => run !== oldest);
+}

@@ -1,0 +1,19 @@
+import { join } from "node:path";
+import { defineConfig } from "vite";
+
+// vite takes the configuration from the default export alone.
+// oxlint-disable-next-line import/no-default-export
+export default defineConfig({
+  root: import.meta.dirname,
+  base: "/console/",
+  logLevel: "warn",
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    outDir: join(import.meta.dirname, "dist"),
+    target: "es2023",
+    // The content security policy lets nothing inline run, and one chunk needs no preloading.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+});
