@@ -6,7 +6,7 @@ export default defineConfig({
     // Slow suites have their own configuration and npm script.
     exclude: [
       "test/{console,convergence,crash,openclaw,packaging,postgres,vm}/**",
-      "test/clients/pack.test.ts",
+      "test/clients/{browser,pack}.test.ts",
       "node_modules/**",
     ],
     testTimeout: 30_000,
