@@ -7,7 +7,7 @@ import { afterFile } from "../helpers/cleanup.ts";
 
 /** What a token is to be; what is absent is good. */
 export interface TokenWish {
-  readonly claims?: JWTPayload;
+  readonly claims?: Readonly<Record<string, unknown>>;
   readonly issuer?: string;
   readonly audience?: string;
   /** Seconds from now. */
