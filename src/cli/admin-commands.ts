@@ -8,6 +8,8 @@ import type { Environment } from "./environment.ts";
 export function addAdminCommands(program: Command, env: Environment): void {
   addKeys(program, env);
   addToken(program);
+  addTenants(program, env);
+  addAudit(program, env);
 }
 
 function withConfig(command: Command): Command {
@@ -57,6 +59,32 @@ function addToken(program: Command): void {
     .action(async (options: import("./token.ts").TokenOptions) => {
       const { token } = await import("./token.ts");
       await token(options);
+    });
+}
+
+function addTenants(program: Command, env: Environment): void {
+  const tenants = program.command("tenants").description("delete all that a tenant has");
+  withConfig(tenants.command("delete"))
+    .description("delete a tenant's agents, configurations, contexts and API keys, for good")
+    .argument("<tenant>", "tenant")
+    .option("--yes", "do not ask")
+    .action(async (tenant: string, options: import("./tenants.ts").TenantsDeleteOptions) => {
+      const { tenantsDelete } = await import("./tenants.ts");
+      await tenantsDelete(tenant, options, env);
+    });
+}
+
+function addAudit(program: Command, env: Environment): void {
+  const audit = program.command("audit").description("read the audit log");
+  withConfig(audit.command("export"))
+    .description("print the audit log as JSON lines, the oldest entry first")
+    .option("--tenant <tenant>", "of this tenant alone")
+    .option("--since <time>", "from then on, such as 2026-05-01 or 2026-05-01T12:00:00Z")
+    .option("--until <time>", "before then")
+    .option("--follow", "go on with new entries")
+    .action(async (options: import("./audit.ts").AuditExportOptions) => {
+      const { auditExport } = await import("./audit.ts");
+      await auditExport(options, env);
     });
 }
 

@@ -3,14 +3,13 @@ import { defaultRoles, isPermission } from "../auth/roles.ts";
 import { isTenant } from "../auth/tenant.ts";
 import type { Permission } from "../core/types.ts";
 import type { KeyRecord } from "../store/keys.ts";
-import { openStore } from "../store/open.ts";
-import { type Store, StoreError } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { cliActor } from "./actor.ts";
 import { parseDuration } from "./duration.ts";
 import type { Environment } from "./environment.ts";
 import { CliError } from "./errors.ts";
-import { readConfig } from "./read-config.ts";
 import { formatTable } from "./table.ts";
+import { withStore } from "./with-store.ts";
 
 const PAGE = 500;
 const MAX_TEXT = 256;
@@ -104,25 +103,6 @@ function permissionsIn({ role, permissions }: KeysCreateOptions): readonly Permi
     if (isPermission(name)) return name;
     throw usage("--permissions must be agents:read, agents:write, agents:admin or platform:admin");
   });
-}
-
-async function withStore<T>(
-  { config: file }: KeysOptions,
-  env: Environment,
-  use: (store: Store) => Promise<T>,
-): Promise<T> {
-  const config = readConfig({ file, env: { ...env }, mode: "serve" });
-  try {
-    const store = await openStore(config.store);
-    try {
-      return await use(store);
-    } finally {
-      await store.close();
-    }
-  } catch (error) {
-    if (error instanceof StoreError) throw new CliError(error.message, { cause: error });
-    throw error;
-  }
 }
 
 async function allKeys(store: Store, tenant: string | undefined): Promise<KeyRecord[]> {

@@ -90,11 +90,6 @@ export function createVault(keys: readonly Buffer[]): Vault {
   };
 }
 
-/** A stored configuration as it may be shown: every secret reads `secret:[redacted]`. Needs no key. */
-export function redactSecrets(stored: JsonObject): JsonObject {
-  return mapSecrets(stored, undefined, () => REDACTED);
-}
-
 /** A secret that stays. It is encrypted anew where another key than the first one did it, so that that one can go. */
 function keep(
   first: VaultKey,

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createVault, MAX_SECRETS, redactSecrets, VaultError } from "../../src/store/vault.ts";
+import { redact } from "../../src/core/redact.ts";
+import { createVault, MAX_SECRETS, VaultError } from "../../src/store/vault.ts";
 import { parseSecretKeys } from "../../src/store/vault-keys.ts";
 
 const agent = { tenant: "acme", id: "a1" };
@@ -177,7 +178,7 @@ describe("A vault", () => {
         { a: { "b/c~d": ["secret:one", "x", "secret:two"] }, gone: "secret:y" },
         {},
       );
-      const pushed = redactSecrets(current);
+      const pushed = redact(current);
       expect(pushed).toEqual({
         a: { "b/c~d": ["secret:[redacted]", "x", "secret:[redacted]"] },
         gone: "secret:[redacted]",
@@ -239,16 +240,16 @@ describe("A vault", () => {
     });
 
     test("seals a kept secret with the new key, so that the old key can go", () => {
-      const next = rotated.seal(agent, redactSecrets(stored), stored);
+      const next = rotated.seal(agent, redact(stored), stored);
       expect(createVault([newKey]).open(agent, next)).toEqual({ key: "hidden", more: "x" });
     });
 
     test("keeps a secret as it is stored where the key stays", () => {
-      expect(vault.seal(agent, redactSecrets(stored), stored)).toEqual(stored);
+      expect(vault.seal(agent, redact(stored), stored)).toEqual(stored);
     });
 
     test("can't keep a secret whose key is gone", () => {
-      const code = errorOf(() => createVault([newKey]).seal(agent, redactSecrets(stored), stored)).code;
+      const code = errorOf(() => createVault([newKey]).seal(agent, redact(stored), stored)).code;
       expect(code).toBe("no_key");
     });
   });
