@@ -1,11 +1,13 @@
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import {
+  type ConfigAck,
   ConfigAckSchema,
   ConfigUpdateSchema,
+  ContextUpdateSchema,
   ToolPolicySchema,
 } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import type { Connection } from "../link/connection.ts";
-import type { ConfigRecord, ContextRecord } from "../store/store.ts";
+import type { ConfigRecord } from "../store/store.ts";
 import { LinkError } from "../wire/errors.ts";
 import type { Frame } from "../wire/frame.ts";
 import { readPayload, writePayload } from "../wire/payload.ts";
@@ -20,37 +22,86 @@ export interface Verdict {
   readonly reason: string;
 }
 
-const APPLIED: Verdict = { applied: true, refused: false, reason: "" };
+/** A configuration that a guest has in force, as it says. */
+export interface Report {
+  /** 0 before the first. */
+  readonly revision: number;
+  /** Empty before the first. */
+  readonly sha256: string;
+}
+
+/** The answer to a push of a configuration. */
+export interface ConfigAnswer extends Verdict {
+  /** What is in force now; undefined where the guest did not say. */
+  readonly inForce: Report | undefined;
+}
+
+/** The answer to a push of a context entry. */
+export interface ContextAnswer extends Verdict {
+  /** Digest of the context that is in force now; undefined where the guest did not say. */
+  readonly contextSha256: string | undefined;
+}
+
+/** A context entry to be pushed. */
+export interface ContextPush {
+  readonly key: string;
+  /** The client's object; an empty `context` removes the entry. */
+  readonly payload: JsonObject;
+  /** Where given: every entry that it does not name is dropped. */
+  readonly keys: readonly string[] | undefined;
+}
+
+/** Longest reason of a guest that is kept. */
+const REASON = 500;
+
+/** Names of the link's own fields: a client's further keys never stand for them. */
+const contextFields = new Set(ContextUpdateSchema.fields.map((field) => field.jsonName));
 
 /** The verdict on a push that never reached a guest, or got no answer. */
 export function notApplied(reason: string): Verdict {
   return { applied: false, refused: false, reason };
 }
 
-/** Pushes a configuration and waits at most `ms` for the guest's word on that very revision. Never rejects. */
-export async function pushConfig(connection: Connection, config: ConfigRecord, ms: number): Promise<Verdict> {
+/** Pushes a configuration with its secrets open, and waits at most `ms` for the guest's word on that very revision. Never rejects. */
+export async function pushConfig(
+  connection: Connection,
+  config: ConfigRecord,
+  ms: number,
+): Promise<ConfigAnswer> {
   try {
     const answer = await connection.request("config_update", configPayload(config, connection.protocol), ms);
-    const verdict = verdictOf(answer);
-    return verdict.applied && connection.protocol === 2 ? checkRevision(answer, config) : verdict;
+    const ack = readAck(answer);
+    if (ack === undefined) return { ...refusalOf(answer), inForce: undefined };
+    const inForce = reportOf(ack);
+    const verdict = verdictOf(ack);
+    const believed = connection.protocol === 1 || (inForce !== undefined && sameReport(inForce, config));
+    if (!verdict.applied || believed) return { ...verdict, inForce };
+    const text = `the agent acknowledged revision ${inForce?.revision ?? 0}, not ${config.revision}`;
+    return { ...notApplied(text), inForce: undefined };
   } catch (error) {
-    return notApplied(LinkError.from(error, "interrupted").message);
+    return { ...notApplied(LinkError.from(error, "interrupted").message), inForce: undefined };
   }
 }
 
 /** Pushes a context entry and waits at most `ms` for the guest's word. Never rejects. */
 export async function pushContext(
   connection: Connection,
-  record: ContextRecord,
+  entry: ContextPush,
   ms: number,
-): Promise<Verdict> {
+): Promise<ContextAnswer> {
   try {
-    const payload: JsonObject = { ...record.payload };
-    if (record.key !== "" || "key" in payload) payload["key"] = record.key;
-    return verdictOf(await connection.request("context_update", payload, ms));
+    const answer = await connection.request("context_update", contextPayload(entry), ms);
+    const ack = readAck(answer);
+    if (ack === undefined) return { ...refusalOf(answer), contextSha256: undefined };
+    return { ...verdictOf(ack), contextSha256: ack.contextSha256 };
   } catch (error) {
-    return notApplied(LinkError.from(error, "interrupted").message);
+    return { ...notApplied(LinkError.from(error, "interrupted").message), contextSha256: undefined };
   }
+}
+
+/** True where both are the same revision with the same digest. */
+export function sameReport(a: Report, b: Report): boolean {
+  return a.revision === b.revision && a.sha256 === b.sha256;
 }
 
 function configPayload(config: ConfigRecord, protocol: 1 | 2): object {
@@ -65,27 +116,46 @@ function configPayload(config: ConfigRecord, protocol: 1 | 2): object {
   return writePayload(ConfigUpdateSchema, message);
 }
 
-/** A refusal is `applied:false` or an error; any other frame breaks the protocol. */
-function verdictOf(answer: Frame): Verdict {
-  if (answer.type === "error") {
-    const text = String(answer.payload["message"] ?? answer.payload["code"]).slice(0, 500);
-    return { applied: false, refused: true, reason: `the agent refused it: ${text}` };
-  }
-  if (answer.type !== "config_ack") {
-    throw new LinkError("invalid_frame", `the agent answered a push with ${answer.type}`);
-  }
-  const ack = readPayload(ConfigAckSchema, answer.payload);
-  if (ack.applied) return APPLIED;
+function contextPayload({ key, payload, keys }: ContextPush): object {
+  const foreign = Object.entries(payload).filter(([name]) => !contextFields.has(name));
+  const named = key !== "" || "key" in payload || keys !== undefined;
   return {
-    applied: false,
-    refused: true,
-    reason: `the agent refused it: ${(ack.reason ?? "no reason given").slice(0, 500)}`,
+    ...Object.fromEntries(foreign),
+    context: payload["context"],
+    ...(named && { key }),
+    ...(keys !== undefined && { replace: true }),
+    ...(keys !== undefined && keys.length > 0 && { keys }),
   };
 }
 
-/** "Applied" is only what names the very revision and digest that was pushed. */
-function checkRevision(answer: Frame, config: ConfigRecord): Verdict {
-  const ack = readPayload(ConfigAckSchema, answer.payload);
-  if (ack.revision === config.revision && ack.sha256 === config.sha256) return APPLIED;
-  return notApplied(`the agent acknowledged revision ${ack.revision ?? 0}, not ${config.revision}`);
+/** The acknowledgement; undefined for an error, which refuses. Any other frame breaks the protocol. */
+function readAck(answer: Frame): ConfigAck | undefined {
+  if (answer.type === "error") return undefined;
+  if (answer.type === "config_ack") return readPayload(ConfigAckSchema, answer.payload);
+  throw new LinkError("invalid_frame", `the agent answered a push with ${answer.type}`);
+}
+
+function refusalOf({ payload }: Frame): Verdict {
+  const text = payload["message"] ?? payload["code"];
+  return refused(typeof text === "string" && text !== "" ? text : "no reason given");
+}
+
+function verdictOf({ applied, retry, reason }: ConfigAck): Verdict {
+  if (applied) return { applied: true, refused: false, reason: "" };
+  if (retry === true)
+    return notApplied(`the agent can't apply it yet: ${shown(reason ?? "no reason given")}`);
+  return refused(reason ?? "no reason given");
+}
+
+function refused(reason: string): Verdict {
+  return { applied: false, refused: true, reason: `the agent refused it: ${shown(reason)}` };
+}
+
+/** A guest's text, short enough to be kept, and never with half a character at its end. */
+function shown(text: string): string {
+  return text.slice(0, REASON).toWellFormed();
+}
+
+function reportOf({ revision, sha256 }: ConfigAck): Report | undefined {
+  return revision === undefined || sha256 === undefined ? undefined : { revision, sha256 };
 }

@@ -9,9 +9,9 @@ import { errorOfFrame, translate } from "./guest-errors.ts";
 import { linkName } from "./names.ts";
 import { openRun, type RunRequest } from "./open-run.ts";
 import type { CoreOptions } from "./options.ts";
-import { createPushes } from "./pushes.ts";
+import { createPushes, storeAndPush } from "./pushes.ts";
 import { createRegistry } from "./registry.ts";
-import { createRevisionList } from "./revisions.ts";
+import { createRevisionList, createRollback } from "./revisions.ts";
 import { createRunStream } from "./run-stream.ts";
 import { clientGone, collect, withDeadline } from "./send.ts";
 import { statusOf } from "./status.ts";
@@ -20,7 +20,7 @@ import { createWatches } from "./watch.ts";
 
 /** Makes the calls that every API shares. */
 export function createCore(options: CoreOptions): Core {
-  const { fleet, quota } = options;
+  const { fleet, quota, audit } = options;
   const gate = createGate(options);
 
   /** The caller's agent; AGENT_NOT_FOUND for one of another tenant as well. */
@@ -47,7 +47,11 @@ export function createCore(options: CoreOptions): Core {
       const run = await openRun(agent, runRequest(caller, input, requestId), signal);
       const { bootId, attached, protocol } = run;
       const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2 };
-      return createRunStream(run, opened, metadata, leave);
+      return createRunStream(run, opened, metadata, (failure) => {
+        leave();
+        if (failure?.reason === "TOOL_BLOCKED")
+          audit.note(caller, "tool.blocked", input.agentId, { tool: failure.metadata["tool"] ?? "" });
+      });
     } catch (error) {
       leave();
       throw signal.aborted ? clientGone(requestId) : translate(error).with(metadata);
@@ -106,6 +110,9 @@ export function createCore(options: CoreOptions): Core {
     ...createPushes(options, find, gate),
     ...createRegistry(options, gate),
     ...createRevisionList(options, gate),
+    ...createRollback(options, gate, find, (agent, next, caller, signal) =>
+      storeAndPush(options, agent, next, caller, signal),
+    ),
     ...createWatches(options, gate),
   };
 }

@@ -1,6 +1,7 @@
 import { ErrorSchema, ToolBlockedSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { AgentError, type AgentErrorCode } from "../agents/errors.ts";
 import { StoreError } from "../store/store.ts";
+import { VaultError } from "../store/vault.ts";
 import type { Frame } from "../wire/frame.ts";
 import { readPayload } from "../wire/payload.ts";
 import { type ErrorCode, errorCodes } from "../wire/vocabulary.ts";
@@ -76,6 +77,11 @@ const agentReasons: Record<AgentErrorCode, Reason> = {
 export function translate(thrown: unknown): ValinorError {
   if (thrown instanceof AgentError)
     return new ValinorError(agentReasons[thrown.code], thrown.message, { cause: thrown });
+  if (thrown instanceof VaultError) {
+    // Its texts name places and settings, never a secret: they are for the client.
+    const reason = thrown.code === "damaged" ? "INTERNAL" : "INVALID_ARGUMENT";
+    return new ValinorError(reason, thrown.message, { cause: thrown });
+  }
   if (!(thrown instanceof StoreError)) return toValinorError(thrown);
   switch (thrown.code) {
     case "exists":

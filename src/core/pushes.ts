@@ -2,23 +2,46 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { AgentHandle } from "../agents/handle.ts";
 import { notApplied, type Verdict } from "../agents/push.ts";
 import { waitAtMost } from "../link/backoff.ts";
-import type { AgentKey, ContextRecord } from "../store/store.ts";
-import { canonicalJson } from "../wire/digest.ts";
-import type { CoreOptions } from "./options.ts";
+import { type AgentKey, type ContextRecord, type NewConfig, StoreError } from "../store/store.ts";
+import { REDACTED } from "../store/vault.ts";
+import { configDigest } from "../wire/digest.ts";
+import { actorOf } from "./actor.ts";
 import { ValinorError } from "./errors.ts";
 import { checkFrame } from "./frame-check.ts";
 import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
-import type { Caller, Core } from "./types.ts";
+import type { CoreOptions } from "./options.ts";
+import { createRestorer } from "./restorer.ts";
+import type { Caller, Core, PushResult, ToolPolicyInput } from "./types.ts";
 
 /** Largest configuration as JSON text, and largest context entry; both leave room for the frame around them. */
 const CONFIG_BYTES = 1024 * 1024;
 /** Largest text of a context entry. */
 const CONTEXT_BYTES = 256 * 1024;
+/** How often a configuration that keeps a secret is sealed anew where another one was stored meanwhile. */
+const SEAL_TRIES = 3;
 
 /** A verdict, or that there was none in time. */
-interface Answer extends Verdict {
-  readonly timedOut: boolean;
+type Answer<V extends Verdict> = V | (Verdict & { readonly timedOut: boolean });
+
+/** A configuration to be stored, whoever does it. */
+export type NextConfig = Omit<NewConfig, "actor">;
+
+/**
+ * Stores a configuration, pushes it and waits at most `configMs` for the guest's word. Where the guest had a revision that the store
+ * did not know, the result names the one that it was given instead. Rejects with StoreError.
+ */
+export async function storeAndPush(
+  options: Pick<CoreOptions, "store" | "configMs">,
+  agent: AgentHandle,
+  next: NextConfig,
+  caller: Caller,
+  signal: AbortSignal,
+): Promise<PushResult> {
+  const stored = await options.store.putConfig(agent.record, { ...next, actor: actorOf(caller) });
+  const answer = await answerOf(agent, agent.configStored(stored), options.configMs, signal);
+  const revision = "revision" in answer ? answer.revision : stored.revision;
+  return { revision, applied: answer.applied, reason: answer.reason };
 }
 
 /** The calls that change what an agent is to have. */
@@ -27,42 +50,33 @@ export function createPushes(
   find: (caller: Caller, agentId: string) => AgentHandle,
   gate: Gate,
 ): Pick<Core, "pushConfig" | "pushContext"> {
-  const { store, configMs } = options;
+  const { store, vault, configMs } = options;
+  const restorer = createRestorer(store);
 
-  /** Waits for the link and for the guest's word, `configMs` at most in all. */
-  async function verdictOf(
-    agent: AgentHandle,
-    signal: AbortSignal,
-    push: () => Promise<Verdict>,
-  ): Promise<Answer> {
-    const began = Date.now();
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(configMs)]);
-    try {
-      if (agent.link?.current === undefined) await agent.reach(deadline);
-    } catch (error) {
-      void push(); // it waits for the link in its queue, or is done on connect
-      return { ...notApplied(translate(error).message), timedOut: false };
-    }
-    let verdict: Answer = {
-      ...notApplied(`the agent did not acknowledge within ${configMs / 1000} s`),
-      timedOut: true,
-    };
-    const pushed = (async () => {
-      verdict = { ...(await push()), timedOut: false };
-    })();
-    await waitAtMost(pushed, Math.max(1, configMs - (Date.now() - began)), signal);
-    return verdict;
+  /** The configuration as it is stored, and the digest of what the guest gets. Throws VaultError. */
+  function seal(key: AgentKey, config: JsonObject, policy: ToolPolicyInput, current: JsonObject): NextConfig {
+    const sealed = vault.seal(key, config, current);
+    const sha256 = configDigest(vault.open(key, sealed), policy);
+    return { config: sealed, policy, sha256, rollbackOf: 0, expectedRevision: 0 };
   }
 
-  /** A refused entry is not kept: the agent goes on with the one before. One that came after it stays. */
-  async function restore(
-    key: AgentKey,
-    refused: ContextRecord,
-    before: ContextRecord | undefined,
-  ): Promise<void> {
-    const now = (await store.contexts(key)).find((entry) => entry.key === refused.key);
-    if (now === undefined || canonicalJson(now.payload) !== canonicalJson(refused.payload)) return;
-    await store.putContext(key, { key: refused.key, payload: before?.payload ?? { context: "" } });
+  /** A secret is kept from the current configuration: that one must still be the current one when it is stored. */
+  async function storeKeeping(
+    agent: AgentHandle,
+    input: Parameters<Core["pushConfig"]>[1],
+    push: (next: NextConfig) => Promise<PushResult>,
+  ): Promise<PushResult> {
+    for (let tries = 1; ; tries++) {
+      const current = await store.currentConfig(agent.record);
+      const next = seal(agent.record, input.config, input.policy, current?.config ?? {});
+      const expectedRevision = input.expectedRevision || (current?.revision ?? 0);
+      try {
+        return await push({ ...next, expectedRevision });
+      } catch (error) {
+        const overtaken = error instanceof StoreError && error.code === "revision_conflict";
+        if (!overtaken || input.expectedRevision !== 0 || tries === SEAL_TRIES) throw error;
+      }
+    }
   }
 
   return {
@@ -70,14 +84,14 @@ export function createPushes(
       await gate.check(caller, "pushConfig", input.agentId);
       const agent = find(caller, input.agentId);
       const { config, policy, expectedRevision } = input;
-      checkSize("config", config, CONFIG_BYTES);
       const { mode, tools } = policy;
+      checkSize("config", config, CONFIG_BYTES);
       checkFrame("config_update", { config, tool_allowlist: tools, tool_policy: { mode, tools } });
+      const push = (next: NextConfig) => storeAndPush(options, agent, next, caller, signal);
       try {
-        const author = caller.subject;
-        const stored = await store.putConfig(agent.record, { config, policy, author, expectedRevision });
-        const { applied, reason } = await verdictOf(agent, signal, () => agent.configStored(stored));
-        return { revision: stored.revision, applied, reason };
+        if (JSON.stringify(config).includes(JSON.stringify(REDACTED)))
+          return await storeKeeping(agent, input, push);
+        return await push({ ...seal(agent.record, config, policy, {}), expectedRevision });
       } catch (error) {
         throw translate(error).with({ agent_id: input.agentId });
       }
@@ -92,16 +106,64 @@ export function createPushes(
       try {
         const { key, payload } = input;
         const before = (await store.contexts(agent.record)).find((entry) => entry.key === key);
-        await store.putContext(agent.record, { key, payload });
-        const record: ContextRecord = { key, payload, updateTime: new Date() };
-        const verdict = await verdictOf(agent, signal, () => agent.contextStored(record));
-        if (verdict.refused) await restore(agent.record, record, before);
-        return verdict;
+        const record = await store.putContext(agent.record, { key, payload }, actorOf(caller));
+        const verdict = judged(agent, record, before);
+        const answer = await answerOf(agent, verdict, configMs, signal);
+        const { applied, refused, reason } = answer;
+        return { applied, refused, reason, timedOut: "timedOut" in answer && answer.timedOut };
       } catch (error) {
         throw translate(error).with({ agent_id: input.agentId });
       }
     },
   };
+
+  /** The guest's word on an entry. One that it refuses is not kept, however late it says so. */
+  async function judged(
+    agent: AgentHandle,
+    record: ContextRecord,
+    before: ContextRecord | undefined,
+  ): Promise<Verdict> {
+    const verdict = await agent.contextStored(record);
+    if (verdict.applied) return verdict;
+    const restored = await restorer.notKept(agent.record, record, before, verdict.refused);
+    if (restored) agent.contextsChanged();
+    return verdict;
+  }
+}
+
+/**
+ * Waits for the link and for the guest's word, `ms` at most in all. Rejects only where the verdict does in that time; what comes
+ * later is the business of whoever gave the promise.
+ */
+async function answerOf<V extends Verdict>(
+  agent: AgentHandle,
+  verdict: Promise<V>,
+  ms: number,
+  signal: AbortSignal,
+): Promise<Answer<V>> {
+  const began = Date.now();
+  let got: { readonly value: V } | { readonly error: unknown } | undefined;
+  const settled = verdict.then(
+    (value) => void (got = { value }),
+    (error: unknown) => void (got = { error }),
+  );
+  const answer = (otherwise: Answer<V>): Answer<V> => {
+    if (got === undefined) return otherwise;
+    if ("error" in got) throw got.error;
+    return got.value;
+  };
+  try {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+    if (agent.link?.current === undefined) await agent.reach(deadline);
+  } catch (error) {
+    return answer({ ...notApplied(translate(error).message), timedOut: false });
+  }
+  await waitAtMost(settled, Math.max(1, ms - (Date.now() - began)), signal);
+  const isAway = agent.link?.current === undefined;
+  const reason = isAway
+    ? `the agent is away: ${agent.link?.lastError ?? "it is not to run"}`
+    : `the agent did not acknowledge within ${ms / 1000} s`;
+  return answer({ ...notApplied(reason), timedOut: !isAway });
 }
 
 function checkSize(what: string, value: JsonObject[string] | undefined, most: number): void {

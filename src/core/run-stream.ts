@@ -7,14 +7,14 @@ import { type EventReader, numberedReader, unnumberedReader } from "./run-events
 import type { RunEvent, RunOpened, RunStream } from "./types.ts";
 
 /**
- * Makes the stream of an opened run; `metadata` goes into its errors. `onEnd` is called once, when the stream is over: with `done`,
- * an error or close().
+ * Makes the stream of an opened run; `metadata` goes into its errors. `onEnd` is called once, when the stream is over: with the error
+ * where one ended it, without after `done` or close().
  */
 export function createRunStream(
   run: OpenedRun,
   opened: RunOpened,
   metadata: Record<string, string>,
-  onEnd: () => void,
+  onEnd: (failure?: ValinorError) => void,
 ): RunStream {
   const { exchange } = run;
   const reader: EventReader = run.protocol === 2 ? numberedReader(run.nextSequence) : unnumberedReader();
@@ -54,16 +54,17 @@ export function createRunStream(
     return events;
   }
 
-  function end(): void {
+  function end(reason?: ValinorError): void {
     if (ended) return;
     ended = true;
-    onEnd();
+    onEnd(reason);
   }
 
   function finish(error: unknown): ValinorError {
     if (error instanceof LinkError) exchange.detach(error);
-    end();
-    return translate(error).with(metadata);
+    const reason = translate(error).with(metadata);
+    end(reason);
+    return reason;
   }
 
   function fail(error: unknown): Promise<never> {

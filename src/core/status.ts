@@ -20,7 +20,8 @@ export function statusOf(agent: AgentHandle): AgentStatusView {
     openclaw: heartbeat?.openclaw?.slice(0, 64) ?? "",
     openclawKind: heartbeat?.openclawKind?.slice(0, 64) ?? "",
     observedRevision: convergence.observedRevision,
-    configReason: state.kind === "applied" ? "" : state.reason,
+    configState: last === undefined && state.kind === "pending" ? "unknown" : state.kind,
+    configReason: "reason" in state ? state.reason : "",
     lastError: link === undefined ? "the agent is not to run, or has no address" : link.lastError,
   };
 }

@@ -131,6 +131,7 @@ function statusJson(view: AgentStatusView): object {
     openclaw: view.openclaw,
     openclaw_kind: view.openclawKind,
     observed_revision: view.observedRevision,
+    config_state: view.configState,
     config_reason: view.configReason,
     last_error: view.lastError,
   };
