@@ -7,6 +7,7 @@ import { echo, type Session, settle, startGuest } from "../link/fake-guest.ts";
 import { drain, message, startWorld, streamed, textOf, userOf } from "./world.ts";
 
 const me = localCaller;
+const by = { subject: "test", credential: "local" };
 
 describe("concurrent calls to one agent", () => {
   it("get each its own answer, with heartbeats, pings and acknowledgements in between", async () => {
@@ -65,7 +66,7 @@ describe("concurrent calls to one agent", () => {
           const { context } = payload;
           session.send("pong", "", {});
           if (context === "error") session.send("error", id, { code: "invalid_config", message: "no" });
-          else session.send("config_ack", id, { applied: context === "good" });
+          else session.send("config_ack", id, { applied: context !== "bad" });
         },
       },
     });
@@ -96,7 +97,7 @@ describe("concurrent calls to one agent", () => {
         expect(new Map(kept.map(({ key, payload }) => [key, payload["context"]]))).toEqual(
           new Map(kinds.flatMap((kind, i) => (kind === "good" ? [[`${prefix}.${i}`, "good"]] : []))),
         );
-        for (const { key } of kept) await world.store.putContext(agent, { key, payload: { context: "" } });
+        for (const { key } of kept) await world.store.putContext(agent, { key, payload: { context: "" } }, by);
       }),
       { numRuns: 15 },
     );
