@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -57,6 +58,8 @@ export function gzippedBytes(dir: string = dist): number {
 }
 
 function swap(fresh: string): void {
+  // A temporary folder is its owner's alone; a server may run as somebody else.
+  chmodSync(fresh, 0o755);
   const old = `${fresh}-old`;
   if (existsSync(dist)) renameSync(dist, old);
   renameSync(fresh, dist);

@@ -26,7 +26,9 @@ export function CredentialDialog({ onClose }: { readonly onClose: () => void }) 
           </p>
         )}
         <label>
-          API key or token <span class="muted">(kept in this tab until it is closed)</span>
+          <span>
+            API key or token <span class="muted">(kept in this tab until it is closed)</span>
+          </span>
           <input class="input" name="credential" type="password" autocomplete="off" spellcheck={false} />
         </label>
         <div class="buttons">

@@ -56,7 +56,9 @@ export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
           />
         </label>
         <label>
-          Address <span class="muted">(empty: from its id and CID)</span>
+          <span>
+            Address <span class="muted">(empty: from its id and CID)</span>
+          </span>
           <input
             class="input"
             name="address"
@@ -66,7 +68,9 @@ export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
           />
         </label>
         <label>
-          vsock CID <span class="muted">(empty: none)</span>
+          <span>
+            vsock CID <span class="muted">(empty: none)</span>
+          </span>
           <input class="input" name="cid" type="number" min={3} max={4294967294} />
         </label>
         <label>

@@ -123,7 +123,9 @@ function Rename(props: {
         }}
       >
         <label>
-          Name <span class="muted">(kept in this browser)</span>
+          <span>
+            Name <span class="muted">(kept in this browser)</span>
+          </span>
           <input
             class="input"
             name="name"

@@ -42,7 +42,7 @@ export function createEngine(options: EngineOptions): Engine {
   const reading = new Map<Run, AbortController>();
   return {
     start(run) {
-      if (reading.has(run)) return;
+      if (reading.has(run) || hasEnded(run)) return;
       const controller = new AbortController();
       reading.set(run, controller);
       run.problem = undefined;

@@ -20,7 +20,9 @@ export function Editor(props: { readonly agentId: string; readonly draft: Draft;
       }}
     >
       <label>
-        JSON <span class="muted">from revision {draft.baseRevision}</span>
+        <span>
+          JSON <span class="muted">from revision {draft.baseRevision}</span>
+        </span>
         <textarea
           class="input mono"
           rows={rows}

@@ -48,7 +48,9 @@ export function Context({ agentId }: { readonly agentId: string }) {
         }}
       >
         <label>
-          Entry <span class="muted">(empty: the default entry)</span>
+          <span>
+            Entry <span class="muted">(empty: the default entry)</span>
+          </span>
           <input
             class="input"
             value={key.value}
