@@ -12,6 +12,7 @@ const MAX_QUOTE = 200;
 
 const completionSchema = z.looseObject({
   model: z.string().optional(),
+  user: z.string().nullish(),
   stream: z.boolean().nullish(),
   tools: z.array(z.looseObject({ function: z.looseObject({ name: z.string() }) })).nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
@@ -32,6 +33,8 @@ type Messages = z.infer<typeof completionSchema>["messages"];
 /** What a request said, for those who look at it later. */
 export interface SeenRequest {
   readonly model: string;
+  /** Undefined where the request names none. */
+  readonly user: string | undefined;
   /** Names of the tools that were offered. */
   readonly tools: readonly string[];
   readonly messages: readonly { readonly role: string; readonly text: string }[];
@@ -59,13 +62,14 @@ export async function readBody(req: IncomingMessage): Promise<string> {
 
 /** Reads what is asked for. Throws ModelRequestError 400 where the body is no chat completion request. */
 export function parseCompletion(body: string, defaultModel: string, wordMs: number): CompletionRequest {
-  const { model, stream, stream_options, tools, messages } = parseJson(body);
+  const { model, user, stream, stream_options, tools, messages } = parseJson(body);
   const promptTokens = messages.reduce((sum, message) => sum + Math.ceil(textOf(message).length / 4), 0);
   return {
     stream: stream === true,
     includeUsage: stream_options?.include_usage === true,
     seen: {
       model: model ?? defaultModel,
+      user: user ?? undefined,
       tools: (tools ?? []).map((tool) => tool.function.name),
       messages: messages.map((message) => ({ role: message.role, text: textOf(message) })),
     },
