@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
-import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+} from "jose";
 import { ValinorError } from "../core/errors.ts";
 
 /** A fetch of keys ends within this time. */
@@ -10,6 +17,8 @@ const COOLDOWN_MS = 30_000;
 const MAX_AGE_MS = 10 * 60_000;
 /** After a fetch that failed, none is tried for this time. */
 const FAILURE_COOLDOWN_MS = 1_000;
+/** Largest key set. */
+const MAX_BYTES = 1024 * 1024;
 
 /**
  * The keys that an issuer publishes at an address: fetched when a token needs them, kept for 10 minutes, fetched again for a key
@@ -28,9 +37,15 @@ export function remoteKeys(url: string): JWTVerifyGetKey {
 
 /** The keys of a file with a JSON Web Key Set, read once. Throws Error where it can't be read, or has a private or shared key. */
 export function fileKeys(path: string): JWTVerifyGetKey {
-  const set: unknown = JSON.parse(readFileSync(path, "utf8"));
-  if (hasSecrets(set)) throw new Error(`${path} has a private or shared key: it must hold public keys alone`);
-  return orUnavailable(createLocalJWKSet(set as Parameters<typeof createLocalJWKSet>[0]));
+  const text = readFileSync(path, "utf8");
+  try {
+    const set = JSON.parse(text) as JSONWebKeySet;
+    if (!hasSecrets(set)) return orUnavailable(createLocalJWKSet(set));
+  } catch {
+    // Without the cause: it would repeat a piece of the file.
+    throw new Error(`${path} is no JSON Web Key Set`);
+  }
+  throw new Error(`${path} has a private or shared key: it must hold public keys alone`);
 }
 
 /** The library waits after fetches that went well only: an issuer that is down would be asked once for every token. */
@@ -41,13 +56,26 @@ function fetchWithCooldown(): (url: string, options: RequestInit) => Promise<Res
     try {
       const response = await fetch(url, options);
       if (response.status !== 200) throw new Error(`the key set's address answered ${response.status}`);
+      const text = (await readAtMost(response, MAX_BYTES)).toString();
+      createLocalJWKSet(JSON.parse(text) as JSONWebKeySet); // throws where it is none: that is a failure too
       failure = undefined;
-      return response;
+      return new Response(text);
     } catch (error) {
       failure = { error, until: Date.now() + FAILURE_COOLDOWN_MS };
       throw error;
     }
   };
+}
+
+async function readAtMost(response: Response, most: number): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of response.body ?? []) {
+    bytes += part.length;
+    if (bytes > most) throw new Error(`the key set has over ${most} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
 }
 
 /** What a token may be to blame for; whatever else goes wrong with keys is no fault of it. */
@@ -66,9 +94,7 @@ function orUnavailable(keys: JWTVerifyGetKey): JWTVerifyGetKey {
   };
 }
 
-function hasSecrets(set: unknown): boolean {
-  if (typeof set !== "object" || set === null || !("keys" in set) || !Array.isArray(set.keys)) return false;
-  return set.keys.some(
-    (key: unknown) => typeof key === "object" && key !== null && ("d" in key || "k" in key),
-  );
+/** Throws TypeError where it has not the form of a key set. */
+function hasSecrets({ keys }: JSONWebKeySet): boolean {
+  return keys.some((key) => "d" in key || "k" in key || "priv" in key);
 }

@@ -27,7 +27,7 @@ export interface TestIssuer {
   /** Makes another key, and publishes it. */
   addKey(kid: string): Promise<void>;
   /** Answers this status instead of the keys; 200: the keys again. */
-  answer(status: number): void;
+  answer(status: number, body?: string): void;
   token(wish?: TokenWish): Promise<string>;
   /** The first key's public half in PEM: what an attacker knows. */
   publicPem(): Promise<string>;
@@ -39,9 +39,12 @@ export async function startIssuer(name = "https://issuer.test"): Promise<TestIss
   const published: JWK[] = [];
   let fetches = 0;
   let status = 200;
+  let text: string | undefined;
   const server = createServer((_req, res) => {
     fetches++;
-    res.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ keys: published }));
+    res
+      .writeHead(status, { "content-type": "application/json" })
+      .end(text ?? JSON.stringify({ keys: published }));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   afterFile(() => void server.close());
@@ -66,7 +69,10 @@ export async function startIssuer(name = "https://issuer.test"): Promise<TestIss
     },
     fetches: () => fetches,
     addKey,
-    answer: (next) => void (status = next),
+    answer(next, body) {
+      status = next;
+      text = body;
+    },
     async token(wish = {}) {
       const { key = "k1", expiresIn = 3600 } = wish;
       const pair = keys.get(key);

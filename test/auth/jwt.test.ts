@@ -190,7 +190,20 @@ describe("an issuer's keys", () => {
     await expect(verify(await issuer.token())).resolves.toMatchObject({ tenant: "acme" });
   });
 
-  it("are not asked for where nobody listens, for ever", async () => {
+  it.each([
+    ["no JSON", "<html>"],
+    ["no key set", '{"keys":7}'],
+    ["over 1 MiB", JSON.stringify({ keys: [], pad: "x".repeat(1024 * 1024) })],
+  ])("that are %s make no token a bad one either", async (_, body) => {
+    const issuer = await startIssuer();
+    issuer.answer(200, body);
+    const verify = createTokenVerifier([issuer.issuer], Date.now);
+    for (let round = 0; round < 3; round++)
+      await expect(verify(await issuer.token())).rejects.toMatchObject({ reason: "AUTH_UNAVAILABLE" });
+    expect(issuer.fetches()).toBe(1);
+  });
+
+  it("can't be had where nobody listens", async () => {
     const verify = verifierOf({ jwksUrl: "http://127.0.0.1:1/jwks.json" });
     await expect(verify(await acme.token())).rejects.toMatchObject({ reason: "AUTH_UNAVAILABLE" });
   });
@@ -222,6 +235,16 @@ describe("a configuration is refused", () => {
     expect(() => verifierOf({ jwksUrl: undefined })).toThrow(/jwks/);
     expect(() => createTokenVerifier([acme.issuer, acme.issuer], Date.now)).toThrow(/twice/);
   });
+
+  it.each(["-----BEGIN EC PRIVATE KEY-----\nMHcC", "{}", "[]", "7", '{"keys":[7]}'])(
+    "with a file that is no key set, and %j is not repeated",
+    (text) => {
+      const path = join(tempDir(), "jwks.json");
+      writeFileSync(path, text);
+      const start = () => verifierOf({ jwksUrl: undefined, jwksFile: path });
+      expect(start).toThrow(`${path} is no JSON Web Key Set`);
+    },
+  );
 
   it("with a file that has the private key in it", async () => {
     const { privateKey } = await generateKeyPair("ES256", { extractable: true });
