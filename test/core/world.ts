@@ -5,12 +5,12 @@ import { createCore } from "../../src/core/core.ts";
 import type { CoreOptions } from "../../src/core/options.ts";
 import { createQuota, type QuotaLimits } from "../../src/core/quota.ts";
 import type { Caller, Core, RunEvent, RunStream, SendInput, StreamInput } from "../../src/core/types.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createVault } from "../../src/store/vault.ts";
 import { parseAddress } from "../../src/transport/address.ts";
 import { dial } from "../../src/transport/dial.ts";
 import { afterFile } from "../helpers/cleanup.ts";
+import { openTestStore } from "../helpers/test-store.ts";
 
 /** A control plane without its listener: store, fleet and calls. */
 export interface World {
@@ -45,7 +45,7 @@ const unbounded: QuotaLimits = {
 /** Makes a control plane over a store in memory; it ends after the file's last test. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { messageMs = 10_000, configMs = 5_000 } = options;
-  const store = options.store ?? (await openSqliteStore(":memory:"));
+  const store = options.store ?? (await openTestStore());
   const vault = createVault([]);
   const audit = createAudit({ store, onError: () => {} });
   const fleet = createFleet({

@@ -10,6 +10,7 @@ import { loadConfig } from "../../src/config.ts";
 import { startServer, type ValinorServer } from "../../src/server.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { startModel } from "../helpers/model.ts";
+import { testStoreUrl } from "../helpers/test-store.ts";
 
 /** Control plane, agents and model of a test, in this process but over real sockets. */
 export interface Stack {
@@ -56,7 +57,7 @@ export async function startTestAgent(
 /** Starts a stack with the agent `demo`; everything ends after the last test of the file. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const model = await startModel(options.model);
-  const flags = { server: { port: 0 }, proxy: options.proxy ?? {}, store: { url: "sqlite::memory:" } };
+  const flags = { server: { port: 0 }, proxy: options.proxy ?? {}, store: { url: await testStoreUrl() } };
   const config = loadConfig({ env: {}, flags, mode: "dev" });
   const server = await startServer(
     { ...config, server: { ...config.server, drainMs: 0 } },
