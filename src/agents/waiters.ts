@@ -42,6 +42,11 @@ export interface Waiters {
 /** Most that wait at once. */
 const MOST = 256;
 
+/** Behind the pass that found it out: whoever is told looks at a state that says the same. */
+function answer<T>(resolve: (value: T) => void, value: T): void {
+  setImmediate(() => resolve(value));
+}
+
 /** Makes the waiters of one agent. */
 export function createWaiters(): Waiters {
   let configs: ConfigWaiter[] = [];
@@ -56,7 +61,7 @@ export function createWaiters(): Waiters {
     const told = contexts.filter(pick);
     if (told.length === 0) return;
     contexts = contexts.filter((waiter) => !pick(waiter));
-    for (const { resolve } of told) resolve(verdict);
+    for (const { resolve } of told) answer(resolve, verdict);
   }
 
   return {
@@ -75,7 +80,7 @@ export function createWaiters(): Waiters {
       const overtaken = notApplied(`superseded by revision ${revision}`);
       for (const waiter of told) {
         const isIts = waiter.revision === revision;
-        waiter.resolve({ ...(isIts ? verdict : overtaken), revision: waiter.revision });
+        answer(waiter.resolve, { ...(isIts ? verdict : overtaken), revision: waiter.revision });
       }
     },
     configRaised(from, to) {
@@ -102,7 +107,7 @@ export function createWaiters(): Waiters {
       const verdict = notApplied(reason);
       const told = configs;
       configs = [];
-      for (const { resolve, revision } of told) resolve({ ...verdict, revision });
+      for (const { resolve, revision } of told) answer(resolve, { ...verdict, revision });
       tellContexts(() => true, verdict);
     },
   };
