@@ -1,5 +1,6 @@
 import type { Connection } from "../link/connection.ts";
 import { type ConfigRecord, StoreError } from "../store/store.ts";
+import { hideSecrets } from "./hide-secrets.ts";
 import { createObserved, type Observed } from "./observed.ts";
 import { type ConfigAnswer, pushConfig, type Report, sameReport, type Verdict } from "./push.ts";
 import { DONE, type StepResult } from "./steps.ts";
@@ -8,7 +9,7 @@ import type { Waiters } from "./waiters.ts";
 
 /** What the step needs. */
 export interface ConfigStepParts {
-  /** The configuration with its secrets open. May throw. */
+  /** The configuration as the guest gets it: its secrets open, and the digest of that. May throw. */
   open(config: ConfigRecord): ConfigRecord;
   /** Store.raiseRevision. */
   raise(above: number): Promise<ConfigRecord>;
@@ -31,7 +32,7 @@ export interface ConfigStep {
   /** True where the guest contradicted what it had acknowledged: it is to be pushed to again. */
   readonly isDoubtful: boolean;
   /** True where the guest has what the store does not know: a higher revision, or the same with another digest. */
-  isAhead(config: Report): boolean;
+  isAhead(config: ConfigRecord): boolean;
   /** Gives the configuration a number above the guest's. */
   raise(config: ConfigRecord): Promise<ConfigRecord | StepResult>;
   /** Pushes the configuration where the guest has another one and did not refuse this. Never rejects. */
@@ -50,9 +51,22 @@ export function createConfigStep(parts: ConfigStepParts): ConfigStep {
   let refused: { revision: number; bootId: string; reason: string } | undefined;
   /** A guest of protocol 1 can't say what it has: what it acknowledged on this link. */
   let assumed: { at: Connection; revision: number } | undefined;
+  /** Digests of what guests get, by what is stored: a pass asks more than once. */
+  const digests = new WeakMap<ConfigRecord, string>();
   let isDoubtful = false;
   let raises = 0;
   let raiseAt = 0;
+
+  /** What the guest is to report; undefined where the secrets can't be opened. */
+  function wanted(config: ConfigRecord): Report | undefined {
+    try {
+      const sha256 = digests.get(config) ?? parts.open(config).sha256;
+      digests.set(config, sha256);
+      return { revision: config.revision, sha256 };
+    } catch {
+      return undefined;
+    }
+  }
 
   function take(at: Connection): boolean {
     const { configRevision = 0, configSha256 = "" } = at.heartbeat;
@@ -70,7 +84,8 @@ export function createConfigStep(parts: ConfigStepParts): ConfigStep {
 
   function isInForce(at: Connection, config: ConfigRecord): boolean {
     if (at.protocol === 1) return assumed?.at === at && assumed.revision === config.revision;
-    return !isDoubtful && sameReport(observed, config);
+    const report = wanted(config);
+    return !isDoubtful && report !== undefined && sameReport(observed, report);
   }
 
   function note(at: Connection, config: ConfigRecord, outcome: "applied" | "refused", reason: string): void {
@@ -86,11 +101,11 @@ export function createConfigStep(parts: ConfigStepParts): ConfigStep {
       return again(config.revision, error instanceof Error ? error.message : String(error));
     }
     parts.onPush();
-    const answer = await pushConfig(at, open, parts.pushMs);
+    const answer = await pushConfig(at, open, parts.pushMs, hideSecrets(config.config, open.config));
     if (answer.inForce !== undefined) observed.take(at.bootId, answer.inForce);
     if (answer.applied) return applied(at, config);
     if (!answer.refused) return again(config.revision, answer.reason);
-    if (isElsewhere(answer, config)) return { kind: "again", reason: answer.reason };
+    if (isElsewhere(answer, open)) return { kind: "again", reason: answer.reason };
     refused = { revision: config.revision, bootId: at.bootId, reason: answer.reason };
     note(at, config, "refused", answer.reason);
     waiters.configJudged(config.revision, verdictOf(answer));
@@ -102,7 +117,7 @@ export function createConfigStep(parts: ConfigStepParts): ConfigStep {
     refused = undefined;
     if (at.protocol === 1) {
       assumed = { at, revision: config.revision };
-      observed.take("", { revision: config.revision, sha256: config.sha256 });
+      observed.take("", { revision: config.revision, sha256: "" });
     }
     note(at, config, "applied", "");
     waiters.configJudged(config.revision, { applied: true, refused: false, reason: "" });
@@ -125,9 +140,11 @@ export function createConfigStep(parts: ConfigStepParts): ConfigStep {
       else refused = undefined;
     },
     heartbeat: (at) => at.protocol === 2 && take(at),
-    isAhead: (config) =>
-      observed.revision > config.revision ||
-      (observed.revision === config.revision && observed.sha256 !== config.sha256),
+    isAhead(config) {
+      if (observed.revision !== config.revision) return observed.revision > config.revision;
+      const report = wanted(config);
+      return report !== undefined && observed.sha256 !== report.sha256;
+    },
     async raise(config) {
       const wait = raiseAt - performance.now();
       const told = `the agent reports revision ${observed.revision}, which is not of this store`;

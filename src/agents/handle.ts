@@ -4,6 +4,7 @@ import type { Connection } from "../link/connection.ts";
 import { createLink, type Link } from "../link/link.ts";
 import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord, Store } from "../store/store.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
+import { configDigest } from "../wire/digest.ts";
 import { LinkError } from "../wire/errors.ts";
 import { createConvergence, type Convergence } from "./convergence.ts";
 import type { Desired } from "./desired.ts";
@@ -76,7 +77,10 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
   let isClosed = false;
   const convergence = createConvergence({
     load: loadDesired,
-    open: (config) => ({ ...config, config: options.openConfig(key, config.config) }),
+    open(config) {
+      const opened = options.openConfig(key, config.config);
+      return { ...config, config: opened, sha256: configDigest(opened, config.policy) };
+    },
     raise: (above) => store.raiseRevision(key, above),
     record: ({ revision, ...verdict }) => store.recordVerdict(key, revision, verdict),
     onChange: changed,

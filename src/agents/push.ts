@@ -62,18 +62,22 @@ export function notApplied(reason: string): Verdict {
   return { applied: false, refused: false, reason };
 }
 
-/** Pushes a configuration with its secrets open, and waits at most `ms` for the guest's word on that very revision. Never rejects. */
+/**
+ * Pushes a configuration with its secrets open, and waits at most `ms` for the guest's word on that very revision; `hide` takes
+ * secrets out of that. Never rejects.
+ */
 export async function pushConfig(
   connection: Connection,
   config: ConfigRecord,
   ms: number,
+  hide: (text: string) => string,
 ): Promise<ConfigAnswer> {
   try {
     const answer = await connection.request("config_update", configPayload(config, connection.protocol), ms);
     const ack = readAck(answer);
-    if (ack === undefined) return { ...refusalOf(answer), inForce: undefined };
+    if (ack === undefined) return { ...refusalOf(answer, hide), inForce: undefined };
     const inForce = reportOf(ack);
-    const verdict = verdictOf(ack);
+    const verdict = verdictOf(ack, hide);
     const believed = connection.protocol === 1 || (inForce !== undefined && sameReport(inForce, config));
     if (!verdict.applied || believed) return { ...verdict, inForce };
     const text = `the agent acknowledged revision ${inForce?.revision ?? 0}, not ${config.revision}`;
@@ -92,8 +96,8 @@ export async function pushContext(
   try {
     const answer = await connection.request("context_update", contextPayload(entry), ms);
     const ack = readAck(answer);
-    if (ack === undefined) return { ...refusalOf(answer), contextSha256: undefined };
-    return { ...verdictOf(ack), contextSha256: ack.contextSha256 };
+    if (ack === undefined) return { ...refusalOf(answer, same), contextSha256: undefined };
+    return { ...verdictOf(ack, same), contextSha256: ack.contextSha256 };
   } catch (error) {
     return { ...notApplied(LinkError.from(error, "interrupted").message), contextSha256: undefined };
   }
@@ -135,16 +139,17 @@ function readAck(answer: Frame): ConfigAck | undefined {
   throw new LinkError("invalid_frame", `the agent answered a push with ${answer.type}`);
 }
 
-function refusalOf({ payload }: Frame): Verdict {
+const same = (text: string): string => text;
+
+function refusalOf({ payload }: Frame, hide: (text: string) => string): Verdict {
   const text = payload["message"] ?? payload["code"];
-  return refused(typeof text === "string" && text !== "" ? text : "no reason given");
+  return refused(typeof text === "string" && text !== "" ? hide(text) : "no reason given");
 }
 
-function verdictOf({ applied, retry, reason }: ConfigAck): Verdict {
+function verdictOf({ applied, retry, reason }: ConfigAck, hide: (text: string) => string): Verdict {
   if (applied) return { applied: true, refused: false, reason: "" };
-  if (retry === true)
-    return notApplied(`the agent can't apply it yet: ${shown(reason ?? "no reason given")}`);
-  return refused(reason ?? "no reason given");
+  const why = hide(reason ?? "no reason given");
+  return retry === true ? notApplied(`the agent can't apply it yet: ${shown(why)}`) : refused(why);
 }
 
 function refused(reason: string): Verdict {

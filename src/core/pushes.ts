@@ -53,10 +53,10 @@ export function createPushes(
   const { store, vault, configMs } = options;
   const restorer = createRestorer(store);
 
-  /** The configuration as it is stored, and the digest of what the guest gets. Throws VaultError. */
+  /** The configuration as it is stored. Throws VaultError. */
   function seal(key: AgentKey, config: JsonObject, policy: ToolPolicyInput, current: JsonObject): NextConfig {
     const sealed = vault.seal(key, config, current);
-    const sha256 = configDigest(vault.open(key, sealed), policy);
+    const sha256 = configDigest(sealed, policy);
     return { config: sealed, policy, sha256, rollbackOf: 0, expectedRevision: 0 };
   }
 

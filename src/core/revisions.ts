@@ -1,6 +1,6 @@
 import type { AgentHandle } from "../agents/handle.ts";
-import { shownDigest } from "../store/shown-digest.ts";
 import type { AgentKey, ConfigRecord, NewConfig, Store } from "../store/store.ts";
+import { configDigest } from "../wire/digest.ts";
 import { changedPaths } from "./changed-paths.ts";
 import { ValinorError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
@@ -48,7 +48,7 @@ export function createRevisionList({ store }: CoreOptions, gate: Gate): Pick<Cor
 
 /** The call that brings an old configuration back. */
 export function createRollback(
-  { store }: CoreOptions,
+  { store, vault }: CoreOptions,
   gate: Gate,
   find: (caller: Caller, agentId: string) => AgentHandle,
   storeAndPush: StoreAndPush,
@@ -60,7 +60,10 @@ export function createRollback(
       try {
         const old = await store.getConfig(agent.record, revision);
         if (old === undefined) throw notFound("REVISION_NOT_FOUND", `revision ${revision}`);
-        const { config, policy, sha256 } = old;
+        const { policy } = old;
+        // Every secret is kept, and sealed with the key of today.
+        const config = vault.seal(agent.record, redact(old.config), old.config);
+        const sha256 = configDigest(config, policy);
         const next = { config, policy, sha256, rollbackOf: revision, expectedRevision };
         return await storeAndPush(agent, next, caller, signal);
       } catch (error) {
@@ -116,7 +119,6 @@ function viewOf(record: ConfigRecord, older: ConfigRecord | undefined): ConfigRe
   return {
     ...record,
     config: redact(record.config),
-    sha256: shownDigest(record),
     changedPaths: older === undefined ? [] : changedPaths(older, record),
   };
 }

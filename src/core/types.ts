@@ -170,9 +170,7 @@ export type WatchEvent =
   | { readonly kind: "keepalive" };
 
 /** A revision as it is shown: secrets are redacted. */
-export interface ConfigRevisionView extends Omit<ConfigRecord, "sha256"> {
-  /** configDigest of the stored form: it tells nothing of secrets. */
-  readonly sha256: string;
+export interface ConfigRevisionView extends ConfigRecord {
   /** JSON pointers into `{config, tool_policy}`; at most 100. */
   readonly changedPaths: readonly string[];
 }

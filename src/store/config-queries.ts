@@ -4,7 +4,6 @@ import { audit, valinor } from "./audit-queries.ts";
 import { currentConfig, insertConfig, pruneConfigs } from "./config-rows.ts";
 import { newEtag } from "./etag.ts";
 import type { Schema } from "./schema.ts";
-import { shownDigest } from "./shown-digest.ts";
 import { storable, storableReason } from "./storable.ts";
 import {
   type AgentKey,
@@ -136,5 +135,5 @@ function about(key: AgentKey): { tenant: string; agentId: string } {
 }
 
 function shown(record: ConfigRecord): { revision: number; sha256: string } {
-  return { revision: record.revision, sha256: shownDigest(record) };
+  return { revision: record.revision, sha256: record.sha256 };
 }

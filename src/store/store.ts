@@ -53,7 +53,10 @@ export interface ConfigRecord {
   /** As it is stored: every text that begins with `secret:` is sealed (vault.ts). */
   readonly config: JsonObject;
   readonly policy: ToolPolicyRecord;
-  /** configDigest of policy and of the configuration as the guest gets it, with its secrets open. Never shown where it has secrets. */
+  /**
+   * configDigest of policy and configuration as they are stored. That of the open form is kept nowhere: whoever has it could try
+   * secrets until one fits.
+   */
   readonly sha256: string;
   /** Who pushed it. */
   readonly author: string;
