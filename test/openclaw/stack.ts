@@ -17,6 +17,8 @@ import { type RealGateway, startGateway } from "./gateway.ts";
 
 /** Everything from a client to the model, with a real OpenClaw in its place. */
 export interface RealStack {
+  /** Of the control plane. */
+  readonly url: string;
   readonly model: ScriptedModel;
   readonly gateway: RealGateway;
   readonly agent: Agent;
@@ -73,6 +75,7 @@ export async function startRealStack(wordMs = 0): Promise<RealStack> {
   const proxy = createClient(AgentProxy, transport);
   await createClient(AgentRegistry, transport).createAgent({ agent: { id: "demo", address: agent.address } });
   return {
+    url: server.url,
     model,
     gateway,
     agent,
