@@ -6,6 +6,8 @@ export interface ColumnTypes {
   readonly key: RawBuilder<unknown>;
   /** The primary key that numbers rows by itself and never gives a number twice. */
   readonly sequence: RawBuilder<unknown>;
+  /** A query that has a row where there is a table of this name. */
+  hasTable(name: string): RawBuilder<unknown>;
   /** Statements after which the table `audit` takes new rows alone. */
   readonly auditRules: readonly RawBuilder<unknown>[];
 }
@@ -14,6 +16,7 @@ export interface ColumnTypes {
 export const sqliteTypes: ColumnTypes = {
   key: sql`text`,
   sequence: sql`integer primary key autoincrement`,
+  hasTable: (name) => sql`select 1 from sqlite_master where type = 'table' and name = ${name}`,
   auditRules: [
     sql`create trigger audit_no_update before update on audit
       begin select raise(abort, 'the audit log is append-only'); end`,
@@ -33,6 +36,7 @@ const AUDIT_LOCK = "8530218335053572468";
 export const postgresTypes: ColumnTypes = {
   key: sql`text collate "C"`,
   sequence: sql`bigint generated always as identity primary key`,
+  hasTable: (name) => sql`select 1 where to_regclass(${name}) is not null`,
   auditRules: [
     sql`create function audit_refuse() returns trigger language plpgsql as
       $$ begin raise exception 'the audit log is append-only'; end $$`,

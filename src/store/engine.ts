@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import type { Schema } from "./schema.ts";
 
 /** A database that the store runs on: what differs from one to the other while it runs. */
@@ -11,7 +11,11 @@ export interface Engine {
    * is taken counts, too: the second run reads what is there, and says what is taken.
    */
   mayRetry(error: unknown): boolean;
-  /** Told after each deletion, so that what was deleted can be wiped. Must not throw. */
+  /** Runs a reading operation, again where another one was in its way. */
+  read<T>(operation: () => Promise<T>): Promise<T>;
+  /** Notes in a deletion's transaction that something is to be wiped from the disk. */
+  beforeDeleted(trx: Transaction<Schema>): Promise<void>;
+  /** Told after such a transaction. Must not throw. */
   deleted(): void;
   /** Closes it; nothing is under way any more. */
   close(): Promise<void>;

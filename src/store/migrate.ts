@@ -10,28 +10,33 @@ import { textOf } from "./store.ts";
  * Rejects where a newer version of Valinor wrote the database, or where what is there is not what the list of steps says.
  */
 export async function migrate(db: Kysely<Schema>, types: ColumnTypes): Promise<string[]> {
-  const steps = migrations(types);
-  await refuseNewerSchema(db, types);
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(steps) } });
-  const { error, results } = await migrator.migrateToLatest();
+  const done = await stepsDone(db, types);
+  const taken = done.length < Object.keys(migrations(types)).length ? await takeSteps(db, types) : [];
+  await checkSchema(db);
+  return taken;
+}
+
+/** Names of the steps that a database has behind it. Rejects where a newer version of Valinor wrote it. */
+export async function stepsDone(db: Kysely<Schema>, types: ColumnTypes): Promise<string[]> {
+  const { rows } = await types.hasTable("kysely_migration").execute(db);
+  if (rows.length === 0) return [];
+  const done = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
+  const names = done.rows.map((row) => row.name);
+  const known = migrations(types);
+  const unknown = names.find((name) => !Object.hasOwn(known, name));
+  if (unknown !== undefined) {
+    throw new Error(`a newer version of valinor wrote it (its schema has ${unknown}): use that version`);
+  }
+  return names;
+}
+
+async function takeSteps(db: Kysely<Schema>, types: ColumnTypes): Promise<string[]> {
+  const provider = { getMigrations: () => Promise.resolve(migrations(types)) };
+  const { error, results = [] } = await new Migrator({ db, provider }).migrateToLatest();
   if (error !== undefined) {
     throw new Error(`its schema cannot be brought up to date: ${textOf(error)}`, { cause: error });
   }
-  await checkSchema(db);
-  return (results ?? []).map((result) => result.migrationName);
-}
-
-/** Rejects where a newer version of Valinor wrote the database. Resolves with whether Valinor wrote it at all. */
-export async function refuseNewerSchema(db: Kysely<Schema>, types: ColumnTypes): Promise<boolean> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === "kysely_migration")) return false;
-  const known = new Set(Object.keys(migrations(types)));
-  const done = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
-  const unknown = done.rows.find((row) => !known.has(row.name));
-  if (unknown !== undefined) {
-    throw new Error(`a newer version of valinor wrote it (its schema has ${unknown.name}): use that version`);
-  }
-  return done.rows.length > 0;
+  return results.map((result) => result.migrationName);
 }
 
 /** The list of migrations says what was done once, not what is there now. */

@@ -70,7 +70,9 @@ async function open(url: string, options: PostgresOptions): Promise<{ engine: En
       name,
       db,
       mayRetry: (error) => error instanceof DatabaseError && RETRIED.has(error.code ?? ""),
+      read: (operation) => operation(),
       // The server itself frees what is deleted (docs/operations.md).
+      beforeDeleted: () => Promise.resolve(),
       deleted: () => undefined,
       close: () => db.destroy(),
     };

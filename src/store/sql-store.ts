@@ -25,7 +25,7 @@ export function createSqlStore(engine: Engine): Store {
   const { db } = engine;
   const underWay = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
-  const read = async <T>(operation: () => Promise<T>): Promise<T> => {
+  const run = async <T>(operation: () => Promise<T>): Promise<T> => {
     if (closed !== undefined) throw new StoreError("unavailable", `the store ${engine.name} is closed`);
     const running = guarded(engine, operation);
     underWay.add(running);
@@ -35,11 +35,19 @@ export function createSqlStore(engine: Engine): Store {
       underWay.delete(running);
     }
   };
+  const read = <T>(operation: () => Promise<T>): Promise<T> => run(() => engine.read(operation));
   const write = <T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> =>
-    read(() => retried(engine, operation));
-  const erase = async <T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> => {
-    const result = await write(operation);
-    engine.deleted();
+    run(() => retried(engine, operation));
+  const erase = async <T>(
+    operation: (trx: Transaction<Schema>) => Promise<T>,
+    isDeleted: (result: T) => boolean,
+  ): Promise<T> => {
+    const result = await write(async (trx) => {
+      const outcome = await operation(trx);
+      if (isDeleted(outcome)) await engine.beforeDeleted(trx);
+      return outcome;
+    });
+    if (isDeleted(result)) engine.deleted();
     return result;
   };
   return {
@@ -50,8 +58,12 @@ export function createSqlStore(engine: Engine): Store {
     agentMarks: (page) => read(() => lists.agentMarks(db, page)),
     updateAgent: (key, changes, etag, actor) =>
       write((trx) => agents.updateAgent(trx, key, changes, etag, actor)),
-    deleteAgent: (key, actor) => erase((trx) => agents.deleteAgent(trx, key, actor)),
-    deleteTenant: (tenant, actor) => erase((trx) => agents.deleteTenant(trx, tenant, actor)),
+    deleteAgent: (key, actor) => erase((trx) => agents.deleteAgent(trx, key, actor), Boolean),
+    deleteTenant: (tenant, actor) =>
+      erase(
+        (trx) => agents.deleteTenant(trx, tenant, actor),
+        ({ agents: count, keys: keyCount }) => count + keyCount > 0,
+      ),
     currentConfig: (key) => read(() => rows.currentConfig(db, key)),
     getConfig: (key, revision) => read(() => rows.getConfig(db, key, revision)),
     listConfigs: (key, page) => read(() => rows.listConfigs(db, key, page)),

@@ -1,8 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** How long SQLite itself waits for a lock: in the foreground, so shortly. Transactions wait by whileBusy. */
-export const BUSY_MS = 100;
-
 /** SQLITE_BUSY, the low byte of every code of its family. */
 const BUSY = 5;
 
@@ -15,8 +12,8 @@ const WAIT_MS = 5_000;
 const PAUSE_MS = 5;
 
 /**
- * Runs an operation again while another connection holds the lock it needs, for 5 s at most. SQLite's own busy timeout waits in
- * the foreground, where it would stop every link of the process.
+ * Runs an operation again while another connection holds the lock it needs, for 5 s at most. SQLite's own busy timeout is off: it
+ * waits in the foreground, where it would stop every link of the process.
  */
 export async function whileBusy<T>(operation: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + WAIT_MS;

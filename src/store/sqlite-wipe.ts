@@ -1,56 +1,95 @@
+import { extname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { BUSY_MS } from "./sqlite-errors.ts";
+import { Worker } from "node:worker_threads";
+import { type Kysely, sql } from "kysely";
+import type { Schema } from "./schema.ts";
 
-/** Between attempts, and how many: others who read the database at that moment are in the way. */
-const PAUSE_MS = 250;
-const ATTEMPTS = 240;
+/** From a deletion to the wiping: many at once are wiped at once. */
+const SOON_MS = 200;
 
-/** Removes from the write-ahead log what was deleted from the database. */
+/** Pause after a run that others were in the way of, and how many such runs there are before the next deletion. */
+const RETRY_MS = 1_000;
+const ATTEMPTS = 60;
+
+/** A run is followed by a pause so many times as long: writers wait while a run is under way. */
+const REST = 20;
+
+/**
+ * Removes from a database's files what was deleted. SQLite overwrites deleted rows (`secure_delete`), but leaves copies of rows
+ * that it once moved from one page to another, and the log keeps old pages. So the database is rebuilt and the log emptied, in
+ * another thread. The database itself counts deletions since then (`user_version`), so that a crash loses none.
+ */
 export interface Wiper {
-  /** Empties the log soon; it keeps trying for a minute where another connection is in the way. The next call tries again. */
+  /** Runs soon. */
   wipe(): void;
-  /** Tries no more. */
-  stop(): void;
+  /** Runs once more where something is left to be wiped, and resolves when it is done. Never rejects. */
+  close(): Promise<void>;
 }
 
-/** A wiper for a database that is open. The log of the last connection goes when that one closes. */
-export function createWiper(database: DatabaseSync): Wiper {
-  let timer: NodeJS.Timeout | undefined;
+/** Notes a deletion, in its transaction. */
+export async function countDeletion(trx: Kysely<Schema>): Promise<void> {
+  const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(trx);
+  const deletions = ((rows[0]?.user_version ?? 0) % 0x7fffffff) + 1;
+  await sql`pragma user_version = ${sql.lit(deletions)}`.execute(trx);
+}
 
-  function attempt(left: number): void {
-    timer = undefined;
-    if (isEmptied(database) || left === 0) return;
-    timer = setTimeout(attempt, PAUSE_MS, left - 1);
+/** A wiper for an open database of this file; it begins with what a process before left. */
+export function createWiper(database: DatabaseSync, path: string): Wiper {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<boolean> | undefined;
+  let isClosed = false;
+  let earliest = 0;
+  let attemptsLeft = 0;
+
+  function schedule(ms: number): void {
+    if (isClosed || timer !== undefined || running !== undefined) return;
+    timer = setTimeout(() => void attempt(), Math.max(ms, earliest - performance.now()));
     timer.unref();
   }
 
-  function stop(): void {
-    clearTimeout(timer);
+  async function attempt(): Promise<void> {
     timer = undefined;
+    const began = performance.now();
+    running = runWorker(path);
+    const isDone = await running;
+    running = undefined;
+    earliest = performance.now() + REST * (performance.now() - began);
+    if (!isDone && attemptsLeft-- > 0) schedule(RETRY_MS);
   }
 
+  function wipe(): void {
+    attemptsLeft = ATTEMPTS;
+    schedule(SOON_MS);
+  }
+
+  if (isLeft(database)) wipe();
   return {
-    wipe() {
-      stop();
-      // Behind what else waits for this tick, so that a deletion of many makes it once.
-      timer = setTimeout(attempt, 0, ATTEMPTS);
+    wipe,
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      await running;
+      if (isLeft(database)) await runWorker(path);
     },
-    stop,
   };
 }
 
-/** Brings the log's content into the database and the log's length to 0. False where that must wait. */
-function isEmptied(database: DatabaseSync): boolean {
-  if (!database.isOpen) return true;
-  if (database.isTransaction) return false;
+function isLeft(database: DatabaseSync): boolean {
   try {
-    // It would wait for readers in the foreground, time after time.
-    database.exec("pragma busy_timeout = 0");
-    return database.prepare("pragma wal_checkpoint(truncate)").get()?.["busy"] === 0;
+    return database.prepare("pragma user_version").get()?.["user_version"] !== 0;
   } catch {
-    // Whatever it is (a full disk, a lock), the deletion itself is done.
-    return false;
-  } finally {
-    database.exec(`pragma busy_timeout = ${BUSY_MS}`);
+    return true;
   }
+}
+
+/** Whatever goes wrong (a full disk, a lock), the deletion itself is done: false, and it is tried again. */
+function runWorker(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  // The ending is that of the program as it runs: source, or compiled.
+  const file = new URL(`./sqlite-wipe-worker${extname(import.meta.url)}`, import.meta.url);
+  const worker = new Worker(file, { workerData: path });
+  // The exit tells it as well.
+  worker.on("error", () => undefined);
+  worker.once("exit", (code) => resolve(code === 0));
+  return promise;
 }

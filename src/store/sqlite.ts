@@ -7,9 +7,9 @@ import type { Engine } from "./engine.ts";
 import { migrate } from "./migrate.ts";
 import type { Schema } from "./schema.ts";
 import { createSqlStore } from "./sql-store.ts";
-import { BUSY_MS, isUniqueViolation, whileBusy } from "./sqlite-errors.ts";
+import { isUniqueViolation, whileBusy } from "./sqlite-errors.ts";
 import { nodeSqliteDialect } from "./sqlite-dialect.ts";
-import { createWiper } from "./sqlite-wipe.ts";
+import { countDeletion, createWiper } from "./sqlite-wipe.ts";
 import { type Store, StoreError, textOf } from "./store.ts";
 import { syncFolder } from "./sync-folder.ts";
 
@@ -46,14 +46,18 @@ async function openEngine(path: string): Promise<{ engine: Engine; steps: string
   try {
     const db = new Kysely<Schema>({ dialect: nodeSqliteDialect(database) });
     const steps = await migrate(db, sqliteTypes);
-    const wiper = createWiper(database);
+    // Versions before 0002 did not wipe what was deleted.
+    if (steps.length > 0 && !steps.includes("0001_agents")) await countDeletion(db);
+    const wiper = path === MEMORY ? undefined : createWiper(database, path);
     const engine: Engine = {
       name: path,
       db,
       mayRetry: isUniqueViolation,
-      deleted: () => wiper.wipe(),
+      read: whileBusy,
+      beforeDeleted: countDeletion,
+      deleted: () => wiper?.wipe(),
       async close() {
-        wiper.stop();
+        await wiper?.close();
         await db.destroy();
       },
     };
@@ -78,13 +82,14 @@ function prepareFile(path: string): void {
 function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, {
     enableForeignKeyConstraints: true,
-    timeout: BUSY_MS,
+    // whileBusy waits instead.
+    timeout: 0,
     defensive: true,
   });
   try {
     database.exec("pragma journal_mode = wal");
     database.exec("pragma synchronous = full");
-    // What is deleted is overwritten, and nothing of it goes to a temporary file.
+    // What is deleted is overwritten (see sqlite-wipe.ts), and nothing of it goes to a temporary file.
     database.exec("pragma secure_delete = on");
     database.exec("pragma temp_store = memory");
     return database;

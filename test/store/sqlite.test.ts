@@ -6,7 +6,11 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
+import { Kysely } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sqliteTypes } from "../../src/store/column-types.ts";
+import type { Schema } from "../../src/store/schema.ts";
+import { nodeSqliteDialect } from "../../src/store/sqlite-dialect.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { StoreError } from "../../src/store/store.ts";
 import { storeSuite } from "./suite.ts";
@@ -17,8 +21,15 @@ const agent = { ...key, status: "RUNNING", vsockCid: 0, address: "" } as const;
 
 storeSuite("SQLite", () => {
   const folder = mkdtempSync(join(tmpdir(), "valinor-store-"));
+  const path = join(folder, "valinor.db");
   return Promise.resolve({
-    open: () => openSqliteStore(join(folder, "valinor.db")),
+    types: sqliteTypes,
+    emptying: [
+      "insert or replace into audit values ($1, 0, '', 'nobody', '', 'denied', '', '{}')",
+      "insert into audit values ($1, 0, '', '', '', '', '', '') on conflict do update set subject = 'nobody'",
+    ],
+    open: () => openSqliteStore(path),
+    connect: () => new Kysely<Schema>({ dialect: nodeSqliteDialect(new DatabaseSync(path)) }),
     remove: () => Promise.resolve(rmSync(folder, { recursive: true })),
   });
 });

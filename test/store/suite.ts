@@ -1,40 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Actor } from "../../src/store/actor.ts";
-import type { NewAgent, NewConfig, Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { KEPT_REVISIONS, MAX_CONTEXTS } from "../../src/store/store.ts";
 import { configDigest } from "../../src/wire/digest.ts";
-
-/** A database of its own for one test. */
-export interface TestDatabase {
-  /** Opens the same database again each time. */
-  open(): Promise<Store>;
-  /** Removes it. */
-  remove(): Promise<void>;
-}
-
-const key = { tenant: "acme", id: "a1" };
-const ann: Actor = { subject: "ann", credential: "key:k1" };
-const bob: Actor = { subject: "bob", credential: "jwt:https://issuer.example" };
-const all = { mode: "all", tools: [] } as const;
-
-function agent(changes: Partial<NewAgent> = {}): NewAgent {
-  return { ...key, status: "RUNNING", vsockCid: 0, address: "", ...changes };
-}
-
-function config(changes: Partial<NewConfig> = {}): NewConfig {
-  const next = {
-    config: { model: "m" },
-    policy: all,
-    actor: ann,
-    rollbackOf: 0,
-    expectedRevision: 0,
-    ...changes,
-  };
-  return { sha256: configDigest(next.config, next.policy), ...next };
-}
+import { agent, all, ann, bob, config, key } from "./records.ts";
+import { auditTests } from "./suite-audit.ts";
+import { changeTests } from "./suite-changes.ts";
+import type { CreateDatabase, Opened, TestDatabase } from "./suite-database.ts";
+import { keyTests } from "./suite-keys.ts";
+import { revisionTests } from "./suite-revisions.ts";
+import { upgradeTests } from "./suite-upgrade.ts";
 
 /** What every store does, whichever database it is on. */
-export function storeSuite(name: string, create: () => Promise<TestDatabase>): void {
+export function storeSuite(name: string, create: CreateDatabase): void {
   describe(`the store on ${name}`, () => {
     let database: TestDatabase;
     let store: Store;
@@ -47,6 +24,20 @@ export function storeSuite(name: string, create: () => Promise<TestDatabase>): v
       await store.close();
       await database.remove();
     });
+
+    const opened: Opened = {
+      get database() {
+        return database;
+      },
+      get store() {
+        return store;
+      },
+    };
+    changeTests(opened);
+    revisionTests(opened);
+    keyTests(opened);
+    auditTests(opened);
+    upgradeTests(create);
 
     describe("agents", () => {
       test("a new agent is read back as it was created, with configuration revision 1", async () => {
