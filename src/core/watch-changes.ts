@@ -11,7 +11,7 @@ export interface Changes extends FleetListener {
   take(): string[];
   /** Forgets everything: what comes next is a new snapshot. */
   clear(): void;
-  /** Resolves when something changes or is lost, when `end` is called, after `ms`, or when the signal aborts. Never rejects. */
+  /** Resolves when a first change comes or changes are lost, at `wake`, after `ms`, or when the signal aborts. Never rejects. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
   /** Wakes who waits. */
   wake(): void;
@@ -58,6 +58,7 @@ export function createChanges(gatherMs: number, most: number): Changes {
       lost = undefined;
     },
     wait(ms, signal) {
+      if (lost !== undefined) return Promise.resolve();
       const { promise, resolve } = Promise.withResolvers<void>();
       wake = resolve;
       return waitAtMost(promise, ms, signal);

@@ -61,7 +61,8 @@ export function createWatches(
   gate: Gate,
   overrides: Partial<WatchLimits> = {},
 ): Pick<Core, "watchAgents"> {
-  const { store, fleet, draining } = options;
+  const { store, fleet } = options;
+  const draining = () => options.draining();
   const limits = { ...defaults, ...overrides };
   const watchers = createWatchers(limits, draining);
 

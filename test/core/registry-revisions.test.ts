@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { changedPaths } from "../../src/core/changed-paths.ts";
 import type { ToolPolicyInput } from "../../src/core/types.ts";
 import { canonicalJson } from "../../src/wire/digest.ts";
+import { until } from "../helpers/until.ts";
 import { failureOf, forever } from "../link/connect.ts";
 import { startGuest } from "../link/fake-guest.ts";
 import { startWorld, userOf } from "./world.ts";
@@ -15,13 +16,20 @@ async function world() {
   const made = await startWorld({ configMs: 500 });
   const guest = await startGuest();
   await made.core.createAgent(ann, { id: "a", status: "RUNNING", vsockCid: 0, address: guest.address });
+  const list = (pageSize = 0, pageToken = "") =>
+    made.core.listConfigRevisions(ann, { agentId: "a", pageSize, pageToken });
   return {
     ...made,
     guest,
+    list,
     push: (config: JsonObject, policy = all, caller = ann) =>
       made.core.pushConfig(caller, { agentId: "a", config, policy, expectedRevision: 0 }, forever),
-    list: (pageSize = 0, pageToken = "") =>
-      made.core.listConfigRevisions(ann, { agentId: "a", pageSize, pageToken }),
+    /** The list, once the agent's word on the newest revision is written down. */
+    listed: () =>
+      until("the verdict is written", async () => {
+        const page = await list();
+        return page.revisions[0]?.verdict.outcome === "applied" ? page : undefined;
+      }),
     rollback: (revision: number, expectedRevision = 0) =>
       made.core.rollbackConfig(ann, { agentId: "a", revision, expectedRevision }, forever),
   };
@@ -29,14 +37,14 @@ async function world() {
 
 describe("the revisions of an agent's configuration", () => {
   it("are listed with who, when, what changed, and what became of them, the newest first", async () => {
-    const { push, list } = await world();
+    const { push, listed } = await world();
     await push({ model: "m", limits: { turns: 3 } });
     await push(
       { model: "m", limits: { turns: 4, "a/b": 1 } },
       { mode: "listed", tools: ["x"] },
       userOf("acme", "bob"),
     );
-    const { revisions, nextPageToken } = await list();
+    const { revisions, nextPageToken } = await listed();
     expect(nextPageToken).toBe("");
     expect(revisions).toMatchObject([
       {
@@ -62,9 +70,9 @@ describe("the revisions of an agent's configuration", () => {
   });
 
   it("come page by page, each with what changed since the one before, whatever the pages", async () => {
-    const { push, list } = await world();
+    const { push, list, listed } = await world();
     for (let n = 2; n < 13; n++) await push({ [`k${n}`]: n });
-    const whole = (await list()).revisions;
+    const whole = (await listed()).revisions;
     for (const size of [1, 3, 8, 11, 12]) {
       const pages = [];
       for (let token = "", more = true; more; more = token !== "") {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Caller } from "../../src/core/types.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openStore, type StoreLocation } from "../../src/store/open.ts";
 import { tempDir } from "../helpers/cleanup.ts";
+import { onPostgres, testStoreUrl } from "../helpers/test-store.ts";
 import { until } from "../helpers/until.ts";
 import { failureOf } from "../link/connect.ts";
 import { startGuest } from "../link/fake-guest.ts";
@@ -68,7 +69,7 @@ describe("listing agents", () => {
     for (const [filter, token] of [
       ["", nextPageToken],
       ["id = b*", nextPageToken],
-      ["id = a*", `${nextPageToken}x`],
+      ["id = a*", `${nextPageToken}=`],
       ["id = a*", "?"],
       ["", "YTE"],
     ] as const) {
@@ -162,21 +163,23 @@ describe("updating an agent", () => {
     await add(world, "a");
     const bob = userOf("other", "bob");
     const calls = [
-      world.core.updateAgent(bob, { agentId: "a", changes: { status: "FAILED" }, etag: "" }),
-      world.core.getAgent(bob, "a"),
-      world.core.deleteAgent(bob, "a"),
-      world.core.listConfigRevisions(bob, { agentId: "a", pageSize: 0, pageToken: "" }),
+      () => world.core.updateAgent(bob, { agentId: "a", changes: { status: "FAILED" }, etag: "" }),
+      () => world.core.getAgent(bob, "a"),
+      () => world.core.deleteAgent(bob, "a"),
+      () => world.core.listConfigRevisions(bob, { agentId: "a", pageSize: 0, pageToken: "" }),
     ];
-    for (const call of calls) expect(await failureOf(call)).toMatchObject({ reason: "AGENT_NOT_FOUND" });
+    for (const call of calls) expect(await failureOf(call())).toMatchObject({ reason: "AGENT_NOT_FOUND" });
     expect((await world.core.getAgent(ann, "a")).agent.status).toBe("STOPPED");
   });
 });
 
 describe("what another process changes in the store", () => {
   it("is taken over: agents that are new, changed, and gone", async () => {
-    const path = `${tempDir()}/v.db`;
-    const world = await startWorld({ store: await openSqliteStore(path), refreshMs: 10 });
-    const other = await openSqliteStore(path);
+    const location: StoreLocation = onPostgres
+      ? { kind: "postgres", url: await testStoreUrl() }
+      : { kind: "sqlite", path: `${tempDir()}/v.db` };
+    const world = await startWorld({ store: await openStore(location), refreshMs: 10 });
+    const other = await openStore(location);
     const cli = { subject: "x", credential: "cli" };
     const guest = await startGuest();
     await add(world, "old", { status: "RUNNING", address: guest.address });

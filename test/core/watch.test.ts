@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValinorError } from "../../src/core/errors.ts";
 import { createChanges } from "../../src/core/watch-changes.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { StoreError } from "../../src/store/store.ts";
+import { onPostgres, openTestStore } from "../helpers/test-store.ts";
 import { until } from "../helpers/until.ts";
 import { settle, startGuest } from "../link/fake-guest.ts";
 import { createWatcherOf, type Watcher } from "./watcher.ts";
@@ -59,6 +59,7 @@ describe("a watch", () => {
     await watcher.sees("a", ({ connected, agent }) => !connected && agent.status === "STOPPED");
     await world.core.updateAgent(ann, { agentId: "a", changes: { status: "RUNNING" }, etag: "" });
     await watcher.sees("a", ({ connected, agent }) => connected && agent.status === "RUNNING");
+    expect(guest.sessions).toHaveLength(2);
     await watcher.stop();
   });
 
@@ -72,7 +73,8 @@ describe("a watch", () => {
     const push = { agentId: "a", config: { n: 1 }, policy, expectedRevision: 0 };
     await world.core.pushConfig(ann, push, new AbortController().signal);
     const record = await world.store.getAgent({ tenant: "acme", id: "a" });
-    await watcher.sees("a", (view) => view.observedRevision === 2 && view.agent.etag === record?.etag);
+    const seen = await watcher.sees("a", ({ agent }) => agent.etag === record?.etag);
+    expect(seen).toMatchObject({ observedRevision: 2, agent: { configRevision: 2 } });
     await watcher.stop();
   });
 
@@ -110,6 +112,7 @@ describe("a watch", () => {
     const watcher = createWatcherOf(await startWorld(), { keepaliveMs: 20 })(ann);
     await until("two keepalives came", () => watcher.of("keepalive").length >= 2);
     await watcher.stop();
+    expect(watcher.events[0]).toEqual({ kind: "snapshot_complete" });
   });
 
   it("needs the permission to read agents", async () => {
@@ -199,7 +202,7 @@ describe("a watch ends", () => {
 
 describe("while the store fails", () => {
   async function breakable() {
-    const real = await openSqliteStore(":memory:");
+    const real = await openTestStore();
     const state = { broken: false };
     const fail = () => Promise.reject(new StoreError("unavailable", "the test broke it"));
     const store = new Proxy(real, {
@@ -257,7 +260,7 @@ describe("what watchers see in the end", () => {
       fc.asyncProperty(
         fc.array(fc.tuple(step, fc.boolean()), { minLength: 5, maxLength: 40 }),
         async (steps) => {
-          const store = await openSqliteStore(":memory:");
+          const store = await openTestStore();
           const world = await startWorld({ store, refreshMs: 3 });
           await world.fleet.start();
           const watch = createWatcherOf(world, { gatherMs: 2, changes: 3 });
@@ -294,7 +297,7 @@ describe("what watchers see in the end", () => {
           world.fleet.close();
         },
       ),
-      { numRuns: 25 },
+      { numRuns: onPostgres ? 5 : 25 },
     );
   });
 });

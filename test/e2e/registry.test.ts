@@ -218,9 +218,12 @@ describe.each<[string, (url: string) => Transport]>([
       { revision: 2, changedPaths: ["/config/model", "/config/deep"] },
       { revision: 1, changedPaths: [] },
     ]);
-    expect(revisions.map(({ outcome }) => outcome)).toEqual(
-      Array.from({ length: 4 }, () => ConfigOutcome.APPLIED),
-    );
+    await until("the agent's verdicts are written", async () => {
+      const now = await registry.listConfigRevisions({ agentId: id });
+      return now.revisions.every(
+        ({ outcome, outcomeTime }) => outcome === ConfigOutcome.APPLIED && outcomeTime,
+      );
+    });
     await becomes(
       id,
       ({ configRevision, liveness }) => configRevision === 4 && liveness?.observedRevision === 4,
