@@ -32,6 +32,8 @@ export interface StackOptions {
     readonly config_timeout?: number;
     readonly ping_timeout?: number;
   };
+  /** Without it configurations may hold no secrets. */
+  readonly secrets?: { readonly key: string };
 }
 
 /** Starts an agent on a free port of loopback; it is killed after the last test of the file. */
@@ -57,7 +59,8 @@ export async function startTestAgent(
 /** Starts a stack with the agent `demo`; everything ends after the last test of the file. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const model = await startModel(options.model);
-  const flags = { server: { port: 0 }, proxy: options.proxy ?? {}, store: { url: await testStoreUrl() } };
+  const { proxy = {}, secrets = {} } = options;
+  const flags = { server: { port: 0 }, proxy, secrets, store: { url: await testStoreUrl() } };
   const config = loadConfig({ env: {}, flags, mode: "dev" });
   const server = await startServer(
     { ...config, server: { ...config.server, drainMs: 0 } },

@@ -83,11 +83,11 @@ function Connection() {
 
 function focusFilter(event: KeyboardEvent): void {
   event.preventDefault();
-  if (route.value.view !== "list") navigate("#/");
+  const focus = () => document.querySelector<HTMLElement>("#filter")?.focus();
+  if (route.value.view === "list") return focus();
+  navigate("#/");
   // The list is drawn after the address has changed.
-  requestAnimationFrame(() =>
-    requestAnimationFrame(() => document.querySelector<HTMLElement>("#filter")?.focus()),
-  );
+  requestAnimationFrame(() => requestAnimationFrame(focus));
 }
 
 function isTyping(target: EventTarget | null): boolean {
