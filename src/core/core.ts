@@ -50,7 +50,7 @@ export function createCore(options: CoreOptions): Core {
       return createRunStream(run, opened, metadata, (failure) => {
         leave();
         if (failure?.reason === "TOOL_BLOCKED")
-          audit.note(caller, "tool.blocked", input.agentId, { tool: failure.metadata["tool"] ?? "" });
+          audit.note(caller, "tool.blocked", input.agentId, { tool: toolName(failure) });
       });
     } catch (error) {
       leave();
@@ -115,6 +115,12 @@ export function createCore(options: CoreOptions): Core {
     ),
     ...createWatches(options, gate),
   };
+}
+
+/** A guest names tools as it likes: what does not look like a name is a text, and none of the audit log's. */
+function toolName({ metadata }: ValinorError): string {
+  const name = metadata["tool"] ?? "";
+  return /^[\w.:/-]{1,128}$/.test(name) ? name : "(not a name)";
 }
 
 function runRequest(caller: Caller, input: StreamInput, requestId: string): RunRequest {

@@ -126,7 +126,9 @@ export async function recordVerdict(
     )
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) return;
-  const detail = { revision, reason: row.outcome_reason, boot_id: row.outcome_boot };
+  // The guest's reason is a text of its own making, which may quote a message: it is no matter for the audit log.
+  const boot = /^[\w.:-]{1,64}$/.test(row.outcome_boot) ? row.outcome_boot : "";
+  const detail = { revision, boot_id: boot };
   await audit(trx, valinor, `config.${verdict.outcome}`, about(key), detail);
 }
 
