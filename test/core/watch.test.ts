@@ -73,8 +73,11 @@ describe("a watch", () => {
     const push = { agentId: "a", config: { n: 1 }, policy, expectedRevision: 0 };
     await world.core.pushConfig(ann, push, new AbortController().signal);
     const record = await world.store.getAgent({ tenant: "acme", id: "a" });
-    const seen = await watcher.sees("a", ({ agent }) => agent.etag === record?.etag);
-    expect(seen).toMatchObject({ observedRevision: 2, agent: { configRevision: 2 } });
+    const seen = await watcher.sees(
+      "a",
+      (view) => view.agent.etag === record?.etag && view.observedRevision === 2,
+    );
+    expect(seen).toMatchObject({ configState: "applied", agent: { configRevision: 2 } });
     await watcher.stop();
   });
 
@@ -256,7 +259,7 @@ describe("what watchers see in the end", () => {
 
   it("is what the store has, whoever changed it and whenever they came", async () => {
     const cli = { subject: "x", credential: "cli" };
-    await fc.assert(
+    const result = await fc.check(
       fc.asyncProperty(
         fc.array(fc.tuple(step, fc.boolean()), { minLength: 5, maxLength: 40 }),
         async (steps) => {
@@ -299,5 +302,6 @@ describe("what watchers see in the end", () => {
       ),
       { numRuns: onPostgres ? 5 : 25 },
     );
+    expect(result.failed, fc.defaultReportMessage(result)).toBe(false);
   });
 });
