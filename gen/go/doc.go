@@ -1,14 +1,21 @@
 // Copyright 2026 The Valinor Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package valinor is the root of Valinor's Go module. It holds no code of its own; what it documents is generated from
-// the schemas in proto/ by `npm run generate`:
+// Package valinor is the root of Valinor's Go module:
 //
+//	go get github.com/valinor-ai/valinor/gen/go
+//
+// It holds no code of its own, but its examples are whole calls. What users want is below it:
+//
+//   - client: streams that resume by themselves after a broken connection, and readers for the reasons of errors;
 //   - valinor/v1 (package valinorv1): messages of the public API, and gRPC clients and servers for it;
 //   - valinor/v1/valinorv1connect: the same services for Connect, gRPC and gRPC-Web over net/http;
 //   - valinor/link/v1 (package linkv1): payloads of the link between the control plane and a guest. Its frames are
 //     JSON with the names of docs/wire-protocol.md; protojson writes them with EmitDefaultValues, since the fields of
 //     protocol 1 are always present.
+//
+// Everything under valinor/ is generated from the schemas in proto/ by `npm run generate`. The module stands in a folder of
+// its repository, so its versions are tags of the form gen/go/v0.1.0.
 //
 // A client of one service over Connect:
 //
