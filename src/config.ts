@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { fileKeys } from "./auth/jwks.ts";
 import { readAgents } from "./config/agents.ts";
 import { readConfigFile } from "./config/file.ts";
 import { type ConfigFlags, mergeLayers } from "./config/layers.ts";
@@ -93,6 +94,7 @@ export function loadConfig(options: {
   }
   const auth = authOf(values.auth);
   checkServer(values.server, auth, mode, problems);
+  checkKeyFiles(auth, problems);
   const server = serverOf(values.server, problems);
   const proxy = proxyOf(values.proxy, problems);
   const secretKeys = secretKeysOf(values.secrets, problems);
@@ -168,6 +170,18 @@ function checkServer(
   }
   if (mode === "dev" && values.allowed_hosts.length > 0) {
     problems.push("server.allowed_hosts: must be empty in dev mode, which answers to loopback names alone");
+  }
+}
+
+/** Key sets are read when the server starts: what is wrong with one is told like any other mistake. */
+function checkKeyFiles(auth: Config["auth"], problems: string[]): void {
+  for (const { issuer, jwksFile } of auth.issuers) {
+    try {
+      if (jwksFile !== undefined) fileKeys(jwksFile);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      problems.push(`auth.issuers ${issuer}: jwks_file: ${text}`);
+    }
   }
 }
 

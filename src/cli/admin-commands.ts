@@ -10,6 +10,7 @@ export function addAdminCommands(program: Command, env: Environment): void {
   addToken(program);
   addTenants(program, env);
   addAudit(program, env);
+  addDb(program, env);
 }
 
 function withConfig(command: Command): Command {
@@ -85,6 +86,31 @@ function addAudit(program: Command, env: Environment): void {
     .action(async (options: import("./audit.ts").AuditExportOptions) => {
       const { auditExport } = await import("./audit.ts");
       await auditExport(options, env);
+    });
+}
+
+function addDb(program: Command, env: Environment): void {
+  const db = program.command("db").description("migrate, save and restore the store");
+  withConfig(db.command("migrate"))
+    .description("bring the store's schema up to date, as serve does when it starts")
+    .action(async (options: import("./db.ts").DbOptions) => {
+      const { dbMigrate } = await import("./db.ts");
+      await dbMigrate(options, env);
+    });
+  withConfig(db.command("backup"))
+    .description("save a SQLite store to a new file, while servers use it")
+    .argument("<file>", "file to make")
+    .action(async (file: string, options: import("./db.ts").DbOptions) => {
+      const { dbBackup } = await import("./db.ts");
+      await dbBackup(file, options, env);
+    });
+  withConfig(db.command("restore"))
+    .description("make a saved file the SQLite store, which nobody may use meanwhile")
+    .argument("<file>", "file that backup made")
+    .option("--force", "replace the store that is there")
+    .action(async (file: string, options: import("./db.ts").DbRestoreOptions) => {
+      const { dbRestore } = await import("./db.ts");
+      await dbRestore(file, options, env);
     });
 }
 

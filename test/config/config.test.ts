@@ -418,9 +418,10 @@ describe("authentication", () => {
   });
 
   test("takes issuers from the environment as JSON", () => {
-    const issuers = JSON.stringify([{ issuer: "a", audience: ["b"], jwks_file: "/k" }]);
+    const path = fileWith('{"keys":[]}');
+    const issuers = JSON.stringify([{ issuer: "a", audience: ["b"], jwks_file: path }]);
     const { auth } = loadConfig({ env: { VALINOR_AUTH_ISSUERS: issuers }, mode: "serve" });
-    expect(auth.issuers).toMatchObject([{ issuer: "a", audience: ["b"], jwksFile: "/k" }]);
+    expect(auth.issuers).toMatchObject([{ issuer: "a", audience: ["b"], jwksFile: path }]);
   });
 
   test.each([
@@ -433,6 +434,12 @@ describe("authentication", () => {
     ["{issuer: a, jwks_file: k}", "auth.issuers.0.audience"],
   ])("refuses the issuer %s", (text, named) => {
     expect(problemsOf(`auth: {issuers: [${text}]}`)).toEqual([expect.stringContaining(named)]);
+  });
+
+  test.each(["/nowhere/jwks.json", "no key set"])("refuses a key set that is none: %s", (text) => {
+    const path = text.startsWith("/") ? text : fileWith(text);
+    const problems = problemsOf(`auth: {issuers: [{issuer: a, audience: b, jwks_file: '${path}'}]}`);
+    expect(problems).toEqual([expect.stringContaining("auth.issuers a: jwks_file: ")]);
   });
 
   test("refuses one issuer twice", () => {
