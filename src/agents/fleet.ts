@@ -68,7 +68,7 @@ export function createFleet(options: FleetOptions): Fleet {
     everyMs: options.refreshMs ?? REFRESH_MS,
     onStore: options.onStore,
     target: {
-      etagOf: (key) => entryOf(key)?.handle.record.etag,
+      recordOf: (key) => entryOf(key)?.handle.record,
       keys: () =>
         [...tenants.values()].flatMap((agents) => [...agents.values()].map((entry) => entry.handle.record)),
       update: (record) => void fleet.update(record),

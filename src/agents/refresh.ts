@@ -3,8 +3,8 @@ import { type AgentKey, type AgentRecord, type Store, StoreError } from "../stor
 
 /** The fleet as the refresh sees it. */
 export interface RefreshTarget {
-  /** Etag of an agent as it is served; undefined where it is not. */
-  etagOf(key: AgentKey): string | undefined;
+  /** The record of an agent that is served; undefined where it is not. */
+  recordOf(key: AgentKey): AgentRecord | undefined;
   /** Every agent that is served. */
   keys(): AgentKey[];
   update(record: AgentRecord): void;
@@ -75,7 +75,7 @@ export function createRefresh(options: RefreshOptions): Refresh {
       if (stopped) return;
       for (const mark of marks) {
         seen.add(nameOf(mark));
-        if (target.etagOf(mark) !== mark.etag) await takeOver(mark);
+        if (target.recordOf(mark)?.etag !== mark.etag) await takeOver(mark);
       }
       after = marks.at(-1);
       if (marks.length < PAGE) break;
@@ -88,7 +88,7 @@ export function createRefresh(options: RefreshOptions): Refresh {
     if (stopped || touched.has(nameOf(key))) return;
     const record = await store.getAgent(key);
     if (stopped || record === undefined || touched.has(nameOf(key))) return;
-    if (target.etagOf(key) !== record.etag) target.update(record);
+    if (isNews(record, target.recordOf(key))) target.update(record);
   }
 
   async function dropGone(seen: ReadonlySet<string>): Promise<void> {
@@ -109,6 +109,13 @@ export function createRefresh(options: RefreshOptions): Refresh {
       clearTimeout(timer);
     },
   };
+}
+
+/** False for what was read before this process stored a revision: the next round reads it again. */
+function isNews(record: AgentRecord, served: AgentRecord | undefined): boolean {
+  if (served === undefined) return true;
+  const isSameLife = record.createTime.getTime() === served.createTime.getTime();
+  return record.etag !== served.etag && !(isSameLife && record.configRevision < served.configRevision);
 }
 
 /** One name for both parts of a key; ids hold no slash. */

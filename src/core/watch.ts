@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Fleet } from "../agents/fleet.ts";
 import { ValinorError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
@@ -43,6 +44,9 @@ const defaults: WatchLimits = {
 
 /** Agents read from the store at once. */
 const PAGE = 500;
+
+/** Events sent in one turn of the event loop, so that a large snapshot keeps nobody else waiting. */
+const TURN = 100;
 
 /** One watch under way. */
 interface Watch {
@@ -131,7 +135,11 @@ export function createWatches(
       // Before the snapshot is read: no change may fall between the two.
       const unwatch = fleet.watch(tenant, changes);
       try {
-        yield* events({ tenant, changes, recheck, signal });
+        let sent = 0;
+        for await (const event of events({ tenant, changes, recheck, signal })) {
+          yield event;
+          if (++sent % TURN === 0) await nextTurn();
+        }
       } catch (error) {
         throw translate(error);
       } finally {
