@@ -26,6 +26,7 @@ const allowHeaders = [
   "Authorization",
   "Last-Event-ID",
   "Idempotency-Key",
+  "X-Valinor-On-Disconnect",
   "X-Valinor-Tenant",
 ];
 const exposeHeaders = [

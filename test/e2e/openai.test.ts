@@ -279,4 +279,15 @@ describe("an idempotency key", () => {
     expect(text).toBe("once");
     expect(stack.model.calls).toBe(calls + 1);
   });
+
+  it("reads the run that a client left, where it was to go on", async () => {
+    const { calls } = stack.model;
+    const headers = { "Idempotency-Key": randomUUID(), "x-valinor-on-disconnect": "continue" };
+    for await (const { choices } of await stream("!words 30 !pace 10", {}, { headers })) {
+      if ((choices[0]?.delta.content ?? "") !== "") break;
+    }
+    const { choices } = await complete("!words 30 !pace 10", {}, { headers });
+    expect(choices[0]?.message.content).toMatch(/^word1 .* word30$/);
+    expect(stack.model.calls).toBe(calls + 1);
+  });
 });
