@@ -6,6 +6,7 @@ import type { AgentRecord } from "../../src/store/store.ts";
 export const caller: Caller = {
   tenant: "acme",
   subject: "ann",
+  credential: "token:test",
   permissions: new Set(["agents:read", "agents:write"]),
 };
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { errorRow, reasons, ValinorError } from "../../src/core/errors.ts";
-import type { SendInput, SendResult } from "../../src/core/types.ts";
+import type { AgentStatusView, SendInput, SendResult } from "../../src/core/types.ts";
 import { agent, fakeCore } from "./fake-core.ts";
 import { ask, dial, readAll, readUntil, serveRest } from "./serving.ts";
 
@@ -334,7 +334,7 @@ describe("agents", () => {
     const core = fakeCore({
       listAgents: (_caller, input) => {
         asked.push(input);
-        return Promise.resolve({ agents: [agent], nextPageToken: "t2" });
+        return Promise.resolve({ agents: [{ agent } as AgentStatusView], nextPageToken: "t2" });
       },
     });
     const { port } = await serveRest(core);
@@ -360,6 +360,7 @@ describe("agents", () => {
       openclaw: "ready",
       openclawKind: "plain",
       observedRevision: 1,
+      configState: "applied" as const,
       configReason: "",
       lastError: "",
     };
