@@ -57,6 +57,8 @@ export function agentRegistry(services: RpcServices): ServiceImpl<typeof AgentRe
       try {
         const events = core.watchAgents(callerOf(context), context.signal);
         for await (const event of events) yield watchEventToProto(event);
+        // It ends by itself only when the client has left or its deadline has passed: never as a success.
+        context.signal.throwIfAborted();
       } catch (error) {
         throw failure(services, error, context.signal);
       }

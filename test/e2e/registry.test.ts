@@ -171,6 +171,16 @@ describe.each<[string, (url: string) => Transport]>([
     await watcher.stop();
   });
 
+  it("ends a watch at the deadline of its client, as an error", async () => {
+    const events: string[] = [];
+    const watching = (async () => {
+      for await (const { event } of registry.watchAgents({}, { timeoutMs: 300 }))
+        events.push(event.case ?? "");
+    })();
+    expect(await errorOf(watching)).toMatchObject({ code: "DeadlineExceeded" });
+    expect(events).toContain("snapshotComplete");
+  });
+
   it("tells watchers of an agent that dies, and of one that is deleted", async () => {
     const id = `${prefix}-dies`;
     const agent = await served(id);
