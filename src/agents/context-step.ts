@@ -61,7 +61,8 @@ export function createContextStep(parts: ContextStepParts): ContextStep {
     if (at !== current) return answer.reason || "the link was lost";
     told = answer.contextSha256;
     if (answer.refused) refusals.set(key, { version, reason: answer.reason });
-    waiters.contextJudged(key, version, verdictOf(answer));
+    // Without a word whoever waits goes on waiting: a refusal that comes later has the entry taken back.
+    if (answer.applied || answer.refused) waiters.contextJudged(key, version, verdictOf(answer));
     if (answer.applied && held !== undefined) set(held, record);
     return answer.applied || answer.refused ? true : answer.reason;
   }
