@@ -21,21 +21,38 @@ export function nodeSqliteDialect(database: DatabaseSync): Dialect {
   };
 }
 
-/** Kysely expects better-sqlite3, which takes parameters as one array and says whether a statement gives rows. */
+/** Statements that are kept prepared: there are some dozens, and filters make others. */
+const STATEMENTS = 200;
+
+/**
+ * Kysely expects better-sqlite3, which takes parameters as one array and says whether a statement gives rows. It asks for a statement
+ * each time; preparing one takes longer than most of them run.
+ */
 function asKyselyDatabase(database: DatabaseSync): SqliteDatabase {
+  const kept = new Map<string, ReturnType<SqliteDatabase["prepare"]>>();
   return {
     close: () => database.close(),
     prepare(sql) {
-      const statement = database.prepare(sql);
-      const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters) => statement.all(...values(parameters)),
-        run: (parameters) => statement.run(...values(parameters)),
-        iterate: (parameters) => statement.iterate(...values(parameters)),
-      };
+      const known = kept.get(sql);
+      if (known !== undefined) return known;
+      const made = prepare(sql);
+      const [oldest] = kept.keys();
+      if (kept.size >= STATEMENTS && oldest !== undefined) kept.delete(oldest);
+      kept.set(sql, made);
+      return made;
     },
   };
+
+  function prepare(sql: string): ReturnType<SqliteDatabase["prepare"]> {
+    const statement = database.prepare(sql);
+    const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[];
+    return {
+      reader: statement.columns().length > 0,
+      all: (parameters) => statement.all(...values(parameters)),
+      run: (parameters) => statement.run(...values(parameters)),
+      iterate: (parameters) => statement.iterate(...values(parameters)),
+    };
+  }
 }
 
 class NodeSqliteAdapter extends SqliteAdapter {
