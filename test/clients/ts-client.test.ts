@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import fc from "fast-check";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -9,8 +11,8 @@ import {
   type ValinorClient,
   ValinorError,
 } from "../../clients/ts/src/index.ts";
-import { serverReasons } from "../../clients/ts/src/reasons.ts";
-import { reasons } from "../../src/core/errors.ts";
+import { serverReasons, transientReasons } from "../../clients/ts/src/reasons.ts";
+import { errorRow, reasons } from "../../src/core/errors.ts";
 import { upTo } from "../e2e/collect.ts";
 import { type Stack, startStack } from "../e2e/stack.ts";
 import { type CuttingProxy, startCuttingProxy, WHOLE } from "./cutting-proxy.ts";
@@ -247,7 +249,19 @@ describe("errors", () => {
   });
 
   it("know every reason of the server", () => {
-    expect(serverReasons).toEqual(reasons);
+    expect(serverReasons.toSorted()).toEqual(reasons.toSorted());
+  });
+
+  it("are tried again where the server says that a retry can help by itself, in Go as here", () => {
+    // Somebody has to start the agent's machine first.
+    const wait = new Set(["AGENT_NOT_RUNNING", "AGENT_UNASSIGNED"]);
+    const helped = reasons.filter((reason) => errorRow(reason).retryMs !== undefined && !wait.has(reason));
+    const expected = [...helped, "AGENT_TIMEOUT"].toSorted();
+    expect([...transientReasons].filter((reason) => reason !== "CONNECTION_LOST").toSorted()).toEqual(
+      expected,
+    );
+    const go = readFileSync(join(import.meta.dirname, "../../gen/go/client/errors.go"), "utf8");
+    expect([...go.matchAll(/"([A-Z_]+)": +true/g)].map(([, reason]) => reason).toSorted()).toEqual(expected);
   });
 });
 

@@ -34,6 +34,7 @@ export const serverReasons = [
   "REPLY_TOO_LARGE",
   "DRAINING",
   "STORE_UNAVAILABLE",
+  "AUTH_UNAVAILABLE",
   "INTERNAL",
 ] as const;
 
@@ -63,6 +64,7 @@ export const transientReasons: ReadonlySet<Reason> = new Set<KnownReason>([
   "RATE_LIMITED",
   "DRAINING",
   "STORE_UNAVAILABLE",
+  "AUTH_UNAVAILABLE",
 ]);
 
 /** Reasons that leave open whether the agent got the message. */

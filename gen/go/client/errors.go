@@ -95,6 +95,7 @@ var transientReasons = map[string]bool{
 	"RATE_LIMITED":      true,
 	"DRAINING":          true,
 	"STORE_UNAVAILABLE": true,
+	"AUTH_UNAVAILABLE":  true,
 }
 
 // isTransient says whether the same call may succeed when it is made again.
