@@ -261,7 +261,9 @@ describe("errors", () => {
       expected,
     );
     const go = readFileSync(join(import.meta.dirname, "../../gen/go/client/errors.go"), "utf8");
-    expect([...go.matchAll(/"([A-Z_]+)": +true/g)].map(([, reason]) => reason).toSorted()).toEqual(expected);
+    expect([...go.matchAll(/"([A-Z_]+)": +true/g)].map(([, reason]) => String(reason)).toSorted()).toEqual(
+      expected,
+    );
   });
 });
 
