@@ -21,7 +21,11 @@ const config: Config = {
     guestToken: "",
     allowedAddresses: ["tcp://127.0.0.1:*"],
   },
-  server: { host: "127.0.0.1", port: 0, allowedOrigins: [], allowedHosts: [], drainMs: 0 },
+  server: { host: "127.0.0.1", port: 0, allowedOrigins: [], allowedHosts: [], drainMs: 0, tls: undefined },
+  auth: { apiKeys: false, issuers: [], required: false },
+  quotas: { tenantRequestsPerSecond: 0, keyRequestsPerSecond: 0, tenantRuns: 0, keyRuns: 0 },
+  secretKeys: [],
+  refreshMs: 5_000,
   store: { kind: "sqlite", path: ":memory:" },
   log: { level: "warn" },
   agents: guestPorts.map((port, index) => ({

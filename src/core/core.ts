@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { CancelAckSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import type { AgentHandle } from "../agents/handle.ts";
+import type { AgentKey } from "../store/store.ts";
 import { LinkError } from "../wire/errors.ts";
 import { readPayload } from "../wire/payload.ts";
 import { ValinorError } from "./errors.ts";
@@ -23,18 +24,27 @@ export function createCore(options: CoreOptions): Core {
   const { fleet, quota, audit } = options;
   const gate = createGate(options);
 
-  /** The caller's agent; AGENT_NOT_FOUND for one of another tenant as well. */
-  function find(caller: Caller, agentId: string): AgentHandle {
-    const agent = fleet.find({ tenant: caller.tenant, id: agentId });
-    if (agent !== undefined) return agent;
-    throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${agentId}`, {
-      metadata: { agent_id: agentId },
+  /**
+   * The caller's agent; AGENT_NOT_FOUND for one of another tenant as well. One that another process has just created is looked up in
+   * the store.
+   */
+  function find(caller: Caller, agentId: string): AgentHandle | Promise<AgentHandle> {
+    const key = { tenant: caller.tenant, id: agentId };
+    return fleet.find(key) ?? seek(key);
+  }
+
+  async function seek(key: AgentKey): Promise<AgentHandle> {
+    const metadata = { agent_id: key.id };
+    const record = await options.store.getAgent(key).catch((error: unknown) => {
+      throw translate(error).with(metadata);
     });
+    if (record !== undefined) return fleet.update(record);
+    throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${key.id}`, { metadata });
   }
 
   /** Opens a run for a call that was authorized. */
   async function open(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream> {
-    const agent = find(caller, input.agentId);
+    const agent = await find(caller, input.agentId);
     // A tool may answer with nothing; a user can't.
     if (input.message?.content === "" && input.message.role !== "tool")
       throw new ValinorError("INVALID_ARGUMENT", "the message has no content");
@@ -86,7 +96,7 @@ export function createCore(options: CoreOptions): Core {
 
     async cancel(caller, input, signal) {
       await gate.check(caller, "cancel", input.agentId);
-      const agent = find(caller, input.agentId);
+      const agent = await find(caller, input.agentId);
       const metadata = { agent_id: input.agentId, request_id: input.requestId };
       try {
         const connection = await agent.reach(signal);
@@ -104,7 +114,7 @@ export function createCore(options: CoreOptions): Core {
 
     async status(caller, agentId) {
       await gate.check(caller, "status", agentId);
-      return statusOf(find(caller, agentId));
+      return statusOf(await find(caller, agentId));
     },
 
     ...createPushes(options, find, gate),

@@ -47,7 +47,7 @@ export async function storeAndPush(
 /** The calls that change what an agent is to have. */
 export function createPushes(
   options: CoreOptions,
-  find: (caller: Caller, agentId: string) => AgentHandle,
+  find: (caller: Caller, agentId: string) => AgentHandle | Promise<AgentHandle>,
   gate: Gate,
 ): Pick<Core, "pushConfig" | "pushContext"> {
   const { store, vault, configMs } = options;
@@ -82,7 +82,7 @@ export function createPushes(
   return {
     async pushConfig(caller, input, signal) {
       await gate.check(caller, "pushConfig", input.agentId);
-      const agent = find(caller, input.agentId);
+      const agent = await find(caller, input.agentId);
       const { config, policy, expectedRevision } = input;
       const { mode, tools } = policy;
       checkSize("config", config, CONFIG_BYTES);
@@ -99,7 +99,7 @@ export function createPushes(
 
     async pushContext(caller, input, signal) {
       await gate.check(caller, "pushContext", input.agentId);
-      const agent = find(caller, input.agentId);
+      const agent = await find(caller, input.agentId);
       checkSize("context", input.payload["context"], CONTEXT_BYTES);
       checkSize("context entry", input.payload, 2 * CONTEXT_BYTES);
       checkFrame("context_update", input.payload);

@@ -50,13 +50,13 @@ export function createRevisionList({ store }: CoreOptions, gate: Gate): Pick<Cor
 export function createRollback(
   { store, vault }: CoreOptions,
   gate: Gate,
-  find: (caller: Caller, agentId: string) => AgentHandle,
+  find: (caller: Caller, agentId: string) => AgentHandle | Promise<AgentHandle>,
   storeAndPush: StoreAndPush,
 ): Pick<Core, "rollbackConfig"> {
   return {
     async rollbackConfig(caller, { agentId, revision, expectedRevision }, signal) {
       await gate.check(caller, "rollbackConfig", agentId);
-      const agent = find(caller, agentId);
+      const agent = await find(caller, agentId);
       try {
         const old = await store.getConfig(agent.record, revision);
         if (old === undefined) throw notFound("REVISION_NOT_FOUND", `revision ${revision}`);

@@ -215,4 +215,28 @@ describe("what another process changes in the store", () => {
     await world.core.deleteAgent(ann, "a");
     expect(await failureOf(world.core.deleteAgent(ann, "a"))).toMatchObject({ reason: "AGENT_NOT_FOUND" });
   });
+
+  it("is served at once where a client calls it", async () => {
+    const world = await startWorld();
+    const guest = await startGuest();
+    const agent = {
+      tenant: "acme",
+      id: "new",
+      status: "RUNNING",
+      vsockCid: 0,
+      address: guest.address,
+    } as const;
+    await world.store.createAgent(agent, { subject: "x", credential: "cli" });
+    const input = {
+      agentId: "new",
+      config: { a: 1 },
+      policy: { mode: "all", tools: [] },
+      expectedRevision: 0,
+    } as const;
+    expect(await world.core.pushConfig(ann, input, new AbortController().signal)).toMatchObject({
+      revision: 2,
+      applied: true,
+    });
+    expect(await world.core.status(ann, "new")).toMatchObject({ connected: true, observedRevision: 2 });
+  });
 });

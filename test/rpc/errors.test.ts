@@ -25,6 +25,7 @@ beforeAll(async () => {
   const handler = createRpcHandler({
     core,
     identify: () => localCaller,
+    ready: () => true,
     onInternalError: (error) => internal.push(error),
     fallback: (_, response) => void response.writeHead(404),
   });
