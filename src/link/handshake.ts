@@ -3,7 +3,7 @@ import { type Heartbeat, HeartbeatSchema, HelloSchema } from "../../gen/ts/valin
 import { LinkError } from "../wire/errors.ts";
 import { encodeFrame, type Frame } from "../wire/frame.ts";
 import { readPayload, writePayload } from "../wire/payload.ts";
-import { PROTOCOL } from "../wire/vocabulary.ts";
+import { errorCodes, PROTOCOL, typeName } from "../wire/vocabulary.ts";
 
 /** How a handshake stands: docs/wire-protocol.md section "Hello". */
 export type HandshakeStep =
@@ -24,7 +24,7 @@ export function createHandshake(token: string, expectedAgentId: string): (frame:
     if (frame.type !== "heartbeat") {
       throw new LinkError(
         "invalid_frame",
-        `the guest began with a ${frame.type.slice(0, 32)} frame, not with a heartbeat`,
+        `the guest began with a ${typeName(frame.type)} frame, not with a heartbeat`,
       );
     }
     const heartbeat = readPayload(HeartbeatSchema, frame.payload);
@@ -46,20 +46,22 @@ export function createHandshake(token: string, expectedAgentId: string): (frame:
   };
 }
 
+/** Ids of agents, as the registry has them. */
+const AGENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
 function checkIdentity(heartbeat: Heartbeat, expectedAgentId: string): void {
   if (!heartbeat.bootId)
     throw new LinkError("invalid_frame", "the guest's heartbeat after hello names no boot_id");
   if (heartbeat.agentId && heartbeat.agentId !== expectedAgentId) {
-    throw new LinkError(
-      "refused",
-      `the guest says it is agent ${JSON.stringify(heartbeat.agentId.slice(0, 64))}`,
-    );
+    // Only what may be an id is told: the text is logged.
+    const name = AGENT_ID.test(heartbeat.agentId) ? JSON.stringify(heartbeat.agentId) : "of another name";
+    throw new LinkError("refused", `the guest says it is agent ${name}`);
   }
 }
 
+/** The guest's own words are left out: the text is logged. */
 function refusal(frame: Frame): LinkError {
-  const { code, message } = frame.payload;
-  const words = [message, code].find((text): text is string => typeof text === "string" && text !== "");
-  const text = (words ?? "no reason given").slice(0, 200);
-  return new LinkError("refused", `the guest refused the hello: ${text}`);
+  const code = errorCodes.find((name) => name === frame.payload["code"]);
+  const hint = code === "hello_refused" ? ": it has another token, or none was configured here" : "";
+  return new LinkError("refused", `the guest refused the hello (${code ?? "no known code"})${hint}`);
 }

@@ -4,6 +4,7 @@ import type { Frame } from "./frame.ts";
 import { limits } from "./limits.ts";
 import { prescan, prescanFrom } from "./prescan.ts";
 import { isObject } from "./values.ts";
+import { typeName } from "./vocabulary.ts";
 
 /** First allocation for a frame that arrives in pieces; it doubles as bytes come, so memory follows what was received. */
 const FIRST_PIECE = 64 * 1024;
@@ -133,11 +134,11 @@ function checkEnvelope(value: unknown, size: number): Frame {
   if (typeof id !== "string" || id.length > limits.idLength) {
     throw new LinkError(
       "invalid_frame",
-      `the id of a ${type.slice(0, 32)} frame is not a string of at most ${limits.idLength}`,
+      `the id of a ${typeName(type)} frame is not a string of at most ${limits.idLength}`,
     );
   }
   if (payload === undefined || payload === null) return { type, id, payload: {}, size };
   if (!isObject(payload))
-    throw new LinkError("invalid_frame", `the payload of a ${type.slice(0, 32)} frame is not an object`);
+    throw new LinkError("invalid_frame", `the payload of a ${typeName(type)} frame is not an object`);
   return { type, id, payload, size };
 }

@@ -28,6 +28,11 @@ export const frameTypes = [
 /** Name of a frame type. */
 export type FrameType = (typeof frameTypes)[number];
 
+/** A frame's type for the text of an error: a guest may write anything there, and errors are logged. */
+export function typeName(type: string): string {
+  return frameTypes.find((name) => name === type) ?? "unknown";
+}
+
 /**
  * Codes of `error` frames, a closed list; a host takes any other as `internal`.
  * The first group ends an exchange without touching a run, the second ends the run, the third is protocol 1's.

@@ -43,6 +43,12 @@ describe("the hello", () => {
     });
   });
 
+  it("tells nothing of a guest's name that is no id", async () => {
+    expect(await failure({ agentId: "what the user said" })).toMatchObject({
+      message: "the guest says it is agent of another name",
+    });
+  });
+
   it("refuses a guest without a boot_id", async () => {
     const on = { hello: (session: Session) => session.send("heartbeat", "", heartbeat2) };
     expect(await failure({ on })).toMatchObject({
@@ -62,12 +68,14 @@ describe("the hello", () => {
   });
 
   it.each<[unknown, string]>([
-    [{ code: "hello_refused", message: "wrong token" }, "the guest refused the hello: wrong token"],
-    [{ code: "hello_refused" }, "the guest refused the hello: hello_refused"],
-    [{ code: "hello_refused", message: { toString: 1 } }, "the guest refused the hello: hello_refused"],
-    [{}, "the guest refused the hello: no reason given"],
-    [{ message: "x".repeat(5_000) }, `the guest refused the hello: ${"x".repeat(200)}`],
-  ])("tells a refusal in the guest's words, cut: %j", async (payload, message) => {
+    [
+      { code: "hello_refused", message: "wrong token" },
+      "the guest refused the hello (hello_refused): it has another token, or none was configured here",
+    ],
+    [{ code: "busy", message: { toString: 1 } }, "the guest refused the hello (busy)"],
+    [{ code: "made up", message: "anything" }, "the guest refused the hello (no known code)"],
+    [{}, "the guest refused the hello (no known code)"],
+  ])("tells a refusal by its code, without the guest's words: %j", async (payload, message) => {
     const on = { hello: (session: Session) => session.send("error", "", payload) };
     expect(await failure({ on })).toMatchObject({ code: "refused", message });
   });
