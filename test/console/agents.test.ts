@@ -19,7 +19,7 @@ describe.skipIf(withoutChromium)("the list of agents", () => {
     await expect.poll(() => row.innerText()).toContain("applied r1");
     await stack.proxy.pushConfig({ agentId: "elsewhere", config: { note: 1 } });
     await expect.poll(() => row.innerText()).toContain("applied r2");
-    await agent.kill();
+    agent.kill();
     await expect.poll(() => row.innerText(), { timeout: 15_000 }).toContain("away");
     await stack.registry.deleteAgent({ agentId: "elsewhere" });
     await expect.poll(() => row.count()).toBe(0);

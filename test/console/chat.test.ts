@@ -129,8 +129,25 @@ describe.skipIf(withoutChromium)("a chat in the console", () => {
     expect(await textOf(runOf(page))).toBe("second");
     await page.getByRole("button", { name: "Conversation 1" }).click();
     expect(await textOf(runOf(page))).toBe("first");
-    const kept = await page.evaluate(() => JSON.stringify({ ...localStorage }));
+    const kept = await page.evaluate(() => JSON.stringify(localStorage));
     expect(kept).toContain("about mist");
     expect(kept).not.toContain("!echo");
+  });
+
+  it("forgets a conversation for good, also one that is being answered", async () => {
+    const { page } = await openConsole(stack.url, chat);
+    await say(page, "!echo mithril");
+    await answerOf(runOf(page));
+    await say(page, "!words 1 !stall 60");
+    await expect.poll(() => textOf(runOf(page))).toBe("word1");
+    await page.getByRole("button", { name: "Forget" }).click();
+    await page.getByRole("button", { name: "Forget it" }).click();
+    await expect.poll(() => page.locator(".run").count()).toBe(0);
+    await page.reload();
+    await page.getByLabel("Message", { exact: true }).waitFor();
+    expect(await page.evaluate(() => JSON.stringify(sessionStorage))).not.toContain("mithril");
+    expect(
+      await page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.includes("run"))),
+    ).toEqual([]);
   });
 });

@@ -46,7 +46,8 @@ describe.skipIf(withoutChromium)("the console's connections", () => {
   });
 
   it("leave room within HTTP/1.1's six: three answers stream, others wait in sight, and calls go through", async () => {
-    const { page } = await openConsole(stack.url, chat);
+    await stack.addAgent("six");
+    const { page } = await openConsole(stack.url, { hash: "#/agents/six/chat" });
     expect(await page.evaluate(protocolOfPage)).toBe("http/1.1");
     for (let n = 0; n < 5; n++) await say(page, `!words ${n + 1} !stall 60`);
     for (let n = 0; n < 3; n++) await expect.poll(() => textOf(runOf(page, n))).toContain("word1");
@@ -55,7 +56,9 @@ describe.skipIf(withoutChromium)("the console's connections", () => {
       expect(await runOf(page, n).locator(".run-state").innerText()).toContain("Waiting: 3 answers at once");
     }
     await page.getByRole("link", { name: "Status" }).click();
-    await expect.poll(() => page.locator(".fact", { hasText: "In flight" }).innerText()).toContain("3");
+    await expect
+      .poll(() => page.locator(".fact", { hasText: "In flight" }).innerText(), { timeout: 15_000 })
+      .toContain("3");
     await page.getByRole("link", { name: "Config" }).click();
     await page.getByLabel(/^JSON/).fill(`{"note": 1}`);
     await page.getByRole("button", { name: "Push", exact: true }).click();

@@ -39,6 +39,7 @@ const views: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
     await page.getByLabel("Text").fill("x");
   },
   "the keys": async (page) => {
+    await page.locator('[data-agent="demo"]').waitFor();
     await page.keyboard.press("?");
     await page.getByRole("dialog").waitFor();
   },

@@ -1,8 +1,15 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type AccessWorld, OWN, startAccessWorld } from "../e2e/access-world.ts";
-import { openConsole, withoutChromium } from "./chromium.ts";
+import { until } from "../helpers/until.ts";
+import { answerOf, openConsole, runOf, say, withoutChromium } from "./chromium.ts";
 
 let world: AccessWorld;
+
+/** What the server answers to a key. */
+async function listStatus(key: string): Promise<number> {
+  const headers = { authorization: `Bearer ${key}` };
+  return (await fetch(`${world.url}/agents`, { headers })).status;
+}
 
 describe.skipIf(withoutChromium)("the console of a server that asks who one is", () => {
   beforeAll(async () => {
@@ -30,9 +37,23 @@ describe.skipIf(withoutChromium)("the console of a server that asks who one is",
     await page.getByLabel(/^API key or token/).fill(text);
     await page.keyboard.press("Enter");
     await expect.poll(() => page.locator(".connection").innerText()).toBe("live");
-    expect(await page.evaluate(() => JSON.stringify({ ...localStorage }))).not.toContain(text);
+    expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain(text);
     expect(asked.join("\n")).not.toContain(text);
     expect(page.url()).not.toContain(text);
+  });
+
+  it("leaves nothing of who was there after signing out", async () => {
+    const id = await world.addAgent(OWN);
+    const { page } = await openConsole(world.url, { hash: `#/agents/${id}/chat` });
+    await page.getByLabel(/^API key or token/).fill((await world.key("admin")).text);
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Signed in" }).waitFor();
+    await say(page, "a private question");
+    await answerOf(runOf(page), "interrupted");
+    await page.getByRole("button", { name: "Signed in" }).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await expect.poll(() => page.locator(".run").count()).toBe(0);
+    expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
   });
 
   it("asks again where the key is refused, and when it was revoked", async () => {
@@ -46,8 +67,9 @@ describe.skipIf(withoutChromium)("the console of a server that asks who one is",
     await page.keyboard.press("Enter");
     await expect.poll(() => page.locator(".connection").innerText()).toBe("live");
     await world.store.revokeKey(id, { subject: "test", credential: "cli" });
+    await until("the server has heard of it", async () => (await listStatus(text)) === 401, 20_000);
     await page.reload();
-    await expect.poll(() => page.getByRole("dialog").innerText(), { timeout: 20_000 }).toContain("not good");
+    await expect.poll(() => page.getByRole("dialog").innerText()).toContain("not good");
   });
 
   it("says what a credential may not do", async () => {

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, request, type RequestListener } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createConsoleHandler } from "../../src/http/console.ts";
+import { createGuard } from "../../src/http/guard.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 
 const page = "<!doctype html><title>Valinor</title>".repeat(20);
@@ -20,11 +21,15 @@ function builtConsole(): string {
   return dir;
 }
 
-async function serve(dir: string): Promise<string> {
+function serve(dir: string): Promise<string> {
   const handler = createConsoleHandler({ dir });
-  const server = createServer((req, res) => {
+  return listen((req, res) => {
     if (!handler(req, res)) res.writeHead(418).end();
   });
+}
+
+async function listen(handler: RequestListener): Promise<string> {
+  const server = createServer(handler);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   afterFile(() => {
     server.closeAllConnections();
@@ -42,6 +47,33 @@ async function raw(url: string, target: string): Promise<string> {
   for await (const chunk of socket) text += String(chunk);
   return text;
 }
+
+describe("a visit from another site", () => {
+  const from = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+  const guard = createGuard({ allowedOrigins: [], allowedHosts: [], loopbackOnly: true });
+
+  it.each([
+    ["GET", "/console/", from, 200],
+    ["GET", "/console", from, 200],
+    ["GET", "/console?x", from, 200],
+    ["GET", "/consoles", from, 403],
+    ["GET", "/agents", from, 403],
+    ["POST", "/console/", from, 403],
+    ["GET", "/console/", { ...from, "sec-fetch-dest": "iframe" }, 403],
+    ["GET", "/console/assets/index-abc.js", { ...from, "sec-fetch-mode": "no-cors" }, 403],
+    ["GET", "/console/", { ...from, host: "evil.test" }, 403],
+  ])("%s %s is let through where it only shows the console", async (method, path, headers, status) => {
+    const url = await listen((req, res) => {
+      if (guard(req, res)) res.end();
+    });
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      request(url + path, { method, headers }, (res) => resolve(res.resume().statusCode))
+        .on("error", reject)
+        .end();
+    });
+    expect(answer).toBe(status);
+  });
+});
 
 describe("the console's files", () => {
   it("are served with a policy that lets nothing but their own scripts, styles and calls run", async () => {

@@ -1,3 +1,4 @@
+import { forgetAllRuns } from "./chat/store.ts";
 import { credential, credentialWanted, setCredential } from "./credential.ts";
 import { Dialog } from "./ui/dialog.tsx";
 
@@ -37,6 +38,7 @@ export function CredentialDialog({ onClose }: { readonly onClose: () => void }) 
               type="button"
               class="button"
               onClick={() => {
+                forgetAllRuns();
                 setCredential("");
                 close();
               }}

@@ -27,7 +27,7 @@ export function RunView({ run }: { readonly run: Run }) {
               <TextPart key={index} text={piece.text} open={piece.open} />
             ),
           )}
-          {isActive(run) && <span class="cursor" aria-hidden="true" />}
+          {isActive(run) && run.parts.length === 0 && <span class="cursor" aria-hidden="true" />}
         </div>
         <RunFooter run={run} />
       </div>

@@ -21,7 +21,7 @@ export function Chat({ agentId }: { readonly agentId: string }) {
     chosen.value = id;
   };
   return (
-    <div class="chat">
+    <main class="chat">
       <ConversationList agentId={agentId} current={current} onChoose={choose} />
       <section class="thread" aria-label="Conversation">
         <Transcript key={current} shown={shown} />
@@ -31,7 +31,7 @@ export function Chat({ agentId }: { readonly agentId: string }) {
           onEscape={() => cancelLatest(shown)}
         />
       </section>
-    </div>
+    </main>
   );
 }
 

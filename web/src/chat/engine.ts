@@ -13,7 +13,7 @@ export interface EngineOptions {
   readonly open: (run: Run, signal: AbortSignal) => AsyncIterable<StreamResponse>;
   readonly slots: Slots;
   /** Keeps the run. Called before it is sent, from time to time while it grows, and when it has ended. */
-  readonly save: (run: Run) => void;
+  readonly save: (run: Run) => unknown;
   /** The run has changed. Called for every event: who draws gathers the calls. */
   readonly changed: (run: Run) => void;
   /** Says `online` when the network is back. */

@@ -82,7 +82,7 @@ function stateText(run: Run): string {
     case "resuming":
       return run.problem === undefined ? "Resuming..." : `Resuming: ${run.problem.reason}`;
     case "streaming":
-      return "Answering...";
+      return run.problem === undefined ? "Answering..." : `Answering; not cancelled: ${run.problem.reason}`;
     case "interrupted":
       return "Not read to its end: the run may go on in the agent.";
     case "done":

@@ -23,7 +23,8 @@ const dirty = new Set<Run>();
 const engine = createEngine({
   open,
   slots: createStreamSlots(),
-  save: (run) => saved.save(run),
+  // A run that was forgotten while it was read is not kept once more at its end.
+  save: (run) => runs.value.includes(run) && saved.save(run),
   changed,
   network: window,
 });
@@ -72,9 +73,12 @@ export async function cancel(run: Run): Promise<void> {
     if (found && run.state === "interrupted") run.state = "cancelled";
   } catch (thrown) {
     if (hasEnded(run)) return;
-    engine.drop(run);
-    run.state = "interrupted";
     run.problem = readProblem(thrown);
+    // An answer that comes is read on; one that does not come would be tried for minutes.
+    if (run.state !== "streaming") {
+      engine.drop(run);
+      run.state = "interrupted";
+    }
   }
   saved.save(run);
   changed(run);
@@ -82,12 +86,21 @@ export async function cancel(run: Run): Promise<void> {
 
 /** Forgets the runs of a conversation in this tab. Those that go on go on in their agent. */
 export function forgetRuns(agentId: string, conversationId: string): void {
-  const gone = runs.value.filter((run) => run.agentId === agentId && run.conversationId === conversationId);
+  forget((run) => run.agentId === agentId && run.conversationId === conversationId);
+}
+
+/** Forgets every run of this tab: whoever comes next may be somebody else. */
+export function forgetAllRuns(): void {
+  forget(() => true);
+}
+
+function forget(which: (run: Run) => boolean): void {
+  const gone = runs.value.filter(which);
+  runs.value = runs.value.filter((run) => !which(run));
   for (const run of gone) {
     engine.drop(run);
     saved.forget(run.requestId);
   }
-  runs.value = runs.value.filter((run) => !gone.includes(run));
 }
 
 function open(run: Run, signal: AbortSignal): AsyncIterable<StreamResponse> {

@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { buildConsole, gzippedBytes } from "../../scripts/web/build.ts";
+
+describe("the console's build", () => {
+  it("is small", async () => {
+    const { dir } = await buildConsole();
+    expect(gzippedBytes(dir)).toBeLessThan(100_000);
+  });
+
+  it("has nothing inline that its policy would stop, and names nothing outside", async () => {
+    const { dir } = await buildConsole();
+    const page = readFileSync(join(dir, "index.html"), "utf8");
+    expect(page).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/);
+    expect(page).not.toMatch(/https?:\/\//);
+  });
+
+  it("is not made again from the same sources, and that is known quickly", async () => {
+    await buildConsole();
+    const started = performance.now();
+    expect((await buildConsole()).built).toBe(false);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+});
