@@ -30,6 +30,8 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 const MAIN = "main module";
 const SETTINGS = /^src\/config(?:\.ts$|\/)/;
+/** The commands for people are clients like any other: they use the library that others use. */
+const LIBRARY = "clients/ts";
 const AGENT_IMPORTS = new Set(["agent", "src/wire", "src/transport", "gen"]);
 const ENVIRONMENT_READERS = new Set(["src/config.ts", "agent/flags.ts", "agent/main.ts"]);
 
@@ -127,6 +129,7 @@ function placeOf(path: string): string | undefined {
   const folder = LAYERS.flat().find((name) => path.startsWith(`${name}/`));
   if (folder !== undefined) return folder;
   if (path.startsWith("agent/")) return "agent";
+  if (path.startsWith(`${LIBRARY}/src/`)) return LIBRARY;
   return /^src\/(?:[^/]+$|(?:config|cli)\/)/.test(path) ? MAIN : undefined;
 }
 
@@ -148,5 +151,6 @@ function mayImport(file: string, from: string, to: string): boolean {
   if (from === to) return true;
   if (from === "agent") return AGENT_IMPORTS.has(to);
   if (to === "agent") return file.startsWith("src/cli/");
+  if (to === LIBRARY) return file.startsWith("src/cli/client/");
   return rankOf(to) < rankOf(from);
 }

@@ -77,6 +77,8 @@ describe("the order of the layers", () => {
     ["agent/x.ts", "../src/config.ts"],
     ["src/core/x.ts", "../../test/helpers/fake.ts"],
     ["src/unknown/x.ts", "../wire/frame.ts"],
+    ["src/cli/dev.ts", "../../clients/ts/src/stream.ts"],
+    ["src/rpc/x.ts", "../../clients/ts/src/stream.ts"],
   ])("is broken where %s imports %s", (file, specifier) => {
     expect(findUpwardImports(only(file, `import { y } from "${specifier}";\n`))).toHaveLength(1);
   });
@@ -91,6 +93,7 @@ describe("the order of the layers", () => {
     ["src/cli/dev.ts", "../../agent/main.ts"],
     ["src/cli/dev.ts", "../../package.json"],
     ["agent/x.ts", "../src/transport/listen.ts"],
+    ["src/cli/client/x.ts", "../../../clients/ts/src/stream.ts"],
   ])("allows %s to import %s", (file, specifier) => {
     expect(findUpwardImports(only(file, `import { y } from "${specifier}";\n`))).toEqual([]);
   });

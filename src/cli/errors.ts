@@ -1,10 +1,16 @@
+/**
+ * Exit codes, as docs/cli.md has them: 1 failure, 2 bad usage or configuration, 3 stored but not applied, 4 not found, 5 credentials or
+ * permission, 6 not reachable, 130 and 143 ended by SIGINT and SIGTERM.
+ */
+export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 130 | 143;
+
 /** A failure that is told to the person at the terminal as it stands, without a stack. */
 export class CliError extends Error {
   override readonly name = "CliError";
-  /** Exit code: 1 for a failure, 2 for bad usage or configuration. */
-  readonly exitCode: 1 | 2;
+  /** Default: 1. */
+  readonly exitCode: ExitCode;
 
-  constructor(message: string, options: { cause?: unknown; exitCode?: 1 | 2 } = {}) {
+  constructor(message: string, options: { cause?: unknown; exitCode?: ExitCode } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.exitCode = options.exitCode ?? 1;
   }

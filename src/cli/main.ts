@@ -2,12 +2,13 @@ import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import type { Environment } from "./environment.ts";
 import { addAdminCommands } from "./admin-commands.ts";
+import { addClientCommands } from "./client-commands.ts";
 import { CliError } from "./errors.ts";
 import { addServerCommands } from "./server-commands.ts";
 
 /**
- * Runs the `valinor` command and ends the process with its exit code: 0 when all went well, 1 after a failure, 2 after bad
- * usage or configuration. `valinor agent` runs until the agent itself ends the process.
+ * Runs the `valinor` command and ends the process with its exit code: 0 when all went well, else as ExitCode has it. `valinor agent`
+ * runs until the agent itself ends the process.
  */
 export async function main(argv: readonly string[], env: Environment): Promise<void> {
   // The agent has flags of its own: they pass untouched, `--help` and `--version` included.
@@ -45,5 +46,6 @@ function commands(env: Environment): Command {
     .exitOverride();
   addServerCommands(program, env);
   addAdminCommands(program, env);
+  addClientCommands(program, env);
   return program;
 }
