@@ -14,6 +14,9 @@ export function devWelcome({ url, agentId, modelUrl, dir }: DevPlace): string {
   return `
 Valinor is ready at ${url}, with an agent named ${agentId}. Its model is at ${modelUrl}.
 
+Open the console in a browser:
+  ${url}/console
+
 Send a message:
   ${post} '{"agentId":"${agentId}","message":{"role":"user","content":"hello"}}' ${url}/valinor.v1.AgentProxy/SendMessage
 
@@ -23,8 +26,8 @@ Stream the answer as server-sent events:
 Tell the agent something that it sees with every message:
   ${post} '{"agentId":"${agentId}","context":"You live in a microVM."}' ${url}/valinor.v1.AgentProxy/PushContext
 
-Stream over Connect, gRPC or gRPC-Web, typed by the schema:
-  npx buf curl --schema proto -d '{"agentId":"${agentId}","message":{"role":"user","content":"!words 20"}}' ${url}/valinor.v1.AgentProxy/Stream
+Stream over Connect, gRPC or gRPC-Web, typed by the server's reflection:
+  npx buf curl --http2-prior-knowledge -d '{"agentId":"${agentId}","message":{"role":"user","content":"!words 20"}}' ${url}/valinor.v1.AgentProxy/Stream
 
 Data is kept in ${dir}. Ctrl-C stops everything.
 `;
