@@ -196,15 +196,18 @@ test("keys change without a break: the new one seals, the old one opens until it
   await push({ key: "secret:one" });
 
   Object.assign(guest, { revision: 0, sha256: "", bootId: "boot-2" });
-  ({ state, push, revisions } = await host.start([newKey, oldKey]));
+  ({ registry, state, push, revisions } = await host.start([newKey, oldKey]));
   await state(ConfigState.APPLIED);
   expect(lastConfig(guest)).toEqual({ key: "one" });
-  await push((await revisions())[0]?.config ?? {}); // seals it with the new key
+  // Whether it is pushed back or rolled back, that seals it with the new key.
+  await push((await revisions())[0]?.config ?? {});
+  await registry.rollbackConfig({ agentId: "a", revision: 2 });
 
   Object.assign(guest, { revision: 0, sha256: "", bootId: "boot-3" });
   ({ state, registry } = await host.start([newKey]));
   await state(ConfigState.APPLIED);
   expect(lastConfig(guest)).toEqual({ key: "one" });
+  expect(await registry.rollbackConfig({ agentId: "a", revision: 3 })).toMatchObject({ applied: true });
   // The revision that the old key sealed is there, and can't be brought back without it.
   expect((await failureOf(registry.rollbackConfig({ agentId: "a", revision: 2 }))).message).toMatch(/key/);
 });
