@@ -34,12 +34,12 @@ function lines(command: CommandWord, known: ReadonlyMap<string, CommandWord>): s
     return `${start} -a ${quote(child)} -d ${quote(about)}`;
   });
   const own = flags.map((flag) => `${start} ${flagWords(flag)} -d ${quote(flag.about)}`);
-  const arguments_ = [...new Set(args)].flatMap((argument) => {
+  const places = [...new Set(args)].flatMap((argument) => {
     if (argument === "agent") return [`${start} -a '(__valinor_agents)'`];
     if (argument === "file") return [`${start} -F`];
     return argument === "text" ? [] : [`${start} -a ${quote(argument.join(" "))}`];
   });
-  return [...below, ...own, ...arguments_];
+  return [...below, ...own, ...places];
 }
 
 function flagWords({ long, short, value }: FlagWord): string {

@@ -3,6 +3,7 @@ import { ValinorError } from "../../../clients/ts/src/errors.ts";
 import type { GetAgentStatusResponse } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentStatus, ConfigState } from "../../../gen/ts/valinor/v1/types_pb.ts";
 import { CliError } from "../errors.ts";
+import { neutralise } from "./output.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import type { Session } from "./session.ts";
 
@@ -21,6 +22,8 @@ export interface Outcome {
   readonly applied: boolean;
   /** Why not; empty where applied. */
   readonly reason: string;
+  /** True where the agent turned it down, as it will again. */
+  readonly refused?: boolean;
 }
 
 /** A change that the server has stored. */
@@ -52,12 +55,13 @@ export async function untilApplied(
 }
 
 /** The error that ends a command whose change is stored and not applied: exit code 3. */
-export function notApplied({ agentId, what }: Change, { reason }: Outcome): CliError {
-  return new CliError(
-    `${what} is stored, and ${agentId} has not applied it: ${reason || "no reason given"}\n` +
-      `  It is applied as soon as the agent takes it. What is wrong: valinor doctor ${agentId}`,
-    { exitCode: 3 },
-  );
+export function notApplied({ agentId, what }: Change, { reason, refused }: Outcome): CliError {
+  const hint =
+    refused === true
+      ? "Correct it and push it again, or go back: valinor config rollback."
+      : `It is applied as soon as the agent takes it; valinor doctor ${agentId} says what is wrong.`;
+  const text = `${what} is stored, and ${agentId} has not applied it: ${reason || "no reason given"}\n  ${hint}`;
+  return new CliError(neutralise(text), { exitCode: 3 });
 }
 
 async function poll(
@@ -98,7 +102,8 @@ function judge({ revision }: Change, known: GetAgentStatusResponse): { final: bo
     return end(`revision ${desiredRevision} was stored after it`);
   if (configState === ConfigState.APPLIED || configState === ConfigState.ASSUMED)
     return { final: true, outcome: { applied: true, reason: "" } };
-  if (configState === ConfigState.REFUSED) return end(`it refused: ${configReason}`);
+  if (configState === ConfigState.REFUSED)
+    return { final: true, outcome: { applied: false, reason: configReason, refused: true } };
   if (known.status !== AgentStatus.RUNNING) return end("its machine is not running");
   const away = known.connected ? "" : known.lastError;
   return { final: false, outcome: { applied: false, reason: away || configReason } };
