@@ -43,7 +43,7 @@ const NOT_BUILT = `The console is not built. Build it, and load this page again:
 `;
 
 /**
- * Makes the handler of `/console/`: the page, and its assets, which may be cached for ever as their names change with their
+ * Makes the handler of `/console/`, to which `/` leads: the page, and its assets, which may be cached for ever as their names change with their
  * content. Files are read once, when they are first there, and served from memory: no path of a request reaches the disk. They need
  * no credential, as there is nothing of any tenant in them.
  */
@@ -51,6 +51,11 @@ export function createConsoleHandler(options: ConsoleOptions): ConsoleHandler {
   let files = loadConsoleFiles(options.dir);
   return (req, res) => {
     const { path, query } = splitTarget(req.url ?? "/");
+    if (path === "/" && req.method === "GET") {
+      // Whoever opens the server's address in a browser looks for the page.
+      res.writeHead(302, { location: BASE, "content-length": 0 }).end();
+      return true;
+    }
     if (path !== "/console" && !path.startsWith(BASE)) return false;
     for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
     if (req.method !== "GET" && req.method !== "HEAD")

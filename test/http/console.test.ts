@@ -48,6 +48,15 @@ async function raw(url: string, target: string): Promise<string> {
   return text;
 }
 
+describe("the server's bare address", () => {
+  it("leads a browser to the console, and nothing else there", async () => {
+    const url = await serve(builtConsole());
+    const answer = await fetch(`${url}/`, { redirect: "manual" });
+    expect([answer.status, answer.headers.get("location")]).toEqual([302, "/console/"]);
+    expect((await fetch(`${url}/`, { method: "POST" })).status).toBe(418);
+  });
+});
+
 describe("a visit from another site", () => {
   const from = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
   const guard = createGuard({ allowedOrigins: [], allowedHosts: [], loopbackOnly: true });
