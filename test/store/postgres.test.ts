@@ -4,6 +4,7 @@ import { describe } from "vitest";
 import { postgresTypes } from "../../src/store/column-types.ts";
 import { migratePostgresStore, openPostgresStore } from "../../src/store/postgres.ts";
 import { missingPostgres, startPostgres } from "../helpers/postgres.ts";
+import { postgresTests } from "./suite-postgres.ts";
 import { storeSuite } from "./suite.ts";
 
 const missing = missingPostgres();
@@ -46,4 +47,6 @@ describe.skipIf(server === undefined)(`PostgreSQL ${missing ?? ""}`, () => {
       },
     };
   });
+
+  postgresTests(server);
 });
