@@ -7,6 +7,7 @@ export default defineConfig({
     exclude: [
       "test/{console,convergence,crash,openclaw,packaging,postgres,vm}/**",
       "test/clients/{browser,pack}.test.ts",
+      "test/docs/clients.test.ts",
       "node_modules/**",
     ],
     testTimeout: 30_000,
