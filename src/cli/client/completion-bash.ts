@@ -1,4 +1,4 @@
-import type { CommandWord, FlagWord } from "./completion.ts";
+import type { CommandWord, FlagWord } from "./completion-words.ts";
 
 /** The script for bash 4 and newer. */
 export function bashScript(commands: readonly CommandWord[]): string {
@@ -43,11 +43,16 @@ ${commands.flatMap(argumentLines).join("\n")}
 }
 
 _valinor() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" at="valinor" word value pending="" behind="" count=0 i
-  local -a __valinor_server=()
+  local line="\${COMP_LINE:0:COMP_POINT}" at="valinor" cur="" word value pending="" behind="" count=0
+  local -a words __valinor_server=()
   COMPREPLY=()
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word="\${COMP_WORDS[i]}"
+  # Not COMP_WORDS: those are split at the colons of a URL.
+  read -ra words <<<"$line"
+  if [[ $line != *[[:space:]] ]]; then
+    cur="\${words[-1]}"
+    unset "words[-1]"
+  fi
+  for word in "\${words[@]:1}"; do
     if [[ -n $pending ]]; then
       case "$pending" in --server | --tenant | --ca-file) __valinor_server+=("$pending" "$word") ;; esac
       pending=""
@@ -57,7 +62,9 @@ _valinor() {
       [[ $(__valinor_value "$at $word") == none ]] || pending="$word"
     elif [[ " $(__valinor_children "$at") " == *" $word "* ]]; then
       at="$at $word"
-      count=0
+    elif [[ -n $(__valinor_children "$at") ]]; then
+      # No command that there is.
+      return
     else
       count=$((count + 1))
     fi

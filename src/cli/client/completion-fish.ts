@@ -1,4 +1,4 @@
-import type { CommandWord, FlagWord } from "./completion.ts";
+import type { CommandWord, FlagWord } from "./completion-words.ts";
 
 /** The script for fish 3 and newer. */
 export function fishScript(commands: readonly CommandWord[]): string {

@@ -1,4 +1,4 @@
-import type { CommandWord, FlagWord } from "./completion.ts";
+import type { CommandWord, FlagWord } from "./completion-words.ts";
 
 /** The script for zsh: a file `_valinor` in a directory of `$fpath`, or sourced after compinit. */
 export function zshScript(commands: readonly CommandWord[]): string {
