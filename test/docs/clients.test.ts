@@ -20,7 +20,7 @@ const noBrowser = withoutChromium ? "there is no Chromium" : undefined;
 /** Why a section can't be run here; under CI what is missing fails instead. */
 function reasonToSkip({ blocks }: Section): string | undefined {
   const needs = (pattern: RegExp) => blocks.some(({ language, code }) => pattern.test(`${language} ${code}`));
-  if (needs(/^python |^sh grpcurl |^sh python /) && noPython !== undefined) return noPython;
+  if (needs(/^python |^sh python /) && noPython !== undefined) return noPython;
   if (needs(/^go |^sh go /) && reasonToSkipGo() !== undefined) return reasonToSkipGo();
   return needs(/^html /) ? noBrowser : undefined;
 }
