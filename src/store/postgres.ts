@@ -47,11 +47,14 @@ export async function migratePostgresStore(url: string, options: PostgresOptions
   return steps;
 }
 
-/** Where a database is, as `postgres://HOST:PORT/DATABASE`: without user and password. Throws where the URL is none. */
+/** Where a database is, as a URL with neither user nor password. Throws StoreError where the URL is none. */
 export function postgresName(url: string): string {
   try {
     const { host, port, database } = new Client({ connectionString: url });
-    return `postgres://${host}${host.startsWith("/") ? "" : `:${port}`}/${database ?? ""}`;
+    const name = encodeURIComponent(database ?? "");
+    // The folder of a Unix socket stands behind the name.
+    if (host.startsWith("/")) return `postgres:///${name}?host=${host}&port=${port}`;
+    return `postgres://${host.includes(":") ? `[${host}]` : host}:${port}/${name}`;
   } catch {
     // The error has the URL in it.
     throw new StoreError("unavailable", "the URL of the PostgreSQL store cannot be read");
