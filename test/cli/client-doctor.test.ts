@@ -1,11 +1,14 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
+import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { checkStore, checkVsock } from "../../src/cli/client/doctor-local.ts";
 import { loadConfig } from "../../src/config.ts";
+import { startServer } from "../../src/server.ts";
 import { startStack } from "../e2e/stack.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { freePort } from "../helpers/ports.ts";
@@ -139,8 +142,6 @@ describe("valinor doctor", () => {
   });
 
   it("asks for a credential where the server does", async () => {
-    const { startServer } = await import("../../src/server.ts");
-    const { pino } = await import("pino");
     const flags = { server: { port: 0 }, store: { url: "sqlite::memory:" }, auth: { api_keys: "true" } };
     const server = await startServer(loadConfig({ env: {}, flags, mode: "serve" }), {
       logger: pino({ level: "silent" }),
@@ -153,6 +154,39 @@ describe("valinor doctor", () => {
     });
     const sent = await valinor(server.url, ["send", "demo", "x"], { env: { VALINOR_API_KEY: "vlr_wrong" } });
     expect(sent.code).toBe(5);
+  });
+});
+
+describe("a server with TLS", () => {
+  it("is called with its CA's certificate, and doctor tells what is missing otherwise", async () => {
+    const dir = tempDir();
+    const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
+    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    execFileSync("openssl", ["req", "-x509", ...curve, ...subject, "-keyout", key, "-out", cert], {
+      stdio: "ignore",
+    });
+    const flags = {
+      server: { port: 0, tls_cert_file: cert, tls_key_file: key },
+      store: { url: "sqlite::memory:" },
+    };
+    const config = loadConfig({ env: {}, flags, mode: "serve" });
+    const server = await startServer(config, { logger: pino({ level: "silent" }) });
+    afterFile(() => server.close());
+    const https = server.url.replace("http:", "https:");
+    const [plain, strange, trusted] = await Promise.all([
+      examine(https.replace("https:", "http:")),
+      examine(https),
+      examine(https, "--ca-file", cert),
+    ]);
+    expect(plain.of("server")).toMatchObject({
+      detail: expect.stringContaining("speaks TLS"),
+      hint: expect.stringContaining(https),
+    });
+    expect(strange.of("server")).toMatchObject({ state: "fail", hint: expect.stringContaining("--ca-file") });
+    expect(trusted.of("server")?.state).toBe("ok");
+    const listed = await valinor(https, ["agents", "ls", "--ca-file", cert, "-o", "json"]);
+    expect(listed).toMatchObject({ code: 0, stdout: "[]\n" });
   });
 });
 

@@ -1,10 +1,11 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { send } from "../../src/cli/client/send.ts";
 import { startStack } from "../e2e/stack.ts";
 import { startCuttingProxy } from "../clients/cutting-proxy.ts";
 import { until } from "../helpers/until.ts";
-import { onTerminal, startValinor, valinor } from "./client-run.ts";
+import { onTerminal, start, startValinor, valinor } from "./client-run.ts";
 
 const stack = await startStack({ model: { record: 10 } });
 
@@ -137,6 +138,16 @@ describe("valinor stream", () => {
     });
     await until("the model is left", () => stack.model.aborted === before + 1);
   });
+});
+
+it("a reader that leaves, as head does, ends a stream and its run", async () => {
+  const before = stack.model.aborted;
+  const bin = join(import.meta.dirname, "../../bin/valinor.js");
+  const line = `'${process.execPath}' '${bin}' stream demo '!words 2000 !pace 10' | head -c 10; exit "\${PIPESTATUS[0]}"`;
+  const running = start("bash", ["-c", line], { VALINOR_SERVER: stack.url });
+  running.end();
+  expect(await running.ended).toEqual({ code: 141, stdout: "word1 word", stderr: "" });
+  await until("the model is left", () => stack.model.aborted === before + 1);
 });
 
 describe("valinor chat", () => {
