@@ -6,6 +6,8 @@ export interface Engine {
   /** For messages: where it is, without any secret. */
   readonly name: string;
   readonly db: Kysely<Schema>;
+  /** Runs an operation in a transaction; resolves once that is on disk. What fails leaves nothing. */
+  transaction<T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T>;
   /**
    * True where a transaction that failed so may succeed when it is run again from its start: it met another one. A unique key that
    * is taken counts, too: the second run reads what is there, and says what is taken.

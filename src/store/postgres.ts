@@ -72,6 +72,7 @@ async function open(url: string, options: PostgresOptions): Promise<{ engine: En
     const engine: Engine = {
       name,
       db,
+      transaction: (operation) => db.transaction().execute(operation),
       mayRetry: (error) => error instanceof DatabaseError && RETRIED.has(error.code ?? ""),
       read: (operation) => operation(),
       // The server itself frees what is deleted (docs/operations.md).

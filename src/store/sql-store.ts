@@ -95,7 +95,7 @@ async function close(engine: Engine, underWay: ReadonlySet<Promise<unknown>>): P
 async function retried<T>(engine: Engine, operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await engine.db.transaction().execute(operation);
+      return await engine.transaction(operation);
     } catch (error) {
       if (attempt === ATTEMPTS || !engine.mayRetry(error)) throw error;
     }

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Kysely } from "kysely";
 import { sqliteTypes } from "./column-types.ts";
 import type { Engine } from "./engine.ts";
+import { createGroupCommit } from "./group-commit.ts";
 import { migrate } from "./migrate.ts";
 import type { Schema } from "./schema.ts";
 import { createSqlStore } from "./sql-store.ts";
@@ -52,6 +53,7 @@ async function openEngine(path: string): Promise<{ engine: Engine; steps: string
     const engine: Engine = {
       name: path,
       db,
+      transaction: createGroupCommit(db),
       mayRetry: isUniqueViolation,
       read: whileBusy,
       beforeDeleted: countDeletion,

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { configDigest } from "../../src/wire/digest.ts";
@@ -242,7 +243,10 @@ export function auditTests(opened: Opened): void {
         for (const { sequence } of await other.listAudit({ after: seen.at(-1) ?? 0, limit: 1_000 }))
           seen.push(sequence);
       };
-      while (seen.length < 100) await readOn();
+      while (seen.length < 100) {
+        await readOn();
+        await nextTurn(); // SQLite answers at once: nothing else would have its turn
+      }
       await writing;
       await other.close();
       expect(seen).toEqual((await entries()).map(({ sequence }) => sequence));
