@@ -39,6 +39,7 @@ export function createHandler({ config, core, identify, logger, stopping }: Hand
     core,
     identify,
     ready,
+    stopping,
     onInternalError: (error) => logger.error({ err: error }, "internal error"),
     fallback(req, res) {
       // Both listeners hand out node:http's shapes; connect-node's types only widen them.

@@ -7,7 +7,10 @@ import {
 } from "node:http2";
 import type { HttpLimits } from "./http-limits.ts";
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_CANCEL } = constants;
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
+
+/** While the server stops, a request's body may go on for this long after its response has ended, milliseconds. */
+const LINGER_MS = 500;
 
 /** An HTTP/2 server that listens on nothing: connections are given to it. */
 export interface SessionServer {
@@ -41,14 +44,30 @@ export function createSessionServer(limits: HttpLimits): SessionServer {
     boundIdle(session, limits);
     if (draining) session.close();
   });
-  server.on("stream", (stream) => boundBody(stream, limits));
+  const answered = new Set<Http2Stream>();
+  server.on("stream", (stream) => {
+    boundBody(stream, limits);
+    if (stream.endAfterHeaders) return;
+    stream.once("finish", () => {
+      answered.add(stream);
+      if (draining) endSoon(stream);
+    });
+    stream.once("close", () => answered.delete(stream));
+  });
   return {
     server,
     drain: () => {
       draining = true;
       for (const session of sessions) session.close();
+      for (const stream of answered) endSoon(stream);
     },
   };
+}
+
+/** Resets an answered stream whose client does not end its body: a session would wait for it. */
+function endSoon(stream: Http2Stream): void {
+  const timer = setTimeout(() => stream.close(NGHTTP2_NO_ERROR), LINGER_MS);
+  stream.once("close", () => clearTimeout(timer));
 }
 
 /** Ends a session that sends more PING or SETTINGS frames than any client has a reason to. */

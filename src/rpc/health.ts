@@ -9,7 +9,7 @@ import {
 } from "../../gen/ts/grpc/health/v1/health_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { toValinorError } from "../core/errors.ts";
+import { toValinorError, ValinorError } from "../core/errors.ts";
 import type { AgentStatusView } from "../core/types.ts";
 import { failure, identifyCaller, type RpcServices } from "./unary.ts";
 
@@ -17,6 +17,8 @@ import { failure, identifyCaller, type RpcServices } from "./unary.ts";
 const POLL_MS = 500;
 /** Longest watch; clients open another one. */
 const WATCH_MS = 24 * 60 * 60_000;
+/** Most watches at once, of everybody: they need no credential, and each costs a look twice a second. */
+export const MAX_WATCHES = 500;
 
 /** What tells whether the server takes requests. */
 export interface HealthServices extends RpcServices {
@@ -34,6 +36,7 @@ const own = ["", AgentProxy.typeName, AgentRegistry.typeName];
  */
 export function health(services: HealthServices): ServiceImpl<typeof Health> {
   const { core, ready } = services;
+  let watches = 0;
 
   async function statusOf(service: string, context: HandlerContext): Promise<Status> {
     if (own.includes(service)) return ready() ? Status.SERVING : Status.NOT_SERVING;
@@ -48,6 +51,20 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
     }
   }
 
+  /** Each status that differs from the one before, until the client leaves or the server stops. */
+  async function* changes(service: string, context: HandlerContext) {
+    const end = Date.now() + WATCH_MS;
+    let last: Status | undefined;
+    while (!context.signal.aborted && Date.now() < end) {
+      const stops = !ready();
+      const status = await statusOf(service, context);
+      if (status !== last) yield create(HealthCheckResponseSchema, { status });
+      last = status;
+      if (stops) return;
+      await delay(POLL_MS, undefined, { signal: context.signal }).catch(() => {});
+    }
+  }
+
   return {
     async check({ service }, context) {
       const status = await statusOf(service, context);
@@ -56,14 +73,16 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
     },
 
     async *watch({ service }, context) {
-      const end = Date.now() + WATCH_MS;
-      let last: Status | undefined;
-      while (!context.signal.aborted && Date.now() < end) {
-        const status = await statusOf(service, context);
-        if (status !== last) yield create(HealthCheckResponseSchema, { status });
-        last = status;
-        await delay(POLL_MS, undefined, { signal: context.signal }).catch(() => {});
+      if (watches >= MAX_WATCHES)
+        throw new ConnectError(`there are ${MAX_WATCHES} watches already: use Check`, Code.ResourceExhausted);
+      watches++;
+      try {
+        yield* changes(service, context);
+      } finally {
+        watches--;
       }
+      // One that went on would keep the server from stopping.
+      if (!ready()) throw failure(services, draining(), context.signal);
     },
 
     async list(_request, context) {
@@ -72,6 +91,10 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
       return create(HealthListResponseSchema, { statuses });
     },
   };
+}
+
+function draining(): ValinorError {
+  return new ValinorError("DRAINING", "this server is stopping: try another, or again");
 }
 
 function serves(view: AgentStatusView): boolean {

@@ -72,35 +72,61 @@ function nameOf(method: DescMethod): string {
 /**
  * gRPC server reflection (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md): hands out the public schemas, which is
  * nobody's secret, so that buf curl and grpcurl need no files. The same implementation serves v1 and v1alpha, whose messages are equal.
+ * Streams end when `stopping` aborts.
  */
-export const reflection: ServiceImpl<typeof ServerReflection> = {
-  async *serverReflectionInfo(requests) {
-    let count = 0;
-    for await (const request of requests) {
-      if (++count > MAX_REQUESTS)
-        throw new ConnectError(`a stream may ask ${MAX_REQUESTS} times`, Code.ResourceExhausted);
-      yield create(ServerReflectionResponseSchema, {
-        validHost: request.host,
-        originalRequest: request,
-        messageResponse: answer(request.messageRequest),
-      });
-    }
-  },
-};
+export function reflection(stopping: AbortSignal): ServiceImpl<typeof ServerReflection> {
+  return {
+    async *serverReflectionInfo(requests) {
+      let count = 0;
+      for await (const request of untilStop(requests, stopping)) {
+        if (++count > MAX_REQUESTS)
+          throw new ConnectError(`a stream may ask ${MAX_REQUESTS} times`, Code.ResourceExhausted);
+        yield create(ServerReflectionResponseSchema, {
+          validHost: request.host,
+          originalRequest: request,
+          messageResponse: answer(request.messageRequest),
+        });
+      }
+    },
+  };
+}
 
 /** v1alpha under its own name: the bytes are the same. */
-export const reflectionV1Alpha: ServiceImpl<typeof ServerReflectionV1Alpha> = {
-  async *serverReflectionInfo(requests, context) {
-    const answers = reflection.serverReflectionInfo(asV1(requests), context);
-    for await (const response of answers) {
-      const bytes = toBinary(
-        ServerReflectionResponseSchema,
-        create(ServerReflectionResponseSchema, response),
-      );
-      yield fromBinary(AlphaResponseSchema, bytes);
+export function reflectionV1Alpha(stopping: AbortSignal): ServiceImpl<typeof ServerReflectionV1Alpha> {
+  const { serverReflectionInfo } = reflection(stopping);
+  return {
+    async *serverReflectionInfo(requests, context) {
+      for await (const response of serverReflectionInfo(asV1(requests), context)) {
+        const bytes = toBinary(
+          ServerReflectionResponseSchema,
+          create(ServerReflectionResponseSchema, response),
+        );
+        yield fromBinary(AlphaResponseSchema, bytes);
+      }
+    },
+  };
+}
+
+/** A stream's requests. One that the client neither goes on with nor ends would keep the server from stopping. */
+async function* untilStop<T>(requests: AsyncIterable<T>, stopping: AbortSignal): AsyncGenerator<T> {
+  const iterator = requests[Symbol.asyncIterator]();
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  stopped.catch(() => {});
+  const stop = () => reject(new ConnectError("this server is stopping", Code.Unavailable));
+  if (stopping.aborted) stop();
+  stopping.addEventListener("abort", stop, { once: true });
+  try {
+    for (;;) {
+      const next = iterator.next();
+      next.catch(() => {}); // nobody looks at it once the server stops
+      const { done, value } = await Promise.race([next, stopped]);
+      if (done === true) return;
+      yield value;
     }
-  },
-};
+  } finally {
+    stopping.removeEventListener("abort", stop);
+  }
+}
 
 async function* asV1(requests: AsyncIterable<AlphaRequest>): AsyncGenerator<ServerReflectionRequest> {
   for await (const request of requests)
@@ -139,13 +165,20 @@ function answer(request: ServerReflectionRequest["messageRequest"]): Answer {
 
 function withImports(file: DescFile | undefined, what: string): Answer {
   if (file === undefined) return failed(Code.NotFound, `${what.slice(0, 300)} is not known`);
-  const fileDescriptorProto = [...closure(file)].map(({ proto }) =>
-    toBinary(FileDescriptorProtoSchema, proto),
-  );
+  const fileDescriptorProto = [...closure(file)].map(bytesOf);
   return {
     case: "fileDescriptorResponse",
     value: { $typeName: "grpc.reflection.v1.FileDescriptorResponse", fileDescriptorProto },
   };
+}
+
+/** Files as bytes: to write them anew for each request would cost milliseconds, and anybody may ask. */
+const written = new Map<DescFile, Uint8Array>();
+
+function bytesOf(file: DescFile): Uint8Array {
+  const bytes = written.get(file) ?? toBinary(FileDescriptorProtoSchema, file.proto);
+  written.set(file, bytes);
+  return bytes;
 }
 
 function* extensions() {

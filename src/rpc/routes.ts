@@ -25,6 +25,8 @@ export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
 
 /** What the RPC handler needs. */
 export interface RpcOptions extends HealthServices {
+  /** Aborts when the server begins to stop. */
+  readonly stopping: AbortSignal;
   /** Takes what is no RPC. */
   readonly fallback: NodeHandler;
 }
@@ -40,8 +42,8 @@ export function createRpcHandler(options: RpcOptions): NodeHandler {
       router.service(AgentProxy, agentProxy(options));
       router.service(AgentRegistry, agentRegistry(options));
       router.service(Health, health(options));
-      router.service(ServerReflection, reflection);
-      router.service(ServerReflectionV1Alpha, reflectionV1Alpha);
+      router.service(ServerReflection, reflection(options.stopping));
+      router.service(ServerReflectionV1Alpha, reflectionV1Alpha(options.stopping));
       const at = router.handlers.findIndex((handler) => handler.method === AgentProxy.method.stream);
       const handler = router.handlers[at];
       if (handler === undefined) throw new Error("the router has no handler for Stream");

@@ -26,6 +26,7 @@ beforeAll(async () => {
     core,
     identify: () => localCaller,
     ready: () => true,
+    stopping: new AbortController().signal,
     onInternalError: (error) => internal.push(error),
     fallback: (_, response) => void response.writeHead(404),
   });
