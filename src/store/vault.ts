@@ -17,12 +17,16 @@ export const REDACTED = "secret:[redacted]";
 /** Most secrets in one configuration: each takes a few microseconds, and about a hundred bytes more than its text. */
 export const MAX_SECRETS = 1_000;
 
+/** Longest place of a secret, as UTF-16 units of its JSON pointer: each secret is bound to all of it, which takes time. */
+export const MAX_PLACE = 2_048;
+
 /** Keeps secrets of configurations encrypted where they are stored. */
 export interface Vault {
   /**
    * The configuration as it is to be stored: every text that begins with `secret:`, at any depth, is encrypted for this agent and
    * this place. `secret:[redacted]` keeps the secret that `current` (the stored form) has at the same place. Throws VaultError
-   * `no_key`, `no_secret` (nothing to keep there, or an empty secret), `too_many` (MAX_SECRETS), `damaged` (the one to keep).
+   * `no_key`, `no_secret` (nothing to keep there, or an empty secret), `too_many` (MAX_SECRETS), `too_deep` (MAX_PLACE), `damaged` (the
+   * one to keep).
    */
   seal(agent: AgentKey, config: JsonObject, current: JsonObject): JsonObject;
   /** The configuration as the guest gets it: secrets in the open, without their prefix. Throws VaultError `no_key`, `damaged`. */
@@ -30,10 +34,10 @@ export interface Vault {
 }
 
 /**
- * Why secrets are not sealed or opened: there is `no_key` for it, there is `no_secret` to keep or to seal, there are `too_many`, or
- * what is stored was `damaged`, moved, or sealed for another agent.
+ * Why secrets are not sealed or opened: there is `no_key` for it, there is `no_secret` to keep or to seal, there are `too_many`, one
+ * lies `too_deep` or under keys that are too long, or what is stored was `damaged`, moved, or sealed for another agent.
  */
-export type VaultErrorCode = "no_key" | "no_secret" | "too_many" | "damaged";
+export type VaultErrorCode = "no_key" | "no_secret" | "too_many" | "too_deep" | "damaged";
 
 /** An error of the vault. Tell them apart by `code`. The message names places and settings, never a secret or a key. */
 export class VaultError extends Error {
@@ -77,6 +81,10 @@ export function createVault(keys: readonly Buffer[]): Vault {
         if (first === undefined) throw noKey("to encrypt secrets with");
         if (++secrets > MAX_SECRETS) {
           throw new VaultError("too_many", `a configuration has at most ${MAX_SECRETS} secrets`);
+        }
+        if (place.length > MAX_PLACE) {
+          const how = `a secret's place has at most ${MAX_PLACE} characters: use shorter keys above it`;
+          throw new VaultError("too_deep", `the secret at ${shownPlace(place)} lies too deep: ${how}`);
         }
         const bound = boundTo(agent, place);
         if (text === REDACTED) return keep(first, ring, bound, place, beside);

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { redact } from "../../src/core/redact.ts";
-import { createVault, MAX_SECRETS, VaultError } from "../../src/store/vault.ts";
+import { createVault, MAX_PLACE, MAX_SECRETS, VaultError } from "../../src/store/vault.ts";
 import { parseSecretKeys } from "../../src/store/vault-keys.ts";
 
 const agent = { tenant: "acme", id: "a1" };
@@ -215,6 +215,12 @@ describe("A vault", () => {
     const list = (count: number) => ({ list: Array.from({ length: count }, (_, n) => `secret:${n}`) });
     expect(() => vault.seal(agent, list(MAX_SECRETS), {})).not.toThrow();
     expect(errorOf(() => vault.seal(agent, list(MAX_SECRETS + 1), {})).code).toBe("too_many");
+  });
+
+  test("refuses a secret under keys that are so long that many of them would keep the program busy", () => {
+    const under = (key: string) => ({ [key]: { secret: "secret:x" } });
+    expect(() => vault.seal(agent, under("k".repeat(MAX_PLACE - 8)), {})).not.toThrow();
+    expect(errorOf(() => vault.seal(agent, under("k".repeat(MAX_PLACE - 7)), {})).code).toBe("too_deep");
   });
 
   test("without keys refuses secrets, and says which setting to set", () => {
