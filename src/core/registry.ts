@@ -12,6 +12,8 @@ import { viewOf } from "./views.ts";
 
 /** Agents of a page where the client names no number. */
 const PAGE = 100;
+/** What an agent's id looks like. */
+const AGENT_ID = /^[\w.-]{1,63}$/;
 
 type RegistryCalls = Pick<Core, "createAgent" | "getAgent" | "listAgents" | "updateAgent" | "deleteAgent">;
 
@@ -69,7 +71,7 @@ export function createRegistry(options: CoreOptions, gate: Gate): RegistryCalls 
       await gate.check(caller, "listAgents");
       const filter = parseFilter(input.filter);
       const scope = `agents ${JSON.stringify(filter)}`;
-      const afterId = decodePageToken(scope, input.pageToken);
+      const afterId = decodePageToken(scope, input.pageToken, AGENT_ID);
       const limit = input.pageSize === 0 ? PAGE : input.pageSize;
       const agents = await store
         .listAgents(caller.tenant, { afterId, limit: limit + 1, filter })

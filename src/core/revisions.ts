@@ -20,6 +20,8 @@ export type StoreAndPush = (
 
 /** Revisions of a page where the client names no number. */
 const PAGE = 100;
+/** What a revision's number looks like. */
+const REVISION = /^[1-9]\d{0,9}$/;
 /** Characters of configurations in a page, past which it ends: clients refuse messages of more than 4 MiB. */
 const PAGE_CHARS = 2 * 1024 * 1024;
 /** Revisions read from the store at once; each may have 1 MiB. */
@@ -31,7 +33,7 @@ export function createRevisionList({ store }: CoreOptions, gate: Gate): Pick<Cor
     async listConfigRevisions(caller, { agentId, pageSize, pageToken }) {
       await gate.check(caller, "listConfigRevisions", agentId);
       const scope = `revisions ${agentId}`;
-      const before = Number(decodePageToken(scope, pageToken));
+      const before = Number(decodePageToken(scope, pageToken, REVISION));
       const key = { tenant: caller.tenant, id: agentId };
       try {
         const page = await readPage(store, key, before, pageSize === 0 ? PAGE : pageSize);

@@ -1,3 +1,4 @@
+import { encodePageToken } from "../../src/core/page-token.ts";
 import { describe, expect, it } from "vitest";
 import type { Caller } from "../../src/core/types.ts";
 import { openStore, type StoreLocation } from "../../src/store/open.ts";
@@ -84,6 +85,18 @@ describe("listing agents", () => {
       pageToken: nextPageToken,
     });
     expect(await failureOf(revisions)).toMatchObject({ reason: "INVALID_ARGUMENT" });
+  });
+
+  it("takes no page token that was made up of what no list has", async () => {
+    const { list, world } = await filled();
+    const made = {
+      agents: encodePageToken("agents []", "\0"),
+      revisions: encodePageToken("revisions a1", "NaN"),
+    };
+    const wrong = { reason: "INVALID_ARGUMENT" };
+    expect(await failureOf(list("", made.agents))).toMatchObject(wrong);
+    const input = { agentId: "a1", pageSize: 1, pageToken: made.revisions };
+    expect(await failureOf(world.core.listConfigRevisions(admin, input))).toMatchObject(wrong);
   });
 
   it("tells what is seen of each", async () => {
