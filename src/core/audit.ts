@@ -25,6 +25,8 @@ export interface Audit {
 const WINDOW_MS = 10_000;
 /** Most different entries of one tenant in that time; the others are counted. Nobody fills the disk by being refused. */
 const TENANT_ENTRIES = 200;
+/** The same of those whom nobody knows: they can make up as many keys as they like, at no cost. */
+const STRANGER_ENTRIES = 20;
 /** Most tenants in that time; those above share one window. */
 const TENANTS = 1_000;
 /** Most different entries in that time, of all tenants: they are held in memory. */
@@ -47,6 +49,9 @@ export function createAudit(options: {
   const windows = new Map<string, Window>();
   const timers = new Set<NodeJS.Timeout>();
   let held = 0;
+
+  const isFull = ({ tenant, entries }: Window) =>
+    held >= ENTRIES || entries.size >= (tenant === "" ? STRANGER_ENTRIES : TENANT_ENTRIES);
 
   function windowOf(name: string): Window {
     const tenant = windows.has(name) || windows.size < TENANTS ? name : "";
@@ -79,7 +84,7 @@ export function createAudit(options: {
       const text = JSON.stringify(entry);
       const same = window.entries.get(text);
       if (same !== undefined) same.again++;
-      else if (window.entries.size >= TENANT_ENTRIES || held >= ENTRIES) window.dropped++;
+      else if (isFull(window)) window.dropped++;
       else {
         held++;
         window.entries.set(text, { entry, again: 0 });

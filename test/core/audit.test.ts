@@ -52,6 +52,17 @@ describe("The audit log's writer", () => {
     expect(batches.map((batch) => batch.length)).toEqual([100, 50]);
   });
 
+  test("writes few of the refusals of strangers, who can make up any key, and counts the others", async () => {
+    const { audit, entries } = recorder();
+    const nobody = { tenant: "", subject: "" };
+    for (let n = 0; n < 1_000; n++) audit.note({ ...nobody, credential: `key:${n}` }, "denied", "", {});
+    audit.note(eve, "denied", "a1", {});
+    await vi.advanceTimersByTimeAsync(11_000);
+    expect(entries()).toHaveLength(22);
+    expect(entries().at(-1)).toMatchObject({ action: "audit.dropped", detail: { count: 980 } });
+    expect(entries()).toContainEqual(expect.objectContaining(eve));
+  });
+
   test("counts a refusal that is repeated within 10 s instead of writing it again", async () => {
     const { audit, entries } = recorder();
     for (let n = 0; n < 5_000; n++) audit.note(eve, "denied", "a1", { call: "send" });
