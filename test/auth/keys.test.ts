@@ -126,6 +126,34 @@ describe("an API key", () => {
 describe("the cache of keys", () => {
   const record = (id: string) => ({ id }) as KeyRecord;
 
+  it("asks for few made-up keys at once, refuses what is too much, and lets known keys pass", async () => {
+    let now = 0;
+    let release: () => void = () => {};
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let asked = 0;
+    const lookup = async (id: string) => {
+      if (id === "known") return record(id);
+      asked++;
+      await gate;
+      return undefined;
+    };
+    const cache = createKeyCache({ lookup, most: 10_000, maxAgeMs: 10, now: () => now });
+    await cache.find("known");
+    const made = Array.from({ length: 1_000 }, (_, n) =>
+      cache.find(`made-${n}`).catch((error: unknown) => error),
+    );
+    expect(asked).toBe(4);
+    now = 20;
+    await expect(cache.find("known")).resolves.toMatchObject({ id: "known" });
+    expect(await made.at(-1)).toMatchObject({ reason: "AUTH_UNAVAILABLE" });
+    release();
+    const answers = await Promise.all(made);
+    expect(answers.filter((answer) => answer === undefined)).toHaveLength(260);
+    expect(asked).toBe(260);
+    // Everything is free again.
+    expect(await cache.find("another")).toBeUndefined();
+  });
+
   it("forgets what was used longest ago, and keeps no key that is not there", async () => {
     const asked: string[] = [];
     const cache = createKeyCache({
