@@ -39,8 +39,7 @@ export function createKeyCache(options: {
     if (entries.get(id) === entry) entries.delete(id);
   };
   /** What is not found is not kept, and what is found is known from then on. */
-  async function settle(id: string, entry: Entry): Promise<void> {
-    const record = await entry.found.catch(() => undefined);
+  function settle(id: string, entry: Entry, record: KeyRecord | undefined): void {
     if (record === undefined) drop(id, entry);
     else entry.isKnown = true;
   }
@@ -60,7 +59,12 @@ export function createKeyCache(options: {
             };
       entries.set(id, entry); // at the end: used last
       if (entries.size > options.most) entries.delete(entries.keys().next().value ?? id);
-      if (entry !== known) void settle(id, entry);
+      if (entry !== known) {
+        entry.found.then(
+          (record) => settle(id, entry, record),
+          () => drop(id, entry),
+        );
+      }
       return entry.found;
     },
   };
