@@ -42,8 +42,10 @@ function start(options: { apiKeys?: boolean } = {}) {
     apiKeys: true,
     ...options,
   });
+  // Now, and not at the end: entries are written behind the test's back.
+  const present = store.listAudit({ after: 0, limit: 1_000 });
   const noted = async (): Promise<AuditEntry[]> => {
-    const before = (await store.listAudit({ after: 0, limit: 1_000 })).at(-1)?.sequence ?? 0;
+    const before = (await present).at(-1)?.sequence ?? 0;
     await audit.close();
     return store.listAudit({ after: before, limit: 1_000 });
   };
