@@ -1,0 +1,175 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { statusOf } from "../../src/core/status.ts";
+import { openStore } from "../../src/store/open.ts";
+import type { Store } from "../../src/store/store.ts";
+import { contextDigest } from "../../src/wire/digest.ts";
+import { startWorld, type World } from "../core/world.ts";
+import { afterFile } from "../helpers/cleanup.ts";
+import { launchPostgres } from "../helpers/postgres-server.ts";
+import { fallen, falseClaims, pushedAgain, quantile } from "./checks.ts";
+import { createDriver } from "./driver.ts";
+import { clock } from "./guest.ts";
+import type { GuestPlan, GuestReport, InForce } from "./messages.ts";
+import { createRandom } from "./random.ts";
+import { type RealAgent, startRealAgent } from "./real-agents.ts";
+import { type Guests, startGuests } from "./thread.ts";
+import { createWitness, digestOf, keyOf, type Witness } from "./witness.ts";
+
+const GUESTS = Number(process.env["VALINOR_TEST_GUESTS"] ?? 1_000);
+const SEED = Number(process.env["VALINOR_TEST_SEED"] ?? Date.now() % 1_000_000);
+const ON_POSTGRES = process.env["VALINOR_TEST_STORE"] === "postgres";
+const REAL_AGENTS = 4;
+/** Pushes to each; the last one comes to all at once, just before the faults end. */
+const PUSHES = 20;
+/** Everything has converged so long after the faults' end, milliseconds. */
+const CONVERGED_MS = 10_000;
+
+const planOf = (index: number, folder: string): GuestPlan => ({
+  id: `guest-${index}`,
+  path: join(folder, `${index}.sock`),
+  protocol: index % 50 === 7 ? 1 : 2,
+  flaps: index % 10 < 3,
+  revision: index % 100 === 15 ? 40 : 0,
+});
+
+async function openDiskStore(folder: string): Promise<Store> {
+  if (!ON_POSTGRES) return openStore({ kind: "sqlite", path: join(folder, "valinor.db") });
+  const server = await launchPostgres();
+  afterFile(async () => server.remove());
+  return openStore({ kind: "postgres", url: server.url(await server.createDatabase()) });
+}
+
+/** True where the agent has what the store says, and the control plane says so; or where it refused just that. */
+async function isConverged(world: World, witness: Witness, id: string, has: InForce): Promise<boolean> {
+  const agent = world.fleet.find(keyOf(id));
+  const config = await world.store.currentConfig(keyOf(id));
+  if (agent === undefined || config?.config["n"] !== PUSHES) return false;
+  const contexts = await world.store.contexts(keyOf(id));
+  const wanted = contextDigest(contexts.map(({ key, payload }) => [key, payload["context"] as string]));
+  const { configState, bootId, protocol } = statusOf(agent);
+  const { revision } = config;
+  if (protocol === 2 && has.contextSha256 !== wanted) return false;
+  if (configState === "refused")
+    return witness.refusals.some(
+      (one) => one.agent === id && one.bootId === bootId && one.revision === revision,
+    );
+  if (has.sha256 !== (await digestOf(world.store, id, revision))) return false;
+  return protocol === 1 ? configState === "assumed" : configState === "applied" && has.revision === revision;
+}
+
+/** What the real agents did, from their logs. */
+async function reportsOf(
+  store: Store,
+  real: ReadonlyMap<string, RealAgent>,
+): Promise<[string, GuestReport][]> {
+  const reports = [...real].map(async ([id, agent]): Promise<[string, GuestReport]> => {
+    const applied = [...agent.applied].map(async ([revision, time]) => ({
+      revision,
+      time,
+      sha256: await digestOf(store, id, revision),
+    }));
+    const boot = { bootId: agent.bootId, revision: 0, sha256: "", applied: await Promise.all(applied) };
+    return [id, { boots: [boot], received: [], cuts: agent.cuts }];
+  });
+  return Promise.all(reports);
+}
+
+/** Milliseconds from now until each agent had converged; those that have not in time are missing. */
+async function convergenceTimes(isIn: (id: string, has: InForce) => Promise<boolean>, all: AllGuests) {
+  const began = clock();
+  const times = new Map<string, number>();
+  const look = async (id: string, has: InForce | undefined, at: number) => {
+    if (!times.has(id) && has !== undefined && (await isIn(id, has))) times.set(id, at);
+  };
+  while (times.size < all.plans.length + all.real.size && clock() - began < CONVERGED_MS) {
+    const inForce = await all.guests.inForce();
+    const at = clock() - began;
+    for (const [i, { id }] of all.plans.entries()) await look(id, inForce[i], at);
+    for (const [id, agent] of all.real) if (!times.has(id)) await look(id, await agent.inForce(), at);
+    await sleep(20);
+  }
+  return times;
+}
+
+async function sampleUntil(over: AbortSignal, sample: () => Promise<void>): Promise<void> {
+  while (!over.aborted) {
+    await sample();
+    await sleep(100);
+  }
+}
+
+interface AllGuests {
+  readonly guests: Guests;
+  readonly plans: readonly GuestPlan[];
+  readonly real: ReadonlyMap<string, RealAgent>;
+}
+
+it(`${GUESTS} guests that flap, refuse and answer late all come to what they are to have`, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "valinor-convergence-"));
+  afterFile(async () => rmSync(folder, { recursive: true, force: true }));
+  const plans = Array.from({ length: GUESTS }, (_, index) => planOf(index, folder));
+  const guests = await startGuests(SEED, plans);
+  afterFile(() => guests.close());
+  const real = new Map<string, RealAgent>();
+  for (let i = 0; i < REAL_AGENTS; i++) real.set(`agent-${i}`, await startRealAgent(createRandom(SEED - i)));
+  const ids = [...plans.map(({ id }) => id), ...real.keys()];
+  const witness = createWitness(ids);
+  const store = await openDiskStore(folder);
+  const world = await startWorld({ store: witness.watch(store), configMs: 2_000 });
+  await Promise.all(plans.map(({ id, path }) => world.add(id, `unix://${path}`)));
+  for (const [id, { address }] of real) await world.add(id, address);
+
+  const began = clock();
+  const driver = createDriver(world, witness);
+  const over = new AbortController();
+  const sampling = sampleUntil(over.signal, () => witness.sample(world));
+  await Promise.all(ids.map((id, i) => driver.drive(id, PUSHES - 1, createRandom(SEED + GUESTS + i))));
+  const lastPushes = Promise.all(ids.map((id) => driver.pushConfig(id, PUSHES)));
+  for (const agent of real.values()) agent.endFaults();
+  await guests.endFaults();
+  const ended = clock();
+  const times = await convergenceTimes((id, has) => isConverged(world, witness, id, has), {
+    guests,
+    plans,
+    real,
+  });
+  await lastPushes;
+  over.abort();
+  await sampling;
+
+  const simulated = (await guests.report()).map((one, i): [string, GuestReport] => [plans[i]?.id ?? "", one]);
+  const reports = new Map([...simulated, ...(await reportsOf(store, real))]);
+  const ofProtocol1 = new Set(plans.filter(({ protocol }) => protocol === 1).map(({ id }) => id));
+  const claims = witness.claims.filter(({ agent }) => !ofProtocol1.has(agent));
+  const sum = (count: (report: GuestReport) => number) =>
+    [...reports.values()].reduce((total, report) => total + count(report), 0);
+  const cuts = sum((report) => report.cuts);
+  const seconds = (share: number) => (quantile([...times.values()], share) / 1_000).toFixed(2);
+  process.stdout.write(
+    `convergence: seed ${SEED}, ${ON_POSTGRES ? "postgres" : "sqlite"}, ${GUESTS} guests and ${REAL_AGENTS} agents, ` +
+      `${driver.configs} configurations and ${driver.contexts} context entries pushed within ` +
+      `${((ended - began) / 1_000).toFixed(0)} s, ${cuts} links cut, ${sum(({ boots }) => boots.length)} boots, ` +
+      `${witness.refusals.length} refusals, ${claims.length} claims checked; ` +
+      `converged after p50 ${seconds(0.5)} s, p99 ${seconds(0.99)} s, max ${seconds(1)} s\n`,
+  );
+
+  const late = ids.filter((id) => !times.has(id));
+  expect(late.map((id) => [id, world.fleet.find(keyOf(id))?.convergence.state])).toEqual([]);
+  expect(witness.fell).toEqual([]);
+  expect(fallen(reports)).toEqual([]);
+  expect(pushedAgain(witness.refusals, reports)).toEqual([]);
+  expect(falseClaims(claims, reports)).toEqual([]);
+  expect(driver.configs + driver.contexts).toBe(ids.length * PUSHES);
+  for (const amount of [cuts, witness.refusals.length, claims.length])
+    expect(amount).toBeGreaterThan(GUESTS / 10);
+
+  // What was refused is pushed once it changes.
+  const stateOf = (id: string) => world.fleet.find(keyOf(id))?.convergence.state.kind;
+  const refused = ids.filter((id) => stateOf(id) === "refused");
+  await Promise.all(refused.map((id) => driver.pushConfig(id, PUSHES + 1)));
+  expect(refused.map(stateOf)).toEqual(refused.map(() => "applied"));
+});
