@@ -8,6 +8,7 @@ export default defineConfig({
       "test/{console,convergence,crash,openclaw,packaging,postgres,vm}/**",
       "test/clients/{browser,pack}.test.ts",
       "test/docs/clients.test.ts",
+      "test/store/postgres.test.ts",
       "node_modules/**",
     ],
     testTimeout: 30_000,
