@@ -32,6 +32,11 @@ export interface Link {
 /** A request that waits for the link lets attempts follow each other at most this far apart. */
 const WAITED_FOR_MS = 250;
 
+/** A connection that lasts shorter, milliseconds, counts like a failed attempt: a guest that flaps must not keep its host busy. */
+const STEADY_MS = 10_000;
+/** As many of them in a row make the pause longer, to 1.6 s at most: a guest that starts a few times is there soon. */
+const FLAPS = 5;
+
 /** Makes a link and starts to dial. */
 export function createLink(options: LinkOptions): Link {
   const stop = new AbortController();
@@ -57,12 +62,15 @@ export function createLink(options: LinkOptions): Link {
   }
 
   async function run(): Promise<void> {
+    let flaps = 0;
     for (let failures = 0; !stop.signal.aborted; failures++) {
       try {
         const connection = await attempt();
-        failures = 0;
+        const upAt = performance.now();
         up(connection);
-        down(await connection.closed);
+        const reason = await connection.closed;
+        failures = flaps = performance.now() - upAt < STEADY_MS ? Math.min(flaps + 1, FLAPS) : 0;
+        down(reason);
       } catch (error) {
         down(LinkError.from(error, "unreachable"));
       }

@@ -152,6 +152,23 @@ describe("a link", () => {
     expect(connection).toBe(watched.link.current);
   });
 
+  it("dials a guest that comes and goes at once ever more seldom", async () => {
+    // The longest of the random pauses.
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    const guest = await startGuest();
+    const times: number[] = [];
+    watch(guest.port, {
+      onUp(connection) {
+        times.push(performance.now());
+        connection.close(new LinkError("interrupted", "gone again"));
+      },
+    });
+    await until("it came and went", () => times.length === 5);
+    const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(pauses[0]).toBeLessThan(300);
+    expect(pauses[3]).toBeGreaterThan(700);
+  });
+
   it("gives each attempt 5 s for dial and hello together, says so and tries again", async () => {
     const deadlines: AbortController[] = [];
     vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
