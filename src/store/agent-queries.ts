@@ -6,6 +6,7 @@ import { insertConfig } from "./config-rows.ts";
 import { newEtag } from "./etag.ts";
 import { agentOf } from "./rows.ts";
 import type { Schema } from "./schema.ts";
+import { storable } from "./storable.ts";
 import {
   type AgentChanges,
   type AgentKey,
@@ -89,7 +90,7 @@ export async function getAgent(db: Kysely<Schema>, key: AgentKey): Promise<Agent
     .selectFrom("agents")
     .selectAll()
     .where("tenant", "=", key.tenant)
-    .where("id", "=", key.id)
+    .where("id", "=", storable(key.id))
     .executeTakeFirst();
   return row && agentOf(row);
 }

@@ -88,6 +88,8 @@ export function storeSuite(name: string, create: CreateDatabase): void {
           store.createAgent(agent({ tenant: "other", id: "b", address }), ann),
         ).rejects.toMatchObject({ code: "address_taken" });
         expect(await store.getAgent({ tenant: "other", id: "b" })).toBeUndefined();
+        // What no database takes is in none; clients may ask for it.
+        expect(await store.getAgent({ tenant: "t", id: "a\0" })).toBeUndefined();
       });
 
       test("a CID belongs to one live agent across tenants", async () => {
