@@ -24,10 +24,10 @@ export function createTlsEntry(
     minVersion: "TLSv1.2",
     handshakeTimeout: handshakeMs,
   });
-  // A TLS socket doesn't tell what is under it; both have the same peer.
+  // A TLS socket doesn't tell what is under it; both have the same ends.
   const shaking = new Map<string, Socket>();
   server.on("secureConnection", (socket) => {
-    const raw = shaking.get(peerOf(socket));
+    const raw = shaking.get(endsOf(socket));
     if (raw === undefined) return void socket.destroy();
     known(socket, socket.alpnProtocol === "h2" ? "http2" : "http1", raw);
   });
@@ -35,13 +35,16 @@ export function createTlsEntry(
   server.on("tlsClientError", (_error, socket) => void socket.destroy());
   // This server listens on nothing: it is given connections.
   return (raw) => {
-    const peer = peerOf(raw);
+    const peer = endsOf(raw);
     shaking.set(peer, raw);
-    raw.once("close", () => shaking.delete(peer));
+    raw.once("close", () => {
+      // A peer may be back with the same port before its old connection is known to be closed.
+      if (shaking.get(peer) === raw) shaking.delete(peer);
+    });
     server.emit("connection", raw);
   };
 }
 
-function peerOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
+function endsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`;
 }
