@@ -130,9 +130,17 @@ export function createConvergence(parts: ConvergenceParts): Convergence {
       conclude(at, result);
       if (result.kind !== "again") continue;
       isDue = true;
+      if (becameReady(at)) continue;
       await pauseFor(Math.max(backoffMs(++failures), result.waitMs ?? 0), wake.signal);
     }
     isRunning = false;
+  }
+
+  /** True, once, where the guest's OpenClaw came back during a pass: what it could not apply it can now. */
+  function becameReady({ heartbeat }: Connection): boolean {
+    const isNews = heartbeat.openclaw === "ready" && !wasReady;
+    wasReady ||= isNews;
+    return isNews;
   }
 
   /** The connection to bring up to date; undefined where nothing is due. */

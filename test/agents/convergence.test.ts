@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { configDigest } from "../../src/wire/digest.ts";
 import { afterFile } from "../helpers/cleanup.ts";
@@ -244,6 +244,28 @@ describe("a refused revision", () => {
 });
 
 describe("a guest that can't say yet", () => {
+  it("gets it again at once where its OpenClaw became ready while a push was under way", async () => {
+    const times: number[] = [];
+    const guest = await startGuest(
+      on({
+        hello: (session) => session.heartbeat({ openclaw: "down" }),
+        config_update(session, { id, payload }) {
+          const { revision, sha256 } = payload;
+          times.push(performance.now());
+          if (times.length === 6) session.heartbeat({ openclaw: "ready" });
+          const retry = { applied: false, revision: 0, sha256: "", reason: "OpenClaw is away", retry: true };
+          session.send("config_ack", id, times.length < 7 ? retry : { applied: true, revision, sha256 });
+        },
+      }),
+    );
+    // The longest of the random pauses.
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    onTestFinished(() => void vi.restoreAllMocks());
+    await start({ a: guest.address });
+    await until("it was pushed again", () => times.length === 7, 20_000);
+    expect((times[6] ?? 0) - (times[5] ?? 0)).toBeLessThan(1_000);
+  });
+
   it("leaves the configuration pending with its reason, and gets it again when its OpenClaw is ready", async () => {
     let away = true;
     const guest = await startGuest(
