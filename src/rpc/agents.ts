@@ -58,7 +58,7 @@ export function agentRegistry(services: RpcServices): ServiceImpl<typeof AgentRe
         const events = core.watchAgents(callerOf(context), context.signal);
         for await (const event of events) yield watchEventToProto(event);
         // It ends by itself only when the client has left or its deadline has passed: never as a success.
-        context.signal.throwIfAborted();
+        if (context.signal.aborted) throw new ValinorError("CLIENT_GONE", "the client has left");
       } catch (error) {
         throw failure(services, error, context.signal);
       }

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -14,14 +15,18 @@ import { toConnectError } from "../../src/rpc/errors.ts";
 import { createRpcHandler } from "../../src/rpc/routes.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 
-/** A core whose `send` does what the test says; the rest is not asked for. */
+/** A core whose `send` and `watchAgents` do what the test says; the rest is not asked for. */
 let send: Core["send"];
+let watchAgents: Core["watchAgents"];
 const internal: unknown[] = [];
 let proxy: Client<typeof AgentProxy>;
 let registry: Client<typeof AgentRegistry>;
 
 beforeAll(async () => {
-  const core = { send: (...args: Parameters<Core["send"]>) => send(...args) } as Core;
+  const core = {
+    send: (...args: Parameters<Core["send"]>) => send(...args),
+    watchAgents: (...args: Parameters<Core["watchAgents"]>) => watchAgents(...args),
+  } as Core;
   const handler = createRpcHandler({
     core,
     identify: () => localCaller,
@@ -78,11 +83,22 @@ describe("an error that nobody foresaw", () => {
   });
 });
 
-describe("a call that comes with a later release", () => {
-  it("is unimplemented", async () => {
-    expect((await failure(registry.updateAgent({ agent: { id: "demo" } }))).code).toBe(Code.Unimplemented);
-    expect((await failure(registry.rollbackConfig({ agentId: "demo", revision: 1 }))).code).toBe(
-      Code.Unimplemented,
-    );
+describe("a client that leaves a watch", () => {
+  it("is not told to the operator as an error of the server", async () => {
+    const before = internal.length;
+    const left = Promise.withResolvers<void>();
+    watchAgents = async function* (_caller, signal) {
+      yield { kind: "snapshot_complete" };
+      if (!signal.aborted) await once(signal, "abort");
+      left.resolve();
+    };
+    const leaving = new AbortController();
+    const watching = (async () => {
+      for await (const _ of registry.watchAgents({}, { signal: leaving.signal })) leaving.abort();
+    })();
+    expect((await failure(watching)).code).toBe(Code.Canceled);
+    await left.promise;
+    await nextTurn();
+    expect(internal).toHaveLength(before);
   });
 });
