@@ -14,7 +14,8 @@ const revisions = (guest: Guest) => payloadsOf(guest, "config_update").map(({ re
 describe("convergence", () => {
   it("is never refused for the number of pushes that wait, and tells them so", async () => {
     const guest = await startGuest();
-    const { find, store, tell } = await start({ a: guest.address });
+    // Longer than 300 entries take to be stored.
+    const { find, store, tell } = await start({ a: guest.address }, { configMs: 2_000 });
     await find().admit(false, forever);
     guest.on = { config_update: "keep" };
     const verdict = find().configStored(await putConfig(store, { n: 1 }));
