@@ -5,7 +5,7 @@ import { startDevAgent, type DevAgent } from "./dev-agent.ts";
 import { keepAgentPort, openDevData, type DevData } from "./dev-data.ts";
 import { DEMO, placeDemoAgent } from "./dev-demo.ts";
 import { devWelcome } from "./dev-welcome.ts";
-import { explainListenError } from "./errors.ts";
+import { explainStartError } from "./errors.ts";
 import { humanLine, parse } from "./human-log.ts";
 import type { Environment } from "./environment.ts";
 import { readConfig } from "./read-config.ts";
@@ -63,7 +63,7 @@ async function start(
   const agent = await startAgent(env, data, agentPort, modelUrl, logger);
   running.defer(() => agent.stop());
   const server = await startServer(config, { logger }).catch((error: unknown) => {
-    throw explainListenError(error, "control plane", config.server.port);
+    throw explainStartError(error, "control plane", config.server.port);
   });
   running.defer(() => server.close());
   return { welcome: devWelcome({ url: server.url, agentId: DEMO.id, modelUrl, dir: data.dir }) };

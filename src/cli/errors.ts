@@ -1,3 +1,5 @@
+import { StoreError } from "../store/store.ts";
+
 /**
  * Exit codes, as docs/cli.md has them: 1 failure, 2 bad usage or configuration, 3 stored but not applied, 4 not found, 5 credentials or
  * permission, 6 not reachable, 130 and 143 ended by SIGINT and SIGTERM.
@@ -16,8 +18,22 @@ export class CliError extends Error {
   }
 }
 
-/** Says what to do about an address that could not be listened on; other errors come back as they are. */
-export function explainListenError(error: unknown, what: string, port: number): unknown {
+/** Says what to look at where the store failed. */
+export function explainStoreError(error: StoreError): CliError {
+  const advice =
+    "store.url names it. A file needs a folder that this user may write to; a database must run and be reachable.";
+  return new CliError(error.code === "unavailable" ? `${error.message}\n  ${advice}` : error.message, {
+    cause: error,
+  });
+}
+
+/**
+ * Says what to do about an address that could not be listened on, or a store that could not be opened; other errors come back as they
+ * are.
+ */
+export function explainStartError(error: unknown, what: string, port: number): unknown {
+  // First, as its cause may have a code that a port has too.
+  if (error instanceof StoreError) return explainStoreError(error);
   switch (codeOf(error)) {
     case "EADDRINUSE":
       return new CliError(

@@ -1,9 +1,10 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { StoreError } from "../store/store.ts";
 import type { Environment } from "./environment.ts";
 import { addAdminCommands } from "./admin-commands.ts";
 import { addClientCommands } from "./client-commands.ts";
-import { CliError } from "./errors.ts";
+import { CliError, explainStoreError } from "./errors.ts";
 import { addServerCommands } from "./server-commands.ts";
 
 /**
@@ -24,8 +25,9 @@ async function run(argv: readonly string[], env: Environment): Promise<number> {
   try {
     await commands(env).parseAsync(argv, { from: "user" });
     return 0;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    const error = thrown instanceof StoreError ? explainStoreError(thrown) : thrown;
     if (error instanceof CliError) {
       process.stderr.write(`valinor: ${error.message}\n`);
       return error.exitCode;

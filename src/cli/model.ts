@@ -1,11 +1,11 @@
-import { explainListenError } from "./errors.ts";
+import { explainStartError } from "./errors.ts";
 import { startScriptedModel } from "./scripted-model.ts";
 import { untilStopped } from "./stop.ts";
 
 /** Runs the scripted model until a signal ends it. Rejects with CliError where its port is not to be had. */
 export async function serveModel(options: { port: number }): Promise<void> {
   const model = await startScriptedModel(options).catch((error: unknown) => {
-    throw explainListenError(error, "scripted model", options.port);
+    throw explainStartError(error, "scripted model", options.port);
   });
   process.stdout.write(`scripted model listening on ${model.url}\n`);
   await untilStopped();

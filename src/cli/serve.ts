@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { startServer } from "../server.ts";
-import { explainListenError } from "./errors.ts";
+import { explainStartError } from "./errors.ts";
 import type { Environment } from "./environment.ts";
 import { readConfig } from "./read-config.ts";
 import { untilStopped, within } from "./stop.ts";
@@ -17,7 +17,7 @@ export interface ServeOptions {
 
 /**
  * Runs the control plane until a signal ends it; streams then have `server.drain_seconds` to end. Rejects with CliError
- * where the configuration is wrong or it cannot listen.
+ * where the configuration is wrong, the store can't be opened, or it cannot listen.
  */
 export async function serve(options: ServeOptions, env: Environment): Promise<void> {
   const config = readConfig({
@@ -29,7 +29,7 @@ export async function serve(options: ServeOptions, env: Environment): Promise<vo
   const stopped = untilStopped();
   const logger = pino({ level: config.log.level });
   const server = await startServer(config, { logger }).catch((error: unknown) => {
-    throw explainListenError(error, "control plane", config.server.port);
+    throw explainStartError(error, "control plane", config.server.port);
   });
   await stopped;
   if (!(await within(config.server.drainMs + CLOSE_MS, server.close())))

@@ -1,7 +1,7 @@
 import { openStore } from "../store/open.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Environment } from "./environment.ts";
-import { CliError } from "./errors.ts";
+import { explainStoreError } from "./errors.ts";
 import { readConfig } from "./read-config.ts";
 
 /** Opens the configured store for a command, and closes it afterwards. Rejects with CliError where the store fails. */
@@ -19,7 +19,7 @@ export async function withStore<T>(
       await store.close();
     }
   } catch (error) {
-    if (error instanceof StoreError) throw new CliError(error.message, { cause: error });
+    if (error instanceof StoreError) throw explainStoreError(error);
     throw error;
   }
 }

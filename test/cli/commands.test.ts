@@ -1,10 +1,12 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { older } from "../../bin/version.js";
 import { configDigest } from "../../src/wire/digest.ts";
+import { StoreError } from "../../src/store/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { DEMO, placeDemoAgent } from "../../src/cli/dev-demo.ts";
+import { explainStartError } from "../../src/cli/errors.ts";
 import { humanLine } from "../../src/cli/human-log.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 import { freePort } from "../helpers/ports.ts";
@@ -53,6 +55,27 @@ test("serve names a taken port", async () => {
   const valinor = spawnValinor(["serve", "--port", port], { env: { VALINOR_STORE_URL: "sqlite::memory:" } });
   expect((await valinor.exited).code).toBe(1);
   expect(valinor.stderr()).toContain(`port ${port} is taken`);
+});
+
+test.each(["serve", "dev"])("%s says in a sentence that its store can't be opened", async (command) => {
+  const dir = tempDir();
+  // A file where a folder is to be: root may write everywhere else.
+  const file = configFile(`store: { url: "sqlite:${dir}/file/valinor.db" }\nserver: { port: 0 }\n`);
+  writeFileSync(join(dir, "file"), "");
+  mkdirSync(join(dir, "data", "valinor.db"), { recursive: true });
+  const flags = command === "serve" ? ["--config", file] : ["--data", join(dir, "data"), "--port", "0"];
+  const valinor = spawnValinor([command, ...flags]);
+  expect((await valinor.exited).code).toBe(1);
+  expect(valinor.stderr()).toContain(`valinor: cannot open the store ${dir}/`);
+  expect(valinor.stderr()).toContain("store.url names it");
+  expect(valinor.stderr()).not.toMatch(/^ +at /m);
+});
+
+test("a store that this user may not open is not taken for a port", () => {
+  const denied = Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
+  const error = new StoreError("unavailable", "cannot open the store /v.db: EACCES", { cause: denied });
+  expect(String(explainStartError(error, "control plane", 8080))).toMatch(/store \/v\.db(?!.*port)/s);
+  expect(String(explainStartError(denied, "control plane", 80))).toContain("port 80 is not open");
 });
 
 test.each([
