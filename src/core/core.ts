@@ -38,7 +38,8 @@ export function createCore(options: CoreOptions): Core {
     const record = await options.store.getAgent(key).catch((error: unknown) => {
       throw translate(error).with(metadata);
     });
-    if (record !== undefined) return fleet.update(record);
+    // Meanwhile somebody else may have brought a newer one.
+    if (record !== undefined) return fleet.find(key) ?? fleet.update(record);
     throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${key.id}`, { metadata });
   }
 
