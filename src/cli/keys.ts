@@ -56,7 +56,7 @@ export async function keysCreate(options: KeysCreateOptions, env: Environment): 
     `key ${id} of ${subject} in ${tenant}: ${permissions.join(", ")}; ` +
       `${expireTime === undefined ? "does not expire" : `expires ${timeOf(record.expireTime)}`}\n` +
       "It is shown this once. Revoke it with: valinor keys revoke " +
-      `${id}\n`,
+      `${options.config === undefined ? "" : `--config ${options.config} `}${id}\n`,
   );
   process.stdout.write(`${text}\n`);
 }

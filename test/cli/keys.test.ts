@@ -40,7 +40,7 @@ describe("valinor keys", () => {
       const key = made.stdout.trimEnd();
       expect(key).toMatch(API_KEY_PATTERN);
       const id = key.split("_")[1] ?? "";
-      expect(made.stderr).toContain(id);
+      expect(made.stderr).toContain(`valinor keys revoke --config ${config} ${id}`);
       expect(made.stderr).not.toContain(key);
       return { key, id };
     };
