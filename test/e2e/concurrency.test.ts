@@ -55,9 +55,16 @@ describe("32 clients on one agent over one link", () => {
     const configs = upTo(24).map(async (n) => {
       const bad = n % 2 === 0;
       const config = bad ? { model: n } : { model: `model-${n}` };
-      const result = await stack.proxy.pushConfig({ agentId: "demo", config });
-      expect(result.applied, `config ${n}: ${result.reason}`).toBe(!bad);
-      expect(result.reason).toMatch(bad ? /refused.*model/ : /^$/);
+      const { applied, reason, revision } = await stack.proxy.pushConfig({ agentId: "demo", config });
+      // One that another push overtook before it reached the guest is not in force, and says so.
+      const later = /^superseded by revision (\d+)$/.exec(reason)?.[1];
+      const own = { applied: !bad, reason: expect.stringMatching(bad ? /refused.*model/ : /^$/) as string };
+      const overtaken = {
+        applied: false,
+        reason: `superseded by revision ${Math.max(Number(later), revision + 1)}`,
+      };
+      expect({ applied, reason }, `config ${n}`).toEqual(later === undefined ? own : overtaken);
+      return { bad, revision, overtaken: later !== undefined };
     });
     // Four entries of 256 KiB fill the guest's 1 MiB; the rest is refused, each to its own caller.
     const contexts = keys
@@ -66,8 +73,18 @@ describe("32 clients on one agent over one link", () => {
     const verdicts = await Promise.all(contexts);
     expect(verdicts.filter((verdict) => verdict.applied)).toHaveLength(4);
     for (const verdict of verdicts.filter((one) => !one.applied)) expect(verdict.reason).toContain("refused");
-    await Promise.all([...answers, ...configs]);
+    await Promise.all(answers);
+    const pushes = (await Promise.all(configs)).toSorted((a, b) => a.revision - b.revision);
+    expect(pushes.at(-1)?.overtaken).toBe(false);
     for (const key of keys) await stack.proxy.pushContext({ agentId: "demo", key, context: "" });
+    // Where nobody else pushes, each hears the guest's own verdict.
+    for (const n of upTo(4)) {
+      const { applied, reason } = await stack.proxy.pushConfig({ agentId: "demo", config: { model: n } });
+      expect({ applied, reason }).toEqual({
+        applied: false,
+        reason: expect.stringContaining("model") as string,
+      });
+    }
     // The last configuration was a refused one: until there is a good one, messages are turned away.
     expect(await stack.proxy.pushConfig({ agentId: "demo", config: {} })).toMatchObject({ applied: true });
   });
