@@ -7,7 +7,8 @@ export default defineConfig({
   root: import.meta.dirname,
   base: "/console/",
   logLevel: "warn",
-  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  // Not development, also where a test builds it: that writes the builder's paths into the output.
+  oxc: { jsx: { runtime: "automatic", importSource: "preact", development: false } },
   build: {
     outDir: join(import.meta.dirname, "dist"),
     target: "es2023",

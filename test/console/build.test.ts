@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildConsole, gzippedBytes } from "../../scripts/web/build.ts";
@@ -14,6 +14,14 @@ describe("the console's build", () => {
     const page = readFileSync(join(dir, "index.html"), "utf8");
     expect(page).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/);
     expect(page).not.toMatch(/https?:\/\//);
+  });
+
+  it("names no path of the machine that built it, also where a test did", async () => {
+    const { dir } = await buildConsole({ force: true });
+    const files = globSync("**/*.{html,js,css}", { cwd: dir });
+    expect(files.length).toBeGreaterThan(2);
+    const top = join(import.meta.dirname, "../..");
+    expect(files.filter((file) => readFileSync(join(dir, file), "utf8").includes(top))).toEqual([]);
   });
 
   it("is not made again from the same sources, and that is known quickly", async () => {
