@@ -23,7 +23,7 @@ export function CredentialDialog({ onClose }: { readonly onClose: () => void }) 
           <p role="alert">
             {credential.value === ""
               ? "The control plane asks who you are."
-              : "The credential is not good any more."}
+              : "The control plane says that this credential is not good."}
           </p>
         )}
         <label>
