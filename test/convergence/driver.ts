@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { localCaller } from "../../src/core/authorize.ts";
+import { toValinorError } from "../../src/core/errors.ts";
 import { configDigest } from "../../src/wire/digest.ts";
 import type { World } from "../core/world.ts";
 import { clock, REFUSED_TEXT } from "./guest.ts";
@@ -30,7 +31,7 @@ export function createDriver(world: World, witness: Witness): Driver {
     configs++;
     const config = { n, of: id };
     const input = { agentId: id, config, policy, expectedRevision: 0 };
-    const { applied, revision } = await world.core.pushConfig(localCaller, input, forever);
+    const { applied, revision } = await patiently(() => world.core.pushConfig(localCaller, input, forever));
     const sha256 = configDigest(config, policy);
     if (applied) witness.claims.push({ agent: id, bootId: undefined, revision, sha256, time: clock() });
   }
@@ -40,7 +41,8 @@ export function createDriver(world: World, witness: Witness): Driver {
     const key = ["", "one", "two"][random.below(3)] ?? "";
     const text = random.chance(0.15) ? "" : `text ${n} of ${id}`;
     const context = random.chance(0.15) ? REFUSED_TEXT : text;
-    await world.core.pushContext(localCaller, { agentId: id, key, payload: { context, key } }, forever);
+    const input = { agentId: id, key, payload: { context, key } };
+    await patiently(() => world.core.pushContext(localCaller, input, forever));
   }
 
   return {
@@ -59,4 +61,17 @@ export function createDriver(world: World, witness: Witness): Driver {
     },
     pushConfig,
   };
+}
+
+/** A thousand writes at once may be more than a store answers in time: a client tries again then. */
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      const { reason, retryMs = 0 } = toValinorError(error);
+      if (reason !== "STORE_UNAVAILABLE" || tries === 20) throw error;
+      await sleep(retryMs);
+    }
+  }
 }
