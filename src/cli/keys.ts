@@ -49,8 +49,11 @@ export async function keysCreate(options: KeysCreateOptions, env: Environment): 
       ? undefined
       : new Date(Date.now() + parseDuration(options.expires, "--expires"));
   const { id, text, sha256 } = makeApiKey();
-  const record = await withStore(options, env, (store) =>
-    store.createKey({ id, tenant, subject, permissions, sha256, label, expireTime }, cliActor()),
+  const record = await withStore(
+    options,
+    env,
+    (store) => store.createKey({ id, tenant, subject, permissions, sha256, label, expireTime }, cliActor()),
+    { make: true },
   );
   process.stderr.write(
     `key ${id} of ${subject} in ${tenant}: ${permissions.join(", ")}; ` +

@@ -1,9 +1,10 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { API_KEY_PATTERN } from "../../src/auth/api-key.ts";
 import { keysCreate, keysRevoke } from "../../src/cli/keys.ts";
 import { formatTable } from "../../src/cli/table.ts";
+import { tenantsDelete } from "../../src/cli/tenants.ts";
 import { openSqliteStore } from "../../src/store/sqlite.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 import { spawnValinor } from "../helpers/process.ts";
@@ -27,6 +28,21 @@ const statusOf = async (url: string, credential: string): Promise<number> =>
   (await fetch(`${url}/agents`, { headers: { authorization: `Bearer ${credential}` } })).status;
 
 describe("valinor keys", () => {
+  it("take no store that is not there for an empty one, but make it for the first key", async () => {
+    const file = join(tempDir(), "v.db");
+    const env = { VALINOR_STORE_URL: `sqlite:${file}` };
+    await expect(keysRevoke("3fQ9cA0xTz1B", {}, env)).rejects.toThrow(
+      `there is no store ${file}: name the server's`,
+    );
+    await expect(tenantsDelete("acme", { yes: true }, env)).rejects.toThrow(`there is no store ${file}`);
+    expect(existsSync(file)).toBe(false);
+    const made = spawnValinor(["keys", "create", "--tenant", "acme", "--subject", "ci", "--role", "viewer"], {
+      env,
+    });
+    expect((await made.exited).code).toBe(0);
+    expect(existsSync(file)).toBe(true);
+  });
+
   it("makes a key that a running server takes, lists it without its secret, and revokes it", async () => {
     const dir = tempDir();
     const config = join(dir, "valinor.yaml");
