@@ -125,8 +125,9 @@ export function createPushes(
   ): Promise<Verdict> {
     const verdict = await agent.contextStored(record);
     if (verdict.applied) return verdict;
-    const restored = await restorer.notKept(agent.record, record, before, verdict.refused);
-    if (restored) agent.contextsChanged();
+    const { refused } = verdict;
+    const onRestored = () => agent.contextsChanged();
+    await restorer.notKept({ key: agent.record, entry: record, before, refused, onRestored });
     return verdict;
   }
 }

@@ -10,6 +10,9 @@ import type { Random } from "./random.ts";
 /** A context entry with this text is refused by every boot. */
 export const REFUSED_TEXT = "refuse this";
 
+/** Why a configuration is refused at random. */
+export const REFUSED_REASON = "the dice say no";
+
 const BOUNDS = { contextEntries: 64, contextEntryBytes: 10_000, contextBytes: 100_000 };
 
 /** How often things go wrong while they may, for one frame. */
@@ -174,7 +177,7 @@ export class SimulatedGuest {
     if (revision < now.revision) return ack(`revision ${revision} is older than ${now.revision}`);
     if (revision === now.revision)
       return ack(sha256 === now.sha256 ? undefined : "another digest is in force");
-    if (this.#refuses(revision)) return ack("the dice say no");
+    if (this.#refuses(revision)) return ack(REFUSED_REASON);
     if (this.#isFault("notNow")) return ack("not now", { retry: true });
     Object.assign(now, { revision, sha256 });
     now.applied.push({ revision, sha256, time: clock() });

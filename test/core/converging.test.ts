@@ -33,7 +33,7 @@ async function agent(on: Behaviour["on"] = {}, options: { configMs?: number; pro
 
 /** Resolves once the store's entries are these. */
 async function untilEntries(entries: () => Promise<unknown>, wanted: unknown): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 1_000; tries++) {
     if (JSON.stringify(await entries()) === JSON.stringify(wanted)) return;
     await settle(1);
   }
@@ -62,6 +62,28 @@ describe("a context entry that the guest refuses", () => {
     session.socket.destroy();
     expect(await pushed).toMatchObject({ applied: false, refused: true });
     expect(await entries()).toEqual([]);
+  });
+
+  it("is taken back though the store did not answer at once", async () => {
+    const { world, entries, guest } = await agent({}, { configMs: 2_000 });
+    const { store } = world;
+    let failures = 0;
+    const core = createCore({
+      ...world.options,
+      store: {
+        ...store,
+        restoreContext: (...args) =>
+          ++failures < 4 ? Promise.reject(new Error("away")) : store.restoreContext(...args),
+      },
+    });
+    guest.on["context_update"] = refuse;
+    const payload = { context: "bad", key: "k" };
+    expect(await core.pushContext(me, { agentId: "a", key: "k", payload }, forever)).toMatchObject({
+      refused: true,
+    });
+    await untilEntries(entries, []);
+    expect(failures).toBe(4);
+    await until("it is settled", () => world.fleet.find(key)?.convergence.state.kind === "applied");
   });
 
   it("twice in a row goes back to what was before both", async () => {
