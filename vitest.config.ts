@@ -14,6 +14,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // One more than the cores of a small machine: many tests wait for the clock. The default there is a single one.
+    maxWorkers: 3,
     sequence: { shuffle: true },
   },
 });

@@ -27,7 +27,7 @@ describe("valinor agents", () => {
     expect(JSON.parse(changed.stdout)).toMatchObject({ id: "a1", status: "AGENT_STATUS_RUNNING", address });
     const [table, json] = await Promise.all([
       valinor(stack.url, ["agents", "ls"]),
-      valinor(stack.url, ["agents", "ls", "--filter", "id = a*", "-o", "json"]),
+      valinor(stack.url, ["agents", "ls", "--filter", "id = a1*", "-o", "json"]),
     ]);
     expect(table.stdout).toMatch(/^ID +STATUS +LINK +CONFIG .*\n/);
     expect(table.stdout).toMatch(/\ndemo +RUNNING +up +1 applied +ready +0 +tcp:/);

@@ -97,7 +97,8 @@ describe("concurrent calls to one agent", () => {
         expect(new Map(kept.map(({ key, payload }) => [key, payload["context"]]))).toEqual(
           new Map(kinds.flatMap((kind, i) => (kind === "good" ? [[`${prefix}.${i}`, "good"]] : []))),
         );
-        for (const { key } of kept) await world.store.putContext(agent, { key, payload: { context: "" } }, by);
+        for (const { key } of kept)
+          await world.store.putContext(agent, { key, payload: { context: "" } }, by);
       }),
       { numRuns: 15 },
     );
