@@ -352,8 +352,8 @@ describe("another tenant's agent", () => {
       core.getAgent(eve, "a"),
       core.deleteAgent(eve, "a"),
     ];
-    for (const call of calls)
-      expect(await failureOf(call)).toMatchObject({ reason: "AGENT_NOT_FOUND", code: "not_found" });
+    for (const failure of await Promise.all(calls.map(failureOf)))
+      expect(failure).toMatchObject({ reason: "AGENT_NOT_FOUND", code: "not_found" });
     expect((await core.listAgents(eve, { pageSize: 0, pageToken: "", filter: "" })).agents).toEqual([]);
     await core.createAgent(eve, { id: "a", status: "STOPPED", vsockCid: 0, address: "" });
     await world.core.send(userOf("t", "ann"), message("a", "x"), forever);

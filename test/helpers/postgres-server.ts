@@ -65,7 +65,7 @@ export async function launchPostgres(): Promise<TestPostgres> {
   const options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en-US"];
   execFileSync("sh", ["-c", 'umask 022; printf %s "$1" > "$2"', "sh", PASSWORD, join(top, "password")]);
   run("initdb", ["-D", data, "-U", "valinor", "--no-sync", `--pwfile=${join(top, "password")}`, ...options]);
-  const settings = `-p ${port} -k ${top} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=100`;
+  const settings = `-p ${port} -k ${top} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=400`;
   let isRunning = false;
   let databases = 0;
   const server: TestPostgres = {
