@@ -66,7 +66,9 @@ describe.skipIf(withoutChromium)("the list of agents", () => {
     await page.getByRole("heading", { name: "made-here" }).waitFor();
     await page.getByRole("link", { name: "Agents" }).click();
     await page.getByRole("button", { name: "Delete made-here" }).click();
+    await page.getByRole("dialog").waitFor();
     await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
     expect(await page.locator('[data-agent="made-here"]').count()).toBe(1);
     await page.getByRole("button", { name: "Delete made-here" }).click();
     await page.getByRole("button", { name: "Delete it" }).click();
