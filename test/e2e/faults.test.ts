@@ -145,6 +145,7 @@ describe("an agent restarted under load", () => {
     const running = collect(client.stream({ agentId: "demo", message: { content: "!pace 20 !words 40" } }));
     await expect.poll(() => model.active).toBe(1);
     agent.kill("SIGTERM");
+    await agent.waitFor(/draining/, { of: "stderr" });
     const hello = { agentId: "demo", message: { content: "hello" } };
     const refused = client.sendMessage(hello).then(
       () => undefined,
