@@ -80,7 +80,9 @@ function aimedAt({ url, pagePort }: Place, code: string): string {
 }
 
 function envOf({ path }: Workshop, { url, key }: Place): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = { ...process.env, VALINOR: root, VALINOR_SERVER: url };
+  // Colours are codes in the middle of words.
+  const plain = { NO_COLOR: "1", FORCE_COLOR: "0" };
+  const env: NodeJS.ProcessEnv = { ...process.env, ...plain, VALINOR: root, VALINOR_SERVER: url };
   env["PATH"] = [...path, process.env["PATH"]].join(delimiter);
   delete env["VALINOR_API_KEY"];
   return key === undefined ? env : { ...env, VALINOR_API_KEY: key };
