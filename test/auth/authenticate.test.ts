@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { makeApiKey } from "../../src/auth/api-key.ts";
 import { createAuthenticator, localAuthenticator } from "../../src/auth/authenticate.ts";
 import { createAudit } from "../../src/core/audit.ts";
@@ -34,7 +34,8 @@ function start(options: { apiKeys?: boolean } = {}) {
       throw error;
     },
   });
-  afterFile(() => audit.close());
+  // Before the next test looks what is there.
+  onTestFinished(() => audit.close());
   const { identify } = createAuthenticator({
     store,
     audit,
