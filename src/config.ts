@@ -1,12 +1,12 @@
 import { isIPv4 } from "node:net";
 import { fileKeys } from "./auth/jwks.ts";
+import type { Issuer } from "./auth/jwt.ts";
 import { readAgents } from "./config/agents.ts";
 import { readConfigFile } from "./config/file.ts";
 import { type ConfigFlags, mergeLayers } from "./config/layers.ts";
 import { readSecret, readTls, secretKeysOf } from "./config/secret-files.ts";
-import type { IssuerSetting } from "./config/issuers.ts";
 import type { Values } from "./config/settings.ts";
-import type { StoreLocation } from "./config/store-url.ts";
+import type { StoreLocation } from "./store/open.ts";
 import type { NewAgent } from "./store/store.ts";
 
 /** The checked settings of the control plane. docs/config.md describes every key. */
@@ -39,7 +39,7 @@ export interface Config {
   };
   readonly auth: {
     readonly apiKeys: boolean;
-    readonly issuers: readonly IssuerSetting[];
+    readonly issuers: readonly Issuer[];
     /** Whether calls need a credential: there are API keys or issuers. */
     readonly required: boolean;
   };

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { allPermissions } from "../core/authorize.ts";
+import { isLoopbackName } from "../http/origins.ts";
 
 /** Algorithms that an issuer may sign with: asymmetric ones alone, since a shared secret that verifies can also sign. */
 const ALGORITHMS = [
@@ -14,8 +16,6 @@ const ALGORITHMS = [
   "EdDSA",
   "Ed25519",
 ] as const;
-
-const PERMISSIONS = ["agents:read", "agents:write", "agents:admin", "platform:admin"] as const;
 
 /** Most issuers. */
 const MAX = 32;
@@ -35,13 +35,13 @@ const issuerSchema = z
     tenant_claim: claim("tenant"),
     subject_claim: claim("sub"),
     roles_claim: claim("roles"),
-    roles: z.record(z.string(), z.array(z.enum(PERMISSIONS))).optional(),
+    roles: z.record(z.string(), z.array(z.enum(allPermissions))).optional(),
   })
   .check((context) => {
     const { jwks_url: url, jwks_file: file } = context.value;
     const say = (message: string) => context.issues.push({ code: "custom", message, input: context.value });
     if ((url === undefined) === (file === undefined)) say("needs one of jwks_url and jwks_file");
-    else if (url?.startsWith("http:") && !isLoopback(url))
+    else if (url?.startsWith("http:") && !isLoopbackName(new URL(url).hostname))
       say(
         "jwks_url must be https, but for loopback: whoever can change the keys on their way can be anybody",
       );
@@ -68,11 +68,3 @@ export const issuersSchema = z
     if (twice === undefined) return;
     context.issues.push({ code: "custom", message: `names ${twice} twice`, input: context.value });
   });
-
-/** One issuer of tokens, as configured. */
-export type IssuerSetting = z.infer<typeof issuerSchema>;
-
-function isLoopback(url: string): boolean {
-  const { hostname } = new URL(url);
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-}

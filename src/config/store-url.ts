@@ -1,15 +1,6 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-
-/** Where the store is. */
-export type StoreLocation =
-  | {
-      readonly kind: "sqlite";
-      /** Absolute, or `:memory:`. */
-      readonly path: string;
-    }
-  /** The URL has a password in it: it stands in no message. */
-  | { readonly kind: "postgres"; readonly url: string };
+import type { StoreLocation } from "../store/open.ts";
 
 /** `store.url` as the program works with it, for zod's transform. Issues never repeat the URL. */
 export function readStoreUrl(text: string, context: z.RefinementCtx): StoreLocation {
