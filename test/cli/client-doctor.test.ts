@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
@@ -10,6 +9,7 @@ import { checkStore, checkVsock } from "../../src/cli/client/doctor-local.ts";
 import { loadConfig } from "../../src/config.ts";
 import { startServer } from "../../src/server.ts";
 import { startStack } from "../e2e/stack.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { freePort } from "../helpers/ports.ts";
 import { startModel } from "../helpers/model.ts";
@@ -159,15 +159,9 @@ describe("valinor doctor", () => {
 
 describe("a server with TLS", () => {
   it("is called with its CA's certificate, and doctor tells what is missing otherwise", async () => {
-    const dir = tempDir();
-    const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
-    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-    execFileSync("openssl", ["req", "-x509", ...curve, ...subject, "-keyout", key, "-out", cert], {
-      stdio: "ignore",
-    });
+    const { certFile, keyFile } = makeCertificate();
     const flags = {
-      server: { port: 0, tls_cert_file: cert, tls_key_file: key },
+      server: { port: 0, tls_cert_file: certFile, tls_key_file: keyFile },
       store: { url: "sqlite::memory:" },
     };
     const config = loadConfig({ env: {}, flags, mode: "serve" });
@@ -177,7 +171,7 @@ describe("a server with TLS", () => {
     const [plain, strange, trusted] = await Promise.all([
       examine(https.replace("https:", "http:")),
       examine(https),
-      examine(https, "--ca-file", cert),
+      examine(https, "--ca-file", certFile),
     ]);
     expect(plain.of("server")).toMatchObject({
       detail: expect.stringContaining("speaks TLS"),
@@ -185,7 +179,7 @@ describe("a server with TLS", () => {
     });
     expect(strange.of("server")).toMatchObject({ state: "fail", hint: expect.stringContaining("--ca-file") });
     expect(trusted.of("server")?.state).toBe("ok");
-    const listed = await valinor(https, ["agents", "ls", "--ca-file", cert, "-o", "json"]);
+    const listed = await valinor(https, ["agents", "ls", "--ca-file", certFile, "-o", "json"]);
     expect(listed).toMatchObject({ code: 0, stdout: "[]\n" });
   });
 });

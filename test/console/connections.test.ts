@@ -1,12 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { pino } from "pino";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config.ts";
 import { startServer } from "../../src/server.ts";
 import { type Stack, startStack, startTestAgent } from "../e2e/stack.ts";
-import { afterFile, tempDir } from "../helpers/cleanup.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
+import { afterFile } from "../helpers/cleanup.ts";
 import { answerOf, openConsole, runOf, say, textOf, withoutChromium } from "./chromium.ts";
 
 const chat = { hash: "#/agents/demo/chat" };
@@ -14,17 +12,10 @@ let stack: Stack;
 
 /** A control plane with a certificate of its own making, and the agent `demo`. */
 async function startTlsServer(): Promise<string> {
-  const dir = tempDir();
-  const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  execFileSync("openssl", ["req", "-x509", ...curve, ...subject, "-keyout", key, "-out", cert], {
-    stdio: "ignore",
-  });
   const agent = await startTestAgent("demo", stack.model.url);
   const flags = { server: { port: 0 }, store: { url: "sqlite::memory:" } };
   const config = loadConfig({ env: {}, flags, mode: "dev" });
-  const tls = { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
+  const tls = makeCertificate();
   const demo = {
     tenant: "default",
     id: "demo",

@@ -1,27 +1,17 @@
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { request } from "node:https";
 import { connect as connectSocket } from "node:net";
-import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { HttpHandler } from "../../src/http/listener.ts";
 import type { TlsFiles } from "../../src/http/tls.ts";
-import { tempDir } from "../helpers/cleanup.ts";
+import { makeCertificate } from "../helpers/certificate.ts";
 import { serve } from "./serving.ts";
 
 let files: TlsFiles;
 
 beforeAll(() => {
-  const dir = tempDir();
-  const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  execFileSync("openssl", ["req", "-x509", ...curve, ...subject, "-keyout", key, "-out", cert], {
-    stdio: "ignore",
-  });
-  files = { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
+  files = makeCertificate();
 });
 
 const echo: HttpHandler = (req, res) => res.writeHead(200).end(`${req.httpVersion} ${req.url}`);
