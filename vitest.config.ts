@@ -5,7 +5,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Slow suites have their own configuration and npm script.
     exclude: [
-      "test/{console,convergence,crash,openclaw,packaging,postgres,vm}/**",
+      "test/{conformance,console,convergence,crash,faults,fuzz,hostile,openclaw,packaging,postgres,soak,vm}/**",
       "test/clients/{browser,pack}.test.ts",
       "test/docs/clients.test.ts",
       "test/store/postgres.test.ts",
