@@ -6,6 +6,7 @@ import { type ConfigAnswer, pushConfig, type Report, sameReport, type Verdict } 
 import { DONE, type StepResult } from "./steps.ts";
 import { isRecorded, type VerdictLog } from "./verdict-log.ts";
 import type { Waiters } from "./waiters.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** What the step needs. */
 export interface ConfigStepParts {
@@ -146,10 +147,10 @@ export function createConfigStep(parts: ConfigStepParts): ConfigStep {
       return report !== undefined && observed.sha256 !== report.sha256;
     },
     async raise(config) {
-      const wait = raiseAt - performance.now();
+      const wait = raiseAt - monotonicNow();
       const told = `the agent reports revision ${observed.revision}, which is not of this store`;
       if (wait > 0) return { kind: "again", reason: told, waitMs: wait };
-      raiseAt = performance.now() + Math.min(RAISE_MS.least * 2 ** raises++, RAISE_MS.most);
+      raiseAt = monotonicNow() + Math.min(RAISE_MS.least * 2 ** raises++, RAISE_MS.most);
       try {
         const raised = await parts.raise(observed.revision);
         waiters.configRaised(config.revision, raised.revision);

@@ -1,3 +1,4 @@
+import { monotonicNow } from "../wire/clock.ts";
 /** Keeps apart what heartbeats set off: a guest that contradicts itself must not keep its host busy. */
 export interface Gap {
   /** False while the last use is too near; then `again` is called once it no longer is. */
@@ -17,7 +18,7 @@ export function createGap(again: () => void): Gap {
   let usedAt = -Infinity;
   let timer: NodeJS.Timeout | undefined;
 
-  const left = () => usedAt + length - performance.now();
+  const left = () => usedAt + length - monotonicNow();
 
   return {
     open() {
@@ -30,7 +31,7 @@ export function createGap(again: () => void): Gap {
       return false;
     },
     use() {
-      const now = performance.now();
+      const now = monotonicNow();
       length = now - usedAt < 3 * length ? Math.min(2 * length, GAP_MS.most) : GAP_MS.least;
       usedAt = now;
     },

@@ -1,4 +1,5 @@
 import type { ConfigVerdict } from "../store/store.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** A verdict to be written down. */
 export interface VerdictEntry {
@@ -32,15 +33,15 @@ export function createVerdictLog(write: (entry: VerdictEntry) => Promise<void>):
   /** Highest revision that a verdict was written on. */
   let judged = 0;
   let room = BURST;
-  let roomAt = performance.now();
+  let roomAt = monotonicNow();
   let timer: NodeJS.Timeout | undefined;
 
   /** True where it may be written now, as the first on its revision may; else it is tried again when there is room. */
   function hasRoom({ revision }: VerdictEntry): boolean {
     if (revision > judged) return true;
-    const more = Math.floor((performance.now() - roomAt) / EVERY_MS);
+    const more = Math.floor((monotonicNow() - roomAt) / EVERY_MS);
     room = Math.min(BURST, room + more);
-    roomAt = room === BURST ? performance.now() : roomAt + more * EVERY_MS;
+    roomAt = room === BURST ? monotonicNow() : roomAt + more * EVERY_MS;
     if (room > 0) return true;
     timer ??= setTimeout(() => {
       timer = undefined;

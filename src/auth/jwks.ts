@@ -8,6 +8,7 @@ import {
   type JWTVerifyGetKey,
 } from "jose";
 import { ValinorError } from "../core/errors.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** A fetch of keys ends within this time. */
 const FETCH_MS = 5_000;
@@ -52,7 +53,7 @@ export function fileKeys(path: string): JWTVerifyGetKey {
 function fetchWithCooldown(): (url: string, options: RequestInit) => Promise<Response> {
   let failure: { error: unknown; until: number } | undefined;
   return async (url, options) => {
-    if (failure !== undefined && Date.now() < failure.until) throw failure.error;
+    if (failure !== undefined && monotonicNow() < failure.until) throw failure.error;
     try {
       const response = await fetch(url, options);
       if (response.status !== 200) throw new Error(`the key set's address answered ${response.status}`);
@@ -61,7 +62,7 @@ function fetchWithCooldown(): (url: string, options: RequestInit) => Promise<Res
       failure = undefined;
       return new Response(text);
     } catch (error) {
-      failure = { error, until: Date.now() + FAILURE_COOLDOWN_MS };
+      failure = { error, until: monotonicNow() + FAILURE_COOLDOWN_MS };
       throw error;
     }
   };

@@ -6,6 +6,7 @@ import type { KeyRecord, KeyStore } from "../store/keys.ts";
 import { parseApiKey } from "./api-key.ts";
 import { createKeyCache } from "./key-cache.ts";
 import { isPermission } from "./roles.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** A revocation takes effect within this time. */
 const MAX_AGE_MS = 10_000;
@@ -16,18 +17,22 @@ const TOUCH_MS = 60_000;
 /** Makes a key's caller. Rejects with UNAUTHENTICATED, or STORE_UNAVAILABLE. */
 export type VerifyKey = (text: string) => Promise<Caller>;
 
-/** Makes the check of API keys. `now`: milliseconds. */
+/**
+ * Makes the check of API keys. `now`: wall time, milliseconds, which a key's expiry is held against; `elapsed`: a clock that never steps, for
+ * how long a key that was looked up is believed.
+ */
 export function createKeyVerifier(
   store: Pick<KeyStore, "findKey" | "touchKey">,
   now: () => number,
+  elapsed: () => number = monotonicNow,
 ): VerifyKey {
   const cache = createKeyCache({
     lookup: (id) => store.findKey(id),
     most: MOST_CACHED,
     maxAgeMs: MAX_AGE_MS,
-    now,
+    now: elapsed,
   });
-  const touch = createTouch(store, now);
+  const touch = createTouch(store, now, elapsed);
   const find = (id: string) =>
     cache.find(id).catch((error: unknown) => {
       throw translate(error);
@@ -63,14 +68,21 @@ function checkValid(record: KeyRecord | undefined, now: number): void {
 }
 
 /** Notes uses in the background: a store that does not take it must not keep a request from being served. */
-function createTouch(store: Pick<KeyStore, "touchKey">, now: () => number): (record: KeyRecord) => void {
+function createTouch(
+  store: Pick<KeyStore, "touchKey">,
+  now: () => number,
+  elapsed: () => number,
+): (record: KeyRecord) => void {
   const touched = new Map<string, number>();
   return ({ id, lastUsedTime }) => {
-    const time = now();
-    if (time - Math.max(touched.get(id) ?? 0, lastUsedTime?.getTime() ?? 0) < TOUCH_MS) return;
+    const time = elapsed();
+    const touchedAt = touched.get(id);
+    const noted =
+      touchedAt === undefined ? Math.abs(now() - (lastUsedTime?.getTime() ?? 0)) : time - touchedAt;
+    if (noted < TOUCH_MS) return;
     if (touched.size >= MOST_CACHED) touched.clear();
     touched.set(id, time);
-    store.touchKey(id, new Date(time)).catch(() => {});
+    store.touchKey(id, new Date(now())).catch(() => {});
   };
 }
 

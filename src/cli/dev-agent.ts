@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CliError } from "./errors.ts";
 import { within } from "./stop.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** Time the agent has to say that it listens. */
 const START_MS = 15_000;
@@ -52,15 +53,15 @@ export async function startDevAgent(options: DevAgentOptions): Promise<DevAgent>
     throw error;
   }
   const supervised = (async (): Promise<void> => {
-    for (let pause = BACKOFF_MS.first, startedAt = performance.now(); ;) {
+    for (let pause = BACKOFF_MS.first, startedAt = monotonicNow(); ;) {
       const how = await ended(child);
       if (stopping.signal.aborted) return;
-      if (performance.now() - startedAt > HEALTHY_MS) pause = BACKOFF_MS.first;
+      if (monotonicNow() - startedAt > HEALTHY_MS) pause = BACKOFF_MS.first;
       options.notice(`the agent ended (${how}); it starts again in ${pause} ms`, "warn");
       await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return;
       pause = Math.min(pause * 2, BACKOFF_MS.last);
-      startedAt = performance.now();
+      startedAt = monotonicNow();
       child = launch(options);
     }
   })();

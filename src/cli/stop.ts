@@ -1,3 +1,4 @@
+import { monotonicNow } from "../wire/clock.ts";
 /** Signals that come within this time are one wish: Ctrl-C reaches the whole process group, and npm forwards it as well. */
 const SAME_WISH_MS = 1000;
 const PARENT_POLL_MS = 500;
@@ -11,8 +12,8 @@ export function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     let firstAt: number | undefined;
     const onSignal = (): void => {
-      firstAt ??= performance.now();
-      if (performance.now() - firstAt > SAME_WISH_MS) process.exit(1);
+      firstAt ??= monotonicNow();
+      if (monotonicNow() - firstAt > SAME_WISH_MS) process.exit(1);
       resolve();
     };
     for (const signal of SIGNALS) process.on(signal, onSignal);

@@ -1,5 +1,6 @@
 import { backoffMs, pauseFor, waitAtMost } from "../link/backoff.ts";
 import type { AuditStore, NewAuditEntry } from "../store/audit.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** Most entries that wait to be written. */
 export const QUEUE = 1_000;
@@ -48,7 +49,7 @@ export function createAuditWriter(
 
   async function drain(): Promise<void> {
     await pauseFor(GATHER_MS, closing.signal);
-    while ((queue.length > 0 || dropped > 0) && performance.now() < endAt) {
+    while ((queue.length > 0 || dropped > 0) && monotonicNow() < endAt) {
       await writeBatch();
       if (failures > 0) await pauseFor(backoffMs(failures), closing.signal);
       if (failures > 0 && closing.signal.aborted) await pauseFor(GATHER_MS, NEVER);
@@ -65,7 +66,7 @@ export function createAuditWriter(
     },
     async close() {
       if (endAt !== Infinity) return writing;
-      endAt = performance.now() + CLOSE_MS;
+      endAt = monotonicNow() + CLOSE_MS;
       closing.abort();
       if (writing !== undefined) await waitAtMost(writing, CLOSE_MS, NEVER);
       const left = queue.length + dropped;

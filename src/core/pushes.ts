@@ -13,6 +13,7 @@ import { translate } from "./guest-errors.ts";
 import type { CoreOptions } from "./options.ts";
 import { createRestorer } from "./restorer.ts";
 import type { Caller, Core, PushResult, ToolPolicyInput } from "./types.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** Largest configuration as JSON text, and largest context entry; both leave room for the frame around them. */
 const CONFIG_BYTES = 1024 * 1024;
@@ -142,7 +143,7 @@ async function answerOf<V extends Verdict>(
   ms: number,
   signal: AbortSignal,
 ): Promise<Answer<V>> {
-  const began = Date.now();
+  const began = monotonicNow();
   let got: { readonly value: V } | { readonly error: unknown } | undefined;
   const settled = verdict.then(
     (value) => void (got = { value }),
@@ -159,7 +160,7 @@ async function answerOf<V extends Verdict>(
   } catch (error) {
     return answer({ ...notApplied(translate(error).message), timedOut: false });
   }
-  await waitAtMost(settled, Math.max(1, ms - (Date.now() - began)), signal);
+  await waitAtMost(settled, Math.max(1, ms - (monotonicNow() - began)), signal);
   const isAway = agent.link?.current === undefined;
   const reason = isAway
     ? `the agent is away: ${agent.link?.lastError ?? "it is not to run"}`

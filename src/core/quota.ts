@@ -63,7 +63,8 @@ function requestCounter(whose: string, perSecond: number): ((name: string) => Pr
       throw new ValinorError(
         "RATE_LIMITED",
         `the ${whose} may make ${perSecond} requests a second; try again later`,
-        { retryMs: Math.max(1, reason.msBeforeNext) },
+        // The library asks the wall clock: after a step of it, it would say hours.
+        { retryMs: Math.min(1_000, Math.max(1, reason.msBeforeNext)) },
       );
     }
   };

@@ -1,5 +1,6 @@
 import { translate } from "./guest-errors.ts";
 import type { Caller } from "./types.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** Looks time and again whether a caller may go on. */
 export interface Recheck {
@@ -16,20 +17,20 @@ export interface Recheck {
  * `retryMs`: who was let in before stays until the answer is no.
  */
 export function createRecheck(caller: Caller, everyMs: number, retryMs: number): Recheck {
-  let dueAt = performance.now() + everyMs;
+  let dueAt = monotonicNow() + everyMs;
   const recheck: Recheck = {
-    dueMs: () => (caller.recheck === undefined ? Infinity : Math.max(0, dueAt - performance.now())),
+    dueMs: () => (caller.recheck === undefined ? Infinity : Math.max(0, dueAt - monotonicNow())),
     async ifDue() {
       if (recheck.dueMs() === 0) await recheck.now();
     },
     async now() {
       try {
         await caller.recheck?.();
-        dueAt = performance.now() + everyMs;
+        dueAt = monotonicNow() + everyMs;
       } catch (error) {
         const failure = translate(error);
         if (failure.code !== "unavailable") throw failure;
-        dueAt = performance.now() + retryMs;
+        dueAt = monotonicNow() + retryMs;
       }
     },
   };

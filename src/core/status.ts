@@ -1,5 +1,6 @@
 import type { AgentHandle } from "../agents/handle.ts";
 import type { AgentStatusView } from "./types.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** What is known of an agent without asking it. */
 export function statusOf(agent: AgentHandle): AgentStatusView {
@@ -15,7 +16,7 @@ export function statusOf(agent: AgentHandle): AgentStatusView {
     guestStatus: heartbeat?.status.slice(0, 64) ?? "",
     bootId: last?.bootId.slice(0, 128) ?? "",
     agentVersion: heartbeat?.agentVersion?.slice(0, 64) ?? "",
-    heartbeatAgeSecs: heard === 0 ? undefined : Math.max(0, (Date.now() - heard) / 1000),
+    heartbeatAgeSecs: heard === 0 ? undefined : Math.max(0, (monotonicNow() - heard) / 1000),
     inFlight: heartbeat?.inFlight ?? 0,
     openclaw: heartbeat?.openclaw?.slice(0, 64) ?? "",
     openclawKind: heartbeat?.openclawKind?.slice(0, 64) ?? "",

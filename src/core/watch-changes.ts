@@ -1,5 +1,6 @@
 import type { FleetListener } from "../agents/fleet.ts";
 import { waitAtMost } from "../link/backoff.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** What a watcher has yet to be told: at most one entry an agent, however slow it is. */
 export interface Changes extends FleetListener {
@@ -27,7 +28,7 @@ export function createChanges(gatherMs: number, most: number): Changes {
   function note(id: string): void {
     if (lost !== undefined) return;
     if (ids.size === 0) {
-      dueAt = performance.now() + gatherMs;
+      dueAt = monotonicNow() + gatherMs;
       wake();
     }
     ids.add(id);
@@ -47,7 +48,7 @@ export function createChanges(gatherMs: number, most: number): Changes {
     get lost() {
       return lost;
     },
-    dueMs: () => (ids.size === 0 ? undefined : Math.max(0, dueAt - performance.now())),
+    dueMs: () => (ids.size === 0 ? undefined : Math.max(0, dueAt - monotonicNow())),
     take() {
       const taken = [...ids];
       ids = new Set();

@@ -10,6 +10,7 @@ import type { Core, WatchEvent } from "./types.ts";
 import { viewOf } from "./views.ts";
 import { type Changes, createChanges } from "./watch-changes.ts";
 import { createWatchers } from "./watchers.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** Bounds of watches; durations in milliseconds. */
 export interface WatchLimits {
@@ -96,9 +97,9 @@ export function createWatches(
   /** The changes, until they are lost or the watcher has left. */
   async function* follow(watch: Watch): AsyncGenerator<WatchEvent> {
     const { tenant, changes, recheck, signal } = watch;
-    let silentSince = performance.now();
+    let silentSince = monotonicNow();
     while (await goesOn(watch)) {
-      const silence = performance.now() - silentSince;
+      const silence = monotonicNow() - silentSince;
       const due = changes.dueMs() ?? Infinity;
       if (due > 0 && silence < limits.keepaliveMs) {
         await changes.wait(Math.min(due, limits.keepaliveMs - silence, recheck.dueMs()), signal);
@@ -106,7 +107,7 @@ export function createWatches(
       }
       if (due === 0) for (const id of changes.take()) yield eventOf(fleet, tenant, id);
       else yield { kind: "keepalive" };
-      silentSince = performance.now();
+      silentSince = monotonicNow();
     }
   }
 

@@ -6,6 +6,7 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { HttpLimits } from "./http-limits.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
 
@@ -73,11 +74,11 @@ function endSoon(stream: Http2Stream): void {
 /** Ends a session that sends more PING or SETTINGS frames than any client has a reason to. */
 function boundFloods(session: ServerHttp2Session, limits: HttpLimits): void {
   const flood = (bound: number) => {
-    let begun = Date.now();
+    let begun = monotonicNow();
     let count = 0;
     return () => {
       if (++count <= bound) return;
-      const now = Date.now();
+      const now = monotonicNow();
       if (now - begun < limits.floodWindowMs) {
         session.goaway(NGHTTP2_ENHANCE_YOUR_CALM);
         session.destroy();

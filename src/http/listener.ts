@@ -5,6 +5,7 @@ import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
 import { createStallWatch } from "./stall-watch.ts";
 import { createTlsEntry, type TlsFiles } from "./tls.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** Where the HTTP side writes what an operator should know; pino has this shape. */
 export interface HttpLogger {
@@ -187,7 +188,7 @@ function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHand
 function surviveAcceptErrors(server: Server, logger: HttpLogger | undefined): void {
   let quietUntil = 0;
   const say = (fields: object, text: string) => {
-    const now = Date.now();
+    const now = monotonicNow();
     if (now < quietUntil) return;
     quietUntil = now + 10_000;
     logger?.warn(fields, text);

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { dropClient } from "./client.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** Watches responses for clients that take nothing. */
 export interface StallWatch {
@@ -21,7 +22,7 @@ interface Watched {
 export function createStallWatch(stallMs: number): StallWatch {
   const watched = new Map<ServerResponse, Watched>();
   const look = () => {
-    const now = Date.now();
+    const now = monotonicNow();
     for (const [res, seen] of watched) {
       const waiting = res.writableLength;
       if (waiting !== seen.waiting || waiting === 0) {

@@ -11,6 +11,7 @@ import { createFloodGuard } from "./flood.ts";
 import { createHandshake } from "./handshake.ts";
 import { mintId } from "./ids.ts";
 import { createLiveness } from "./liveness.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** What a connection needs to know of its guest and of time. */
 export interface ConnectionOptions {
@@ -118,7 +119,7 @@ function establish(
   let heartbeat = first;
   let dropped = 0;
   // The hello of protocol 2 has two: such a guest is held to them from the start.
-  for (let i = 0; i < protocol; i++) liveness.heartbeat(Date.now());
+  for (let i = 0; i < protocol; i++) liveness.heartbeat(monotonicNow());
 
   const grant: ExchangeHost["grant"] = (id, limit) => channel.control("credit", id, { limit });
   const requestHost: ExchangeHost = { grant, detach: (id) => exchanges.delete(id) };
@@ -164,7 +165,7 @@ function establish(
   }
 
   const tick = setInterval(() => {
-    const now = Date.now();
+    const now = monotonicNow();
     flood.tick();
     channel.check(now);
     for (const exchange of exchanges.values()) exchange.check(now);
@@ -215,11 +216,11 @@ function establish(
       }
     },
     async request(type, payload, ms) {
-      const began = Date.now();
+      const began = monotonicNow();
       const exchange = await connection.open(type, payload, AbortSignal.timeout(ms));
       const timer = setTimeout(
         () => exchange.detach(new LinkError("timeout", `no answer to ${type} within ${ms} ms`)),
-        Math.max(1, ms - (Date.now() - began)),
+        Math.max(1, ms - (monotonicNow() - began)),
       );
       try {
         for (;;) {

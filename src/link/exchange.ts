@@ -2,6 +2,7 @@ import { LinkError } from "../wire/errors.ts";
 import type { Frame } from "../wire/frame.ts";
 import { limits } from "../wire/limits.ts";
 import type { WriteTicket } from "../wire/writer.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** What an exchange needs of its connection. */
 export interface ExchangeHost {
@@ -40,8 +41,8 @@ export class Exchange {
   #over = false; // no frame will come any more
   #failure: LinkError | undefined;
   #wake: (() => void) | undefined;
-  #heardAt = Date.now();
-  #waitingSince = Date.now(); // when the reader, done with all that came, began to wait
+  #heardAt = monotonicNow();
+  #waitingSince = monotonicNow(); // when the reader, done with all that came, began to wait
   #keptAliveAt = 0;
   #idle = false; // the batch that the reader has now is a keepalive
 
@@ -92,7 +93,7 @@ export class Exchange {
     this.#release();
     if (this.#queue.length === 0 && !this.#over) {
       // A keepalive is no sign of the guest: the wait before it goes on.
-      if (!this.#idle) this.#waitingSince = Date.now();
+      if (!this.#idle) this.#waitingSince = monotonicNow();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

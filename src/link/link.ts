@@ -3,6 +3,7 @@ import { LinkError } from "../wire/errors.ts";
 import { limits } from "../wire/limits.ts";
 import { backoffMs, pauseFor, waitAtMost } from "./backoff.ts";
 import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** What a link needs. */
 export interface LinkOptions extends ConnectionOptions {
@@ -66,10 +67,10 @@ export function createLink(options: LinkOptions): Link {
     for (let failures = 0; !stop.signal.aborted; failures++) {
       try {
         const connection = await attempt();
-        const upAt = performance.now();
+        const upAt = monotonicNow();
         up(connection);
         const reason = await connection.closed;
-        failures = flaps = performance.now() - upAt < STEADY_MS ? Math.min(flaps + 1, FLAPS) : 0;
+        failures = flaps = monotonicNow() - upAt < STEADY_MS ? Math.min(flaps + 1, FLAPS) : 0;
         down(reason);
       } catch (error) {
         down(LinkError.from(error, "unreachable"));
@@ -114,11 +115,11 @@ export function createLink(options: LinkOptions): Link {
       return lastError;
     },
     async ready(signal) {
-      const end = Date.now() + limits.requestDialMs;
+      const end = monotonicNow() + limits.requestDialMs;
       // More than once where a connection is lost again before this wait has gone on.
       for (;;) {
         if (current !== undefined) return current;
-        const left = end - Date.now();
+        const left = end - monotonicNow();
         if (left <= 0 || signal.aborted || stop.signal.aborted) throw new LinkError("unreachable", lastError);
         await nextUp(left, signal);
       }

@@ -12,6 +12,7 @@ import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { toValinorError, ValinorError } from "../core/errors.ts";
 import type { AgentStatusView } from "../core/types.ts";
 import { failure, identifyCaller, type RpcServices } from "./unary.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** How often a watch looks. */
 const POLL_MS = 500;
@@ -53,9 +54,9 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
 
   /** Each status that differs from the one before, until the client leaves or the server stops. */
   async function* changes(service: string, context: HandlerContext) {
-    const end = Date.now() + WATCH_MS;
+    const end = monotonicNow() + WATCH_MS;
     let last: Status | undefined;
-    while (!context.signal.aborted && Date.now() < end) {
+    while (!context.signal.aborted && monotonicNow() < end) {
       const stops = !ready();
       const status = await statusOf(service, context);
       if (status !== last) yield create(HealthCheckResponseSchema, { status });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** SQLITE_BUSY, the low byte of every code of its family. */
 const BUSY = 5;
@@ -16,12 +17,12 @@ const PAUSE_MS = 5;
  * waits in the foreground, where it would stop every link of the process.
  */
 export async function whileBusy<T>(operation: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + WAIT_MS;
+  const deadline = monotonicNow() + WAIT_MS;
   for (;;) {
     try {
       return await operation();
     } catch (error) {
-      if (!isBusy(error) || performance.now() >= deadline) throw error;
+      if (!isBusy(error) || monotonicNow() >= deadline) throw error;
     }
     await delay(PAUSE_MS);
   }

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { type Kysely, sql } from "kysely";
 import type { Schema } from "./schema.ts";
+import { monotonicNow } from "../wire/clock.ts";
 
 /** From a deletion to the wiping: many at once are wiped at once. */
 const SOON_MS = 200;
@@ -43,17 +44,17 @@ export function createWiper(database: DatabaseSync, path: string): Wiper {
 
   function schedule(ms: number): void {
     if (isClosed || timer !== undefined || running !== undefined) return;
-    timer = setTimeout(() => void attempt(), Math.max(ms, earliest - performance.now()));
+    timer = setTimeout(() => void attempt(), Math.max(ms, earliest - monotonicNow()));
     timer.unref();
   }
 
   async function attempt(): Promise<void> {
     timer = undefined;
-    const began = performance.now();
+    const began = monotonicNow();
     running = runWorker(path);
     const isDone = await running;
     running = undefined;
-    earliest = performance.now() + REST * (performance.now() - began);
+    earliest = monotonicNow() + REST * (monotonicNow() - began);
     if (!isDone && attemptsLeft-- > 0) schedule(RETRY_MS);
   }
 

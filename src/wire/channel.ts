@@ -6,13 +6,14 @@ import { encodeFrame } from "./frame.ts";
 import { limits } from "./limits.ts";
 import type { FrameType } from "./vocabulary.ts";
 import { createFrameWriter, type FrameWriter } from "./writer.ts";
+import { monotonicNow } from "./clock.ts";
 
 /** One connection that carries frames: one reader, one ordered writer. Knows nothing of what frames mean. */
 export interface Channel {
   readonly writer: FrameWriter;
   /** Queues a small frame of the protocol itself; closes the channel where the peer takes nothing. */
   control(type: FrameType, id: string, payload: object): void;
-  /** When a byte was last received, in milliseconds since the epoch. */
+  /** When a byte was last received, as `monotonicNow()` says. */
   readonly heardAt: number;
   /** To be called every second or so: closes the channel where a bound on time is broken. */
   check(now: number): void;
@@ -35,12 +36,12 @@ export interface ChannelEvents {
 export function createChannel(socket: Duplex, events: ChannelEvents): Channel {
   const writer = createFrameWriter(socket);
   const decoder = createFrameDecoder((frame) => {
-    partialSince = 0;
+    partialSince = undefined;
     if (!closed) events.onFrame(frame);
   });
   let closed = false;
-  let heardAt = Date.now();
-  let partialSince = 0;
+  let heardAt = monotonicNow();
+  let partialSince: number | undefined;
 
   function close(reason: LinkError): void {
     if (closed) return;
@@ -51,14 +52,14 @@ export function createChannel(socket: Duplex, events: ChannelEvents): Channel {
 
   socket.on("data", (bytes: Buffer) => {
     if (closed) return;
-    heardAt = Date.now();
+    heardAt = monotonicNow();
     try {
       decoder.push(bytes);
     } catch (error) {
       close(LinkError.from(error, "invalid_frame"));
       return;
     }
-    if (decoder.partial && partialSince === 0) partialSince = heardAt;
+    if (decoder.partial) partialSince ??= heardAt;
   });
   // Neither end means success: what was not ended by its own frame is interrupted.
   socket.on("end", () => close(new LinkError("interrupted", "the peer closed the connection")));
@@ -87,7 +88,7 @@ export function createChannel(socket: Duplex, events: ChannelEvents): Channel {
     },
     check(now) {
       if (closed) return;
-      if (partialSince > 0 && now - partialSince > limits.frameMs) {
+      if (partialSince !== undefined && now - partialSince > limits.frameMs) {
         close(new LinkError("invalid_frame", `a frame was not complete within ${limits.frameMs / 1000} s`));
       } else if (writer.stalledFor(now) > limits.sendStallMs) {
         close(new LinkError("interrupted", `the peer took nothing for ${limits.sendStallMs / 1000} s`));

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { limits } from "./limits.ts";
+import { monotonicNow } from "./clock.ts";
 
 /** What became of a frame that was queued. */
 export interface WriteTicket {
@@ -55,7 +56,7 @@ export function createFrameWriter(socket: Duplex): FrameWriter {
   function push(bytes: Buffer): WriteTicket {
     const ticket = { handed: false };
     if (socket.destroyed) return ticket;
-    if (queued === 0) movedAt = Date.now();
+    if (queued === 0) movedAt = monotonicNow();
     queue.push({ bytes, ticket });
     queued += bytes.length;
     if (!writing && !scheduled) {
@@ -100,7 +101,7 @@ export function createFrameWriter(socket: Duplex): FrameWriter {
       writing = false;
       if (queued === 0) return; // the socket has closed: nothing is owed any more
       queued -= piece.length;
-      movedAt = Date.now();
+      movedAt = monotonicNow();
       if (queued < limits.sendQueue) release();
       flush();
     });

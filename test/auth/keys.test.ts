@@ -81,7 +81,11 @@ describe("an API key", () => {
     let now = Date.now();
     const { calls, keys } = counted();
     const { id, text } = await addKey();
-    const verify = createKeyVerifier(keys, () => now);
+    const verify = createKeyVerifier(
+      keys,
+      () => now,
+      () => now,
+    );
     const [caller] = await Promise.all(Array.from({ length: 50 }, () => verify(text)));
     expect(calls.find).toBe(1);
     await store.revokeKey(id, actor);
@@ -99,7 +103,11 @@ describe("an API key", () => {
     let now = Date.now();
     const { calls, keys } = counted();
     const { id, text } = await addKey();
-    const verify = createKeyVerifier(keys, () => now);
+    const verify = createKeyVerifier(
+      keys,
+      () => now,
+      () => now,
+    );
     for (const step of [0, 1_000, 58_999, 1]) {
       now += step;
       await verify(text);

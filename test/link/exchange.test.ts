@@ -196,7 +196,7 @@ describe("a guest that accepts and never reads", () => {
 
   it("makes messages wait, then fail as busy; after 10 s without progress the link is closed", async () => {
     const guest = await startGuest({ on: { message: "keep" } });
-    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
     const connection = await connectTo(guest);
     const session = await guest.session(1);
     session.socket.pause();
@@ -334,7 +334,7 @@ describe("silence", () => {
     return seen;
   }
 
-  const fake = () => vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+  const fake = () => vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
 
   it("of a guest of protocol 1 gives keepalives, and ends the exchange after the message timeout", async () => {
     const guest = await startGuest({ protocol: 1, on: { message: "keep" } });

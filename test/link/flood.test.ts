@@ -5,7 +5,7 @@ import { echo, frameBytes, type Session, settle, soon, startGuest, until } from 
 
 // The guard counts by the second: with its clock stopped, what a test sends is all in one.
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
 });
 afterEach(() => {
   vi.useRealTimers();

@@ -11,7 +11,7 @@ import { startGuest, until } from "./fake-guest.ts";
 afterEach(() => void vi.useRealTimers());
 
 it("a link to a machine that was restored is given up by its pings, and dialled until it is answered", async () => {
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
   const guest = await startGuest();
   const muxer = await startFakeMuxer({
     guest(socket) {

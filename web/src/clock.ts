@@ -1,10 +1,10 @@
 import { signal } from "@preact/signals";
 
-/** Milliseconds since 1970, a new value every second while the page is looked at. */
-export const now = signal(Date.now());
+/** Milliseconds of the page's own clock, which is never set, as `performance.now()` says; a new value every second while it is looked at. */
+export const now = signal(performance.now());
 
 setInterval(() => {
-  if (!document.hidden) now.value = Date.now();
+  if (!document.hidden) now.value = performance.now();
 }, 1000);
 
 /** A span in words: `3 s`, `4 min`, `2 h`, `5 d`. */

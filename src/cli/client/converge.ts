@@ -6,6 +6,7 @@ import { CliError } from "../errors.ts";
 import { neutralise } from "./output.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import type { Session } from "./session.ts";
+import { monotonicNow } from "../../wire/clock.ts";
 
 const POLL_MS = 250;
 
@@ -48,7 +49,7 @@ export async function untilApplied(
   if (first.applied || wait === false || timeout === 0) return first;
   const progress = showProgress(progressText(change, first.reason));
   try {
-    return await poll(session, change, first, Date.now() + timeout * 1000, progress);
+    return await poll(session, change, first, monotonicNow() + timeout * 1000, progress);
   } finally {
     progress.stop();
   }
@@ -72,7 +73,7 @@ async function poll(
   progress: Progress,
 ): Promise<Outcome> {
   let outcome = first;
-  while (Date.now() < deadline) {
+  while (monotonicNow() < deadline) {
     const known = await lookUp(session, change.agentId);
     const judged = known === undefined ? undefined : judge(change, known);
     if (judged?.final === true) return judged.outcome;

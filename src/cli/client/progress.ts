@@ -1,4 +1,5 @@
 import { cell } from "./output.ts";
+import { monotonicNow } from "../../wire/clock.ts";
 
 const SIGNS = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const TURN_MS = 120;
@@ -28,12 +29,12 @@ export function showProgress(text: string, stream: ProgressStream = process.stde
 }
 
 function turning(first: string, stream: ProgressStream): Progress {
-  const began = Date.now();
+  const began = monotonicNow();
   let text = first;
   let turn = 0;
   let shown = false;
   const draw = (): void => {
-    const ms = Date.now() - began;
+    const ms = monotonicNow() - began;
     if (ms < QUIET_MS) return;
     shown = true;
     const width = (stream.columns ?? COLUMNS) - 1;

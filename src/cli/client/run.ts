@@ -5,6 +5,7 @@ import { createStream, type EventStream, type StreamPlan } from "../../../client
 import { connectFault } from "./connect-errors.ts";
 import { note } from "./output.ts";
 import type { Session } from "./session.ts";
+import { monotonicNow } from "../../wire/clock.ts";
 
 /** How long a message is tried to be handed over where it is not known whether it arrived. */
 const OPEN_MS = 15_000;
@@ -43,11 +44,11 @@ export function openRun(
   plan: Omit<StreamPlan, keyof ReadOptions> & Pick<ReadOptions, "onDisconnect">,
   signal: AbortSignal,
 ): { stream: EventStream; opened: () => void } {
-  const began = Date.now();
+  const began = monotonicNow();
   let isOpen = false;
   let told = false;
   const onRetry = ({ error, attempt }: RetryNotice): void => {
-    if (!isOpen && (!isUnsure(error) || Date.now() - began > OPEN_MS)) throw error;
+    if (!isOpen && (!isUnsure(error) || monotonicNow() - began > OPEN_MS)) throw error;
     if (attempt === 1) told = false;
     if (!told) note(`valinor: ${error.message}; going on as soon as possible ...`);
     told = true;

@@ -105,7 +105,7 @@ function forget(which: (run: Run) => boolean): void {
 
 function open(run: Run, signal: AbortSignal): AsyncIterable<StreamResponse> {
   const { agentId, conversationId, requestId, allowStaleConfig, lastSequence } = run;
-  const onlyAttach = lastSequence > 0 || Date.now() - run.sentAt > RESEND_MS;
+  const onlyAttach = lastSequence > 0 || Math.abs(Date.now() - run.sentAt) > RESEND_MS; // by whichever clock: one that was set back says nothing of it
   return proxy.stream(
     {
       agentId,

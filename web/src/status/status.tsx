@@ -16,7 +16,7 @@ const REFRESH_MS = 5_000;
 
 interface Reading {
   readonly status: GetAgentStatusResponse;
-  /** When it was read, as Date.now() says. */
+  /** When it was read, as `performance.now()` says. */
   readonly at: number;
 }
 
@@ -37,7 +37,7 @@ export function Status({ agentId }: { readonly agentId: string }) {
           { agentId },
           { signal: controller.signal, timeoutMs: CALL_MS },
         );
-        reading.value = { status, at: Date.now() };
+        reading.value = { status, at: performance.now() };
         problem.value = undefined;
       } catch (thrown) {
         if (!controller.signal.aborted) problem.value = readProblem(thrown);
