@@ -1,5 +1,6 @@
 import { formatAddress } from "../src/transport/address.ts";
 import { listen } from "../src/transport/listen.ts";
+import { monotonicNow } from "../src/wire/clock.ts";
 import { checkAccess } from "./access.ts";
 import { openCore } from "./core.ts";
 import type { AgentOptions } from "./options.ts";
@@ -42,7 +43,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const now = Date.now();
     runs.sweep(now);
     ledger.sweep(now);
-    links.tick(now);
+    links.tick(monotonicNow());
   }, bounds.tickMs);
 
   async function stop(): Promise<void> {
