@@ -1,5 +1,6 @@
 import { formatAddress } from "../src/transport/address.ts";
 import { listen } from "../src/transport/listen.ts";
+import { monotonicNow } from "../src/wire/clock.ts";
 import { checkAccess } from "./access.ts";
 import { openCore } from "./core.ts";
 import type { AgentOptions } from "./options.ts";
@@ -39,9 +40,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const address = formatAddress(listener.address);
   openclaw.start();
   const ticking = setInterval(() => {
-    const now = Date.now();
+    const now = monotonicNow();
     runs.sweep(now);
-    ledger.sweep(now);
+    ledger.sweep();
     links.tick(now);
   }, bounds.tickMs);
 
