@@ -40,10 +40,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const address = formatAddress(listener.address);
   openclaw.start();
   const ticking = setInterval(() => {
-    const now = Date.now();
+    const now = monotonicNow();
     runs.sweep(now);
-    ledger.sweep(now);
-    links.tick(monotonicNow());
+    ledger.sweep();
+    links.tick(now);
   }, bounds.tickMs);
 
   async function stop(): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { HeartbeatJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
+import { monotonicNow } from "../src/wire/clock.ts";
 import { PROTOCOL } from "../src/wire/vocabulary.ts";
 import { boundsWith } from "./bounds.ts";
 import { Config } from "./config.ts";
@@ -26,7 +27,7 @@ export async function openCore(options: AgentOptions): Promise<Core> {
   const log = options.log ?? createLog();
   const bounds = boundsWith(options.bounds);
   const bootId = randomBytes(16).toString("hex");
-  const startedAt = performance.now();
+  const startedAt = monotonicNow();
   const ledger = await openLedger(options.stateDir, bounds, log);
   let onQuieter = () => {};
 
@@ -53,7 +54,7 @@ export async function openCore(options: AgentOptions): Promise<Core> {
     ledger,
     token: options.token,
     draining: false,
-    runs: new Runs({ bounds, bootId, ledger, log, onCount }),
+    runs: new Runs({ bounds, ledger, log, onCount }),
     config: new Config({
       log,
       queued: bounds.appliesQueued,
@@ -68,7 +69,7 @@ export async function openCore(options: AgentOptions): Promise<Core> {
       bounds,
       onChange,
     }),
-    heartbeat: () => describe(core, (performance.now() - startedAt) / 1000, options.agentId),
+    heartbeat: () => describe(core, (monotonicNow() - startedAt) / 1000, options.agentId),
     get links() {
       return links;
     },

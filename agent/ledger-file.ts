@@ -1,30 +1,28 @@
 import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
+import type { Bounds } from "./bounds.ts";
+import type { LedgerEntries, LedgerLine } from "./ledger-entries.ts";
+import { parseLines, toText } from "./ledger-lines.ts";
 import { errorText, type Log } from "./log.ts";
-
-/** One line of the file, as JSON. Written here and read by `parseLine` alone. */
-interface Line {
-  readonly requestId: string;
-  readonly hash: string;
-  readonly bootId: string;
-  readonly at: number;
-}
 
 /** The file behind a ledger. */
 export interface LedgerFile {
+  /** The latest time in the file when it was opened; 0 where it was empty. */
+  readonly latest: number;
   /** Resolves when the line is on disk; lines that come while a write runs share the next one. */
-  append(line: Line): Promise<void>;
+  append(line: LedgerLine): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The file is written anew when it holds this many lines more than twice what is still remembered. */
 const SLACK_LINES = 1_000;
-
 /** More lines do not wait for a disk that takes none. */
 const WAITING_LINES = 1_024;
+/** Lines that are put together and written at once. */
+const PIECE_LINES = 2_000;
 
 interface Waiting {
-  readonly line: Line;
+  readonly line: LedgerLine;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -36,19 +34,15 @@ interface Waiting {
  */
 export async function openLedgerFile(
   dir: string,
-  entries: Map<string, Line>,
-  sweep: (now: number) => void,
+  entries: LedgerEntries,
+  bounds: Pick<Bounds, "ledgerEntries">,
   log: Log,
 ): Promise<LedgerFile> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, "ledger.jsonl");
-  for (const line of await readLines(path)) {
-    entries.delete(line.requestId);
-    entries.set(line.requestId, line);
-  }
-  sweep(Date.now());
+  const latest = take(await readIfThere(path), entries, bounds.ledgerEntries);
   let lines = entries.size;
-  let handle: FileHandle | undefined = await writeAnew(path, entries.values());
+  let handle: FileHandle | undefined = await writeAnew(path, entries.lines());
   let waiting: Waiting[] = [];
   let writing: Promise<void> | undefined;
   let closed = false;
@@ -71,15 +65,13 @@ export async function openLedgerFile(
     writing = undefined;
   }
 
-  async function write(batch: Line[]): Promise<void> {
+  async function write(batch: readonly LedgerLine[]): Promise<void> {
     if (handle === undefined || lines > 2 * entries.size + SLACK_LINES) {
       await handle?.close();
       handle = undefined;
-      // A line that was swept out of `entries` before it was written is still promised to be on disk.
-      const kept = new Map(batch.map((line) => [line.requestId, line]));
-      for (const [requestId, line] of entries) kept.set(requestId, line);
-      handle = await writeAnew(path, kept.values());
-      lines = kept.size;
+      lines = entries.size + batch.length;
+      // A line that was forgotten before it was written is still promised to be on disk.
+      handle = await writeAnew(path, chain(entries.lines(), batch));
       return;
     }
     await handle.appendFile(toText(batch));
@@ -88,6 +80,7 @@ export async function openLedgerFile(
   }
 
   return {
+    latest,
     append: (line) =>
       new Promise((resolve, reject) => {
         if (closed) return reject(new Error("the ledger is closed"));
@@ -104,11 +97,36 @@ export async function openLedgerFile(
   };
 }
 
+/**
+ * Puts what a file holds into `entries`, at most `most` of it, and answers the latest time in it. What is older than what is kept is
+ * forgotten by the ledger's own clock, which ends at that time: the machine's clock has no say.
+ */
+function take(text: string, entries: LedgerEntries, most: number): number {
+  let latest = 0;
+  for (const line of parseLines(text)) {
+    latest = Math.max(latest, line.at);
+    entries.add({ ...line, at: latest }, false);
+  }
+  entries.forgetOld(latest);
+  entries.forgetOver(most);
+  return latest;
+}
+
+function* chain(...parts: Iterable<LedgerLine>[]): Generator<LedgerLine> {
+  for (const part of parts) yield* part;
+}
+
 /** Writes a new file beside the old one, puts it in its place and keeps it open at its end. */
-async function writeAnew(path: string, lines: Iterable<Line>): Promise<FileHandle> {
+async function writeAnew(path: string, lines: Iterable<LedgerLine>): Promise<FileHandle> {
   const handle = await open(`${path}.new`, "w", 0o600);
   try {
-    await handle.appendFile(toText(lines));
+    let piece: LedgerLine[] = [];
+    for (const line of lines) {
+      if (piece.push(line) < PIECE_LINES) continue;
+      await handle.appendFile(toText(piece));
+      piece = [];
+    }
+    await handle.appendFile(toText(piece));
     await handle.datasync();
     await rename(`${path}.new`, path);
     await syncDirectory(join(path, ".."));
@@ -128,31 +146,11 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function toText(lines: Iterable<Line>): string {
-  let text = "";
-  for (const { requestId, hash, bootId, at } of lines)
-    text += `${JSON.stringify({ requestId, hash, bootId, at })}\n`;
-  return text;
-}
-
-async function readLines(path: string): Promise<Line[]> {
-  let text: string;
+async function readIfThere(path: string): Promise<string> {
   try {
-    text = await readFile(path, "utf8");
+    return await readFile(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
     throw error;
-  }
-  return text.split("\n").flatMap((line) => parseLine(line) ?? []);
-}
-
-function parseLine(text: string): Line | undefined {
-  try {
-    const { requestId, hash, bootId, at } = JSON.parse(text) as Partial<Record<keyof Line, unknown>>;
-    if (typeof requestId !== "string" || typeof hash !== "string") return undefined;
-    if (typeof bootId !== "string" || typeof at !== "number") return undefined;
-    return { requestId, hash, bootId, at };
-  } catch {
-    return undefined;
   }
 }

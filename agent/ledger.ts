@@ -1,66 +1,76 @@
+import { monotonicNow } from "../src/wire/clock.ts";
 import type { Bounds } from "./bounds.ts";
+import { digestOfHash, digestOfName } from "./ledger-digests.ts";
+import { LedgerEntries, type LedgerEntry } from "./ledger-entries.ts";
 import { openLedgerFile } from "./ledger-file.ts";
 import type { Log } from "./log.ts";
 
-/** What the ledger knows of a request. */
-export interface LedgerEntry {
-  readonly requestId: string;
-  /** Digest of the message. */
-  readonly hash: string;
-  /** Boot that took it. */
-  readonly bootId: string;
-  /** When, in milliseconds since the epoch. */
-  readonly at: number;
-}
-
 /** Remembers which requests were taken, so that none runs twice. */
 export interface Ledger {
+  /** What is known of a request; its message is the same where `digest` is the digestOfHash of the message's. */
   find(requestId: string): LedgerEntry | undefined;
   /**
-   * Records a request; resolves when it is safe, on disk where there is a state directory: only then may the model be
-   * called. Rejects where it could not be written: then it is forgotten.
+   * Records a request and the hash of its message; resolves when it is safe, on disk where there is a state directory: only then
+   * may the model be called. Rejects where it could not be written: then it is forgotten.
    */
-  record(entry: LedgerEntry): Promise<void>;
+  record(requestId: string, hash: string): Promise<void>;
   /** Forgets what is too old. */
-  sweep(now: number): void;
+  sweep(): void;
   close(): Promise<void>;
 }
 
-/** The entries of a ledger, oldest first, within bounds of age and number. */
-export type LedgerEntries = Map<string, LedgerEntry>;
-
 type LedgerBounds = Pick<Bounds, "ledgerKeepMs" | "ledgerEntries">;
+
+/** A ledger that is full says so no more often than this. */
+const FULL_LOG_MS = 60_000;
 
 /**
  * Opens the ledger of a state directory, which is made where it is missing, or one in memory where there is none.
  * Rejects where the directory cannot be read or written.
+ *
+ * The ledger has a clock of its own: it goes with the monotonic clock (`now`, milliseconds), stands still while no agent runs, and
+ * goes on after a restart from the latest time in the file. So no step of the wall clock makes it forget, and what is remembered for
+ * 24 h is remembered for 24 h in which an agent ran.
  */
 export async function openLedger(
   stateDir: string | undefined,
   bounds: LedgerBounds,
   log: Log,
+  now: () => number = monotonicNow,
 ): Promise<Ledger> {
-  const entries: LedgerEntries = new Map();
-  const sweep = (now: number) => {
-    for (const [requestId, { at }] of entries) {
-      if (entries.size <= bounds.ledgerEntries && now - at <= bounds.ledgerKeepMs) return;
-      entries.delete(requestId);
-    }
-  };
-  const file = stateDir === undefined ? undefined : await openLedgerFile(stateDir, entries, sweep, log);
+  const { ledgerKeepMs, ledgerEntries } = bounds;
+  const entries = new LedgerEntries(ledgerKeepMs);
+  let forgotten = 0;
+  let toldAt = -Infinity;
+
+  const file = stateDir === undefined ? undefined : await openLedgerFile(stateDir, entries, bounds, log);
+  const began = (file?.latest ?? 0) - now();
+  const time = () => Math.round(began + now());
+
+  /** Keeps within the bound on number: to forget a request that is young enough to come again is not for silence. */
+  function makeRoom(): void {
+    forgotten += entries.forgetOver(ledgerEntries);
+    if (forgotten === 0 || now() - toldAt < FULL_LOG_MS) return;
+    log.warn("ledger_full", { entries: ledgerEntries, forgotten });
+    forgotten = 0;
+    toldAt = now();
+  }
+
   return {
-    find: (requestId) => entries.get(requestId),
-    async record(entry) {
-      entries.set(entry.requestId, entry);
-      sweep(Date.now());
+    find: (requestId) => entries.find(digestOfName(requestId)),
+    async record(requestId, hash) {
+      const line = { name: digestOfName(requestId), digest: digestOfHash(hash), at: time() };
+      entries.add(line, true);
+      entries.forgetOld(line.at);
+      makeRoom();
       try {
-        await file?.append(entry);
+        await file?.append(line);
       } catch (error) {
-        entries.delete(entry.requestId);
+        entries.delete(line.name);
         throw error;
       }
     },
-    sweep,
+    sweep: () => entries.forgetOld(time()),
     close: async () => file?.close(),
   };
 }

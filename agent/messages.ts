@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { execute } from "./execute.ts";
 import { Failure } from "./failure.ts";
+import { digestOfHash } from "./ledger-digests.ts";
 import type { ModelRequest } from "./openclaw/request.ts";
 import type { Parts } from "./parts.ts";
 import type { Message } from "./payload.ts";
@@ -31,8 +32,8 @@ export function openRun(message: Message, parts: Parts): OpenedRun {
   }
   const entry = requestId === "" ? undefined : parts.ledger.find(requestId);
   if (entry !== undefined) {
-    checkHash(message, entry.hash);
-    throw entry.bootId === parts.bootId
+    if (message.role !== undefined && entry.digest !== digestOfHash(hash)) throw reused();
+    throw entry.own
       ? new Failure("run_trimmed", "the events of the run are not kept any more")
       : new Failure("run_lost", "the agent has restarted since it took the request");
   }
@@ -42,9 +43,11 @@ export function openRun(message: Message, parts: Parts): OpenedRun {
 
 /** A request_id names one message for ever. A frame without a message asks for whatever the id names. */
 function checkHash(message: Message, hash: string): void {
-  if (message.role !== undefined && message.hash !== hash) {
-    throw new Failure("request_id_reused", "the request_id was used with another message");
-  }
+  if (message.role !== undefined && message.hash !== hash) throw reused();
+}
+
+function reused(): Failure {
+  return new Failure("request_id_reused", "the request_id was used with another message");
 }
 
 /** The event after `afterSequence`; of a run that is over, the terminal event again for one who has read it. */

@@ -1,4 +1,5 @@
 import type { UsageJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
+import { monotonicNow } from "../src/wire/clock.ts";
 import type { ErrorCode, FrameType } from "../src/wire/vocabulary.ts";
 import type { Bounds } from "./bounds.ts";
 import { doneJson, ENVELOPE_BYTES, errorJson, textJson, toolBlockedJson, toolCallJson } from "./events.ts";
@@ -39,7 +40,7 @@ export class Run {
   readonly hash: string;
   readonly journal: Journal;
   readonly readers = new Set<RunReader>();
-  /** When it ended, in milliseconds since the epoch; 0 while it is in flight. */
+  /** When it ended, by monotonicNow(); 0 while it is in flight. */
   endedAt = 0;
   readonly #owner: RunOwner;
   readonly #abort = new AbortController();
@@ -215,7 +216,7 @@ export class Run {
   }
 
   #finish(success: boolean): void {
-    this.endedAt = Date.now();
+    this.endedAt = monotonicNow();
     clearTimeout(this.#orphan);
     this.#watch?.stop();
     this.setBlocked(false);

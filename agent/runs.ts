@@ -8,7 +8,6 @@ import { Run, type RunOwner } from "./run.ts";
 /** What the registry of runs needs. */
 export interface RunsOptions {
   readonly bounds: Bounds;
-  readonly bootId: string;
   readonly ledger: Ledger;
   readonly log: Log;
   /** The number of runs in flight changed. */
@@ -98,10 +97,9 @@ export class Runs implements RunOwner {
   }
 
   async #record(run: Run): Promise<boolean> {
-    const { ledger, bootId, bounds, log } = this.#options;
-    const entry = { requestId: run.requestId, hash: run.hash, bootId, at: Date.now() };
+    const { ledger, bounds, log } = this.#options;
     try {
-      await within(bounds.recordMs, ledger.record(entry));
+      await within(bounds.recordMs, ledger.record(run.requestId, run.hash));
       return true;
     } catch (error) {
       log.error("request_not_recorded", { request_id: run.requestId, reason: errorText(error) });

@@ -2,6 +2,7 @@ import { randomUUID, timingSafeEqual } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { ConfigAckJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
 import { type Channel, createChannel } from "../src/wire/channel.ts";
+import { monotonicNow } from "../src/wire/clock.ts";
 import { sha256 } from "../src/wire/digest.ts";
 import { LinkError } from "../src/wire/errors.ts";
 import type { Frame } from "../src/wire/frame.ts";
@@ -71,14 +72,14 @@ export class Session implements ReaderLink {
     const heartbeat = this.#parts.heartbeat();
     const changed = heartbeat.status !== this.#status;
     if (!always && !changed) return;
-    const soon = performance.now() - this.#heartbeatAt < HEARTBEAT_GAP_MS;
+    const soon = monotonicNow() - this.#heartbeatAt < HEARTBEAT_GAP_MS;
     if (soon && !(changed && heartbeat.status === "draining")) {
       this.#heartbeatDue = true;
       return;
     }
     this.#heartbeatDue = false;
     this.#status = heartbeat.status ?? "";
-    this.#heartbeatAt = performance.now();
+    this.#heartbeatAt = monotonicNow();
     this.#channel.control("heartbeat", "", heartbeat);
   }
 
@@ -93,7 +94,7 @@ export class Session implements ReaderLink {
       // A host that hears a slow stream has no reason of its own to send: it is asked whether it is there.
       this.#channel.control("ping", randomUUID(), {});
     }
-    if (this.#heartbeatDue || performance.now() - this.#heartbeatAt >= heartbeatMs) this.heartbeat(true);
+    if (this.#heartbeatDue || monotonicNow() - this.#heartbeatAt >= heartbeatMs) this.heartbeat(true);
   }
 
   /** Sends what is queued, for at most `ms`, and closes. */

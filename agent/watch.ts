@@ -1,3 +1,4 @@
+import { monotonicNow } from "../src/wire/clock.ts";
 import type { Bounds } from "./bounds.ts";
 
 /** What a watch calls, each at its time. */
@@ -26,14 +27,14 @@ export function startWatch(
   bounds: Pick<Bounds, "progressMs" | "modelSilenceMs" | "runMs">,
   events: WatchEvents,
 ): Watch {
-  const startedAt = performance.now();
+  const startedAt = monotonicNow();
   let heardAt = startedAt;
   let toldAt = startedAt;
   let held = false;
   let timer = setTimeout(look, Math.min(bounds.progressMs, bounds.modelSilenceMs, bounds.runMs));
 
   function look(): void {
-    const now = performance.now();
+    const now = monotonicNow();
     if (held) heardAt = toldAt = now;
     if (now - startedAt >= bounds.runMs) return events.onTooLong();
     if (now - heardAt >= bounds.modelSilenceMs) return events.onSilence();
@@ -51,13 +52,13 @@ export function startWatch(
 
   return {
     heard() {
-      heardAt = performance.now();
+      heardAt = monotonicNow();
     },
     event() {
-      toldAt = performance.now();
+      toldAt = monotonicNow();
     },
     hold(value) {
-      if (held && !value) heardAt = toldAt = performance.now();
+      if (held && !value) heardAt = toldAt = monotonicNow();
       held = value;
     },
     stop: () => clearTimeout(timer),

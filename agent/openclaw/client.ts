@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { monotonicNow } from "../../src/wire/clock.ts";
 import type { Bounds } from "../bounds.ts";
 import { Failure } from "../failure.ts";
 import { readStream, readText, readWhole, type TakeEvents } from "./answer.ts";
@@ -154,13 +155,13 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
       }
     },
     async apply(wanted) {
-      const until = performance.now() + bounds.applyMs;
+      const until = monotonicNow() + bounds.applyMs;
       const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(bounds.applyMs)]);
       for (let wait: number = APPLY_WAIT_MS.least; ; wait = Math.min(2 * wait, APPLY_WAIT_MS.most)) {
         const outcome = await attempt(wanted, signal);
         if (!(outcome instanceof GatewayError)) return outcome.refusal;
         const pause = Math.max(wait, outcome.retryAfterMs ?? 0);
-        if (signal.aborted || performance.now() + pause >= until) throw outcome;
+        if (signal.aborted || monotonicNow() + pause >= until) throw outcome;
         probe.hurry();
         await sleep(pause, undefined, { signal });
       }

@@ -85,7 +85,7 @@ export const limits = {
   journalKeepMs: 10 * 60_000,
   /** Request ids are remembered this long, and this many. */
   ledgerKeepMs: 24 * 60 * 60_000,
-  ledgerEntries: 10_000,
+  ledgerEntries: 100_000,
   /** A run to be cancelled on disconnect outlives a lost link by this long. */
   orphanMs: 30_000,
 } as const;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { open as openFile } from "node:fs/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openLedger } from "../../agent/ledger.ts";
+import { digestOfHash, digestOfName } from "../../agent/ledger-digests.ts";
 import { createLog } from "../../agent/log.ts";
 import { type Bounds, defaultBounds } from "../../agent/bounds.ts";
 import { textOf } from "./fake-host.ts";
@@ -102,7 +103,7 @@ describe("a ledger that cannot be written", () => {
     expect(await again.next("opened")).toMatchObject({ boot_id: agent.bootId, attached: false });
     (await model.next()).finish();
     await again.rest();
-    expect(readFileSync(join(stateDir, "ledger.jsonl"), "utf8")).toContain(`"requestId":"r"`);
+    expect(readFileSync(join(stateDir, "ledger.jsonl"), "utf8")).toContain(`"k":"${digestOfName("r")}"`);
   });
 });
 
@@ -117,48 +118,107 @@ async function breakLedger(stateDir: string): Promise<{ restore: () => void }> {
 
 describe("the ledger", () => {
   const log = createLog(() => {});
-  async function open(dir: string, bounds: Partial<Bounds> = {}) {
-    const ledger = await openLedger(dir, { ...defaultBounds, ...bounds }, log);
+  async function open(dir: string, bounds: Partial<Bounds> = {}, now?: () => number) {
+    const ledger = await openLedger(dir, { ...defaultBounds, ...bounds }, log, now);
     onTestFinished(() => ledger.close());
     return ledger;
   }
-  const entry = (requestId: string, at = Date.now()) => ({ requestId, hash: "h", bootId: "b", at });
+  const HASH = "ab".repeat(32);
 
   it("reads what was written, and skips a torn last line", async () => {
     const dir = temporaryDir();
     const first = await open(dir);
-    await first.record(entry("one"));
-    await first.record(entry("two"));
+    await first.record("one", HASH);
+    await first.record("two", HASH);
+    expect(first.find("one")).toEqual({ digest: digestOfHash(HASH), own: true });
     await first.close();
-    appendFileSync(join(dir, "ledger.jsonl"), `{"requestId":"three","ha`);
+    appendFileSync(join(dir, "ledger.jsonl"), `{"at":1,"k":"${digestOfName("three")}","h":"ha`);
     const second = await open(dir);
-    expect(second.find("one")).toMatchObject({ hash: "h", bootId: "b" });
+    expect(second.find("one")).toEqual({ digest: digestOfHash(HASH), own: false });
     expect(second.find("two")).toBeDefined();
     expect(second.find("three")).toBeUndefined();
-    await second.record(entry("four"));
+    await second.record("four", HASH);
     await second.close();
     expect((await open(dir)).find("four")).toBeDefined();
   });
 
-  it("forgets by age and by number, the oldest first", async () => {
+  it("reads what version 0.1 wrote, whatever time of day that was", async () => {
     const dir = temporaryDir();
-    const ledger = await open(dir, { ledgerEntries: 2 });
-    await ledger.record(entry("old", Date.now() - defaultBounds.ledgerKeepMs - 1));
-    ledger.sweep(Date.now());
+    const line = (at: number, requestId: string) =>
+      `${JSON.stringify({ requestId, hash: HASH, bootId: "b", at })}\n`;
+    const lines = [line(Date.now() - 9e8, "three days early"), line(Date.now(), "new"), line(9e15, "late")];
+    writeFileSync(join(dir, "ledger.jsonl"), lines.join(""));
+    const ledger = await open(dir);
+    for (const id of ["three days early", "new", "late"]) {
+      expect(ledger.find(id)).toEqual({ digest: digestOfHash(HASH), own: false });
+    }
+  });
+
+  it("forgets after 24 hours in which an agent ran, however often it was started", async () => {
+    const dir = temporaryDir();
+    const HOUR = 3_600_000;
+    let time = 5 * HOUR;
+    const now = () => time;
+    let ledger = await open(dir, {}, now);
+    await ledger.record("old", HASH);
+    for (let starts = 0; starts < 3; starts++) {
+      time += 7 * HOUR;
+      await ledger.record(`after ${starts}`, HASH);
+      await ledger.close();
+      time += 1_000 * HOUR; // nothing runs: nothing ages
+      ledger = await open(dir, {}, now);
+      expect(ledger.find("old")).toBeDefined();
+    }
+    time += 2 * HOUR;
+    ledger.sweep();
+    expect(ledger.find("old")).toBeDefined();
+    time += 2 * HOUR;
+    ledger.sweep();
     expect(ledger.find("old")).toBeUndefined();
-    for (const id of ["one", "two", "three"]) await ledger.record(entry(id));
+    expect(ledger.find("after 0")).toBeDefined();
+  });
+
+  it("forgets the oldest where it is full, and says so", async () => {
+    const dir = temporaryDir();
+    const lines: string[] = [];
+    const bounds = { ...defaultBounds, ledgerEntries: 2 };
+    const ledger = await openLedger(
+      dir,
+      bounds,
+      createLog((line) => lines.push(line)),
+    );
+    for (const id of ["one", "two", "three"]) await ledger.record(id, HASH);
     expect(ledger.find("one")).toBeUndefined();
     expect(ledger.find("three")).toBeDefined();
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { level: "warn", event: "ledger_full", entries: 2, forgotten: 1 },
+    ]);
     await ledger.close();
     const again = await open(dir, { ledgerEntries: 2 });
-    expect([again.find("one"), again.find("two")?.requestId]).toEqual([undefined, "two"]);
+    expect([again.find("one"), again.find("two") === undefined]).toEqual([undefined, false]);
+  });
+
+  it("remembers 100,000 requests, in memory and after a restart", async () => {
+    const dir = temporaryDir();
+    const looked = new Set([99, 100, 22_000, 100_099]);
+    const nameOf = (n: number) => (looked.has(n) ? digestOfName(`r${n}`) : String(n).padStart(22, "n"));
+    const h = digestOfHash(HASH);
+    const text = Array.from({ length: 100_100 }, (_, n) => `{"at":${n},"k":"${nameOf(n)}","h":"${h}"}\n`);
+    writeFileSync(join(dir, "ledger.jsonl"), text.join(""));
+    const ledger = await open(dir);
+    expect(ledger.find("r99")).toBeUndefined();
+    for (const n of [100, 22_000, 100_099]) expect(ledger.find(`r${n}`)).toBeDefined();
+    await ledger.record("another", HASH);
+    expect(ledger.find("r100")).toBeUndefined();
+    await ledger.close();
+    expect(statSync(join(dir, "ledger.jsonl")).size).toBeLessThan(9e6);
   });
 
   it("does not grow for ever", async () => {
     const dir = temporaryDir();
     const ledger = await open(dir, { ledgerEntries: 10 });
     for (let i = 0; i < 3; i++) {
-      await Promise.all(Array.from({ length: 1_000 }, (_, n) => ledger.record(entry(`${i}-${n}`))));
+      await Promise.all(Array.from({ length: 1_000 }, (_, n) => ledger.record(`${i}-${n}`, HASH)));
     }
     await ledger.close();
     expect(readFileSync(join(dir, "ledger.jsonl"), "utf8").split("\n").length).toBeLessThan(2_100);

@@ -1,0 +1,107 @@
+/** What the ledger knows of a request. */
+export interface LedgerEntry {
+  /** `digestOfHash` of the message that it was taken with. */
+  readonly digest: string;
+  /** True where this boot took it, false where it was read from disk. */
+  readonly own: boolean;
+}
+
+/** One request as it stands in the ledger's file. */
+export interface LedgerLine {
+  /** `digestOfName` of its id. */
+  readonly name: string;
+  readonly digest: string;
+  /** When it was taken, in milliseconds of the ledger's clock. */
+  readonly at: number;
+}
+
+/** Requests that were taken within one span of time. Their names and digests are all that is kept of them. */
+interface Generation {
+  readonly own: boolean;
+  readonly from: number;
+  last: number;
+  readonly digests: Map<string, string>;
+}
+
+/** A request's age is known to one part in this many of the time for which it is kept. */
+const PARTS = 24;
+/** Most requests of one generation: taking the oldest out of a large map costs a search. */
+const MOST_OF_ONE = 4_096;
+
+/**
+ * The requests that a ledger remembers, oldest first: about 110 bytes for each. Times are milliseconds of the ledger's clock and never
+ * fall from one `add` to the next.
+ */
+export class LedgerEntries {
+  readonly #keepMs: number;
+  readonly #generations: Generation[] = [];
+  #size = 0;
+
+  /** `keepMs`: how long a request is remembered at least. */
+  constructor(keepMs: number) {
+    this.#keepMs = keepMs;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  find(name: string): LedgerEntry | undefined {
+    for (let i = this.#generations.length - 1; i >= 0; i--) {
+      const { digests, own } = this.#generations[i] as Generation;
+      const digest = digests.get(name);
+      if (digest !== undefined) return { digest, own };
+    }
+    return undefined;
+  }
+
+  /** Adds a request; one that is known already is as if it had been taken now. */
+  add({ name, digest, at }: LedgerLine, own: boolean): void {
+    this.delete(name);
+    let latest = this.#generations.at(-1);
+    if (latest === undefined || latest.own !== own || this.#isFull(latest, at)) {
+      latest = { own, from: at, last: at, digests: new Map() };
+      this.#generations.push(latest);
+    }
+    latest.last = at;
+    latest.digests.set(name, digest);
+    this.#size++;
+  }
+
+  delete(name: string): void {
+    for (const { digests } of this.#generations) if (digests.delete(name)) this.#size--;
+  }
+
+  /** Forgets what was taken more than `keepMs` before `now`. */
+  forgetOld(now: number): void {
+    for (;;) {
+      const oldest = this.#generations[0];
+      if (oldest === undefined || (oldest.digests.size > 0 && now - oldest.last <= this.#keepMs)) return;
+      this.#size -= oldest.digests.size;
+      this.#generations.shift();
+    }
+  }
+
+  /** Forgets the oldest until at most `most` are left; answers how many that were. */
+  forgetOver(most: number): number {
+    const before = this.#size;
+    while (this.#size > most) {
+      const { digests } = this.#generations[0] as Generation;
+      const [name] = digests.keys();
+      if (name === undefined) this.#generations.shift();
+      else if (digests.delete(name)) this.#size--;
+    }
+    return before - this.#size;
+  }
+
+  /** All of them, oldest first; what is added or forgotten meanwhile may be among them or not. */
+  *lines(): Generator<LedgerLine> {
+    for (const { digests, last } of this.#generations.slice()) {
+      for (const [name, digest] of digests) yield { name, digest, at: last };
+    }
+  }
+
+  #isFull({ from, digests }: Generation, at: number): boolean {
+    return digests.size >= MOST_OF_ONE || at - from > this.#keepMs / PARTS;
+  }
+}
