@@ -31,7 +31,9 @@ describe("a model that fails", () => {
     };
     const { code, message, sequence } = await outcome((call) => call.json(404, said));
     expect({ code, sequence }).toEqual({ code: "openclaw_error", sequence: 1 });
-    expect(message).toBe("OpenClaw answered 404: no model at [address] or [address]");
+    expect(message).toBe(
+      "OpenClaw answered 404 to POST /v1/chat/completions: no model at [address] or [address]",
+    );
   });
 
   it("with an error status and no JSON tells the status alone", async () => {
@@ -82,10 +84,10 @@ describe("a model that fails", () => {
     expect(got.message).not.toMatch(/127\.0\.0\.1|http/);
   });
 
-  it("by ending without a finish reason is truncated", async () => {
+  it("by ending without a finish reason or an end mark is truncated", async () => {
     const half = `data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n`;
-    expect(await outcome(raw(`${half}data: [DONE]\n\n`))).toMatchObject({ text: "a", code: "truncated" });
     expect(await outcome(raw(half))).toMatchObject({ text: "a", code: "truncated", sequence: 2 });
+    expect(await outcome(raw(`${half}data: {"choi`))).toMatchObject({ text: "a", code: "truncated" });
   });
 
   it.each(["", "data: [DONE]\n\n", ": nothing\n\n", `data: {"choices":[]}\n\ndata: [DONE]\n\n`])(

@@ -28,8 +28,10 @@ export interface ModelCall {
 /** An OpenAI-compatible server that a test controls. */
 export interface FakeModel {
   readonly url: string;
-  /** Status of /readyz: 200 is a real OpenClaw, with a gateway beside the model. */
+  /** Status of /readyz: 200 and 503 are a real OpenClaw's, with a gateway beside the model. */
   ready: number;
+  /** What /readyz answers; undefined: what OpenClaw does. */
+  readyBody: string | undefined;
   readonly gateway: FakeGateway;
   /** Calls so far. */
   readonly calls: number;
@@ -45,7 +47,10 @@ export async function startModel(): Promise<FakeModel> {
   let count = 0;
   const server = createServer((request, response) => {
     if (request.url === "/readyz") {
-      response.writeHead(model.ready).end();
+      const isReady = model.ready === 200;
+      const body = { ready: isReady, failing: isReady ? [] : ["startup-sidecars"], uptimeMs: 5 };
+      const own = isReady || model.ready === 503 ? JSON.stringify(body) : "";
+      response.writeHead(model.ready).end(model.readyBody ?? own);
       return;
     }
     count++;
@@ -63,6 +68,7 @@ export async function startModel(): Promise<FakeModel> {
   const model: FakeModel = {
     url: `http://127.0.0.1:${port}`,
     ready: 404,
+    readyBody: undefined,
     gateway,
     get calls() {
       return count;

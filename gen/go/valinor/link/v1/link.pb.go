@@ -59,8 +59,10 @@ type Heartbeat struct {
 	OpenclawKind *string `protobuf:"bytes,11,opt,name=openclaw_kind,proto3,oneof" json:"openclaw_kind,omitempty"`
 	// Digest of the context in force, hexadecimal: see docs/wire-protocol.md. Absent: the guest can't tell.
 	ContextSha256 *string `protobuf:"bytes,12,opt,name=context_sha256,proto3,oneof" json:"context_sha256,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// How the guest knows `openclaw_kind`, or why it does not: a sentence for people. Absent before the first answer of the server.
+	OpenclawKindReason *string `protobuf:"bytes,13,opt,name=openclaw_kind_reason,proto3,oneof" json:"openclaw_kind_reason,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Heartbeat) Reset() {
@@ -173,6 +175,13 @@ func (x *Heartbeat) GetOpenclawKind() string {
 func (x *Heartbeat) GetContextSha256() string {
 	if x != nil && x.ContextSha256 != nil {
 		return *x.ContextSha256
+	}
+	return ""
+}
+
+func (x *Heartbeat) GetOpenclawKindReason() string {
+	if x != nil && x.OpenclawKindReason != nil {
+		return *x.OpenclawKindReason
 	}
 	return ""
 }
@@ -1391,7 +1400,7 @@ var File_valinor_link_v1_link_proto protoreflect.FileDescriptor
 
 const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\n" +
-	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xe5\x04\n" +
+	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xb7\x05\n" +
 	"\tHeartbeat\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12 \n" +
 	"\vuptime_secs\x18\x02 \x01(\x01R\vuptime_secs\x12\x1f\n" +
@@ -1405,7 +1414,9 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\bopenclaw\x18\n" +
 	" \x01(\tH\aR\bopenclaw\x88\x01\x01\x12)\n" +
 	"\ropenclaw_kind\x18\v \x01(\tH\bR\ropenclaw_kind\x88\x01\x01\x12+\n" +
-	"\x0econtext_sha256\x18\f \x01(\tH\tR\x0econtext_sha256\x88\x01\x01B\v\n" +
+	"\x0econtext_sha256\x18\f \x01(\tH\tR\x0econtext_sha256\x88\x01\x01\x127\n" +
+	"\x14openclaw_kind_reason\x18\r \x01(\tH\n" +
+	"R\x14openclaw_kind_reason\x88\x01\x01B\v\n" +
 	"\t_protocolB\v\n" +
 	"\t_agent_idB\n" +
 	"\n" +
@@ -1417,7 +1428,8 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"_in_flightB\v\n" +
 	"\t_openclawB\x10\n" +
 	"\x0e_openclaw_kindB\x11\n" +
-	"\x0f_context_sha256\"9\n" +
+	"\x0f_context_sha256B\x17\n" +
+	"\x15_openclaw_kind_reason\"9\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\rR\bprotocol\"\xa2\x05\n" +
