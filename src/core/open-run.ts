@@ -101,8 +101,11 @@ async function openOn(
       "this agent speaks protocol 1: it takes no tools and no history",
     );
   }
-  if (isShapedByClient(request.message)) checkFrame("message", fullPayload(request, revision));
-  const payload = connection.protocol === 1 ? plainPayload(request) : fullPayload(request, revision);
+  // Before it, the guest says what it has: it takes no message before its configuration is in force.
+  const keepsConversations = connection.heartbeat.openclawKind !== "plain";
+  const full = fullPayload(request, revision, keepsConversations);
+  if (isShapedByClient(request.message)) checkFrame("message", full);
+  const payload = connection.protocol === 1 ? plainPayload(request) : full;
   const exchange = await connection.open("message", payload, signal).catch((error: unknown) => {
     throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
   });
@@ -150,7 +153,7 @@ function plainPayload(request: RunRequest): object {
   return { ...givenKeys(message), role: message?.role ?? "", content: message?.content ?? "" };
 }
 
-function fullPayload(request: RunRequest, revision: number): object {
+function fullPayload(request: RunRequest, revision: number, keepsConversations: boolean): object {
   const { message } = request;
   const own: MessageJson = {
     role: message?.role ?? "",
@@ -162,5 +165,5 @@ function fullPayload(request: RunRequest, revision: number): object {
     on_disconnect: request.onDisconnect,
     ...(request.allowStale ? {} : { min_config_revision: revision }),
   };
-  return { ...givenKeys(message), ...own };
+  return { ...givenKeys(message, keepsConversations), ...own };
 }

@@ -108,7 +108,8 @@ function readDone(payload: UnknownObject): DoneChunk {
   if (!chunk.done)
     throw new LinkError("invalid_frame", "the agent sent a chunk with fields of the wrong type");
   if (chunk.content !== "") throw new LinkError("invalid_frame", "the agent sent text in its last chunk");
-  const { sequence, finishReason = "stop", usage } = chunk;
+  const { sequence, usage } = chunk;
+  const finishReason = chunk.finishReason || "unknown"; // never a success that nobody told of
   if (usage === undefined) return { sequence, done: { kind: "done", finishReason } };
   const { promptTokens, completionTokens, totalTokens } = usage;
   return {

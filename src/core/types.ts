@@ -25,6 +25,11 @@ export interface MessageInput {
   readonly toolCallId?: string;
   /** Turns before this one, in the shape of OpenAI's chat messages. Guests of protocol 1 take none. */
   readonly history?: readonly JsonObject[];
+  /**
+   * All turns before this one, where `history` holds only those that a lasting conversation lacks: sent in its place to a guest whose
+   * server keeps no conversations.
+   */
+  readonly wholeHistory?: readonly JsonObject[];
   /** Tools of the client, in the shape of OpenAI's `tools`. Guests of protocol 1 take none. */
   readonly tools?: readonly JsonObject[];
   /** Which of `tools` the model is to call: as OpenAI's `tool_choice`. */
@@ -147,6 +152,8 @@ export interface AgentStatusView {
   readonly inFlight: number;
   readonly openclaw: string;
   readonly openclawKind: string;
+  /** How the agent knows that, in its words. */
+  readonly openclawKindReason: string;
   readonly observedRevision: number;
   /** `assumed`: a guest of protocol 1 said so, and can't name the revision. */
   readonly configState: "unknown" | "pending" | "applied" | "refused" | "assumed";

@@ -126,13 +126,15 @@ describe("a conversation", () => {
     user("!echo what is my name?"),
   ];
 
-  it("by user is the agent's own: the last turn alone is sent, and what the client instructs", async () => {
+  it("by user has its whole history all the same where the agent's server keeps none", async () => {
     const name = `ann+${randomUUID()}@example.com`;
     await complete(chat.slice(0, 2), { user: name });
     const first = seen();
     await complete(chat, { user: name });
     expect(seen()?.messages).toEqual([
       { role: "system", text: "be brief" },
+      { role: "user", text: "my name is Ann" },
+      { role: "assistant", text: "hello Ann" },
       { role: "user", text: "!echo what is my name?" },
     ]);
     expect(seen()?.user).toBe(first?.user);

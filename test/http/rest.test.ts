@@ -359,6 +359,7 @@ describe("agents", () => {
       inFlight: 0,
       openclaw: "ready",
       openclawKind: "plain",
+      openclawKindReason: "told by --server-kind",
       observedRevision: 1,
       configState: "applied" as const,
       configReason: "",
