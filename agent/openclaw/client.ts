@@ -171,7 +171,7 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
         else await complete(request, signal, take, () => {});
       } catch (error) {
         if (!signal.aborted) probe.hurry();
-        throw error;
+        throw withoutToken(error, token);
       }
     },
     async apply(wanted) {
@@ -206,6 +206,12 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
   };
 }
 
+/** The same, where a server repeats the token that it was told: it is nobody's business. */
+function withoutToken(error: unknown, token: string | undefined): unknown {
+  if (token === undefined || !(error instanceof Failure) || !error.message.includes(token)) return error;
+  return new Failure(error.code, error.message.replaceAll(token, "[token]"), error.cause);
+}
+
 function bodyOf({ headers, body }: HttpAnswer): AnswerBody {
   return { body, type: textOf(headers["content-type"]), encoding: textOf(headers["content-encoding"]) };
 }
@@ -219,11 +225,13 @@ async function refusalOf(answer: HttpAnswer, path: string): Promise<Failure> {
   return new Failure("openclaw_error", `OpenClaw answered ${statusCode}${where}${said}`);
 }
 
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
 /** When the server says that it will have time again. */
 function retryAfter(header: string): string {
-  if (/^\d{1,6}$/.test(header)) return `; it asks to wait ${Number(header)} s`;
-  const date = new Date(header);
-  return Number.isNaN(date.getTime()) ? "" : `; it asks to wait until ${date.toISOString()}`;
+  if (/^\d{1,6}(?:\.\d{1,3})?$/.test(header)) return `; it asks to wait ${Number(header)} s`;
+  const date = HTTP_DATE.test(header) ? Date.parse(header) : NaN;
+  return Number.isNaN(date) ? "" : `; it asks to wait until ${new Date(date).toISOString()}`;
 }
 
 function textOf(header: string | string[] | undefined): string {

@@ -66,7 +66,7 @@ export function createCompletion(
       streamed = true;
       takeDelta(index, delta, false);
       // Some servers repeat the whole message at the end of a stream.
-    } else if (isObject(message) && !streamed) takeDelta(index, message, true);
+    } else if (isObject(message) && !(streamed && (text.any || calls.any))) takeDelta(index, message, true);
     else if (typeof choice["text"] === "string" && index === 0) text.take(choice["text"]);
     const reason = readReason(choice["finish_reason"]);
     if (reason === undefined) return;

@@ -10,7 +10,7 @@ export interface SseEvent {
   readonly data: string;
 }
 
-/** Names of events that only say that the server lives. */
+/** Names of events, and data without JSON, that only say that the server lives. */
 const ALIVE = new Set(["ping", "pong", "heartbeat", "keepalive", "keep-alive"]);
 
 /** Makes an incremental parser of server-sent events. Throws Failure `too_large` for an event over `modelEventBytes`. */
@@ -43,7 +43,7 @@ export interface Told {
 export function readEvent({ name, data }: SseEvent): Told {
   const text = data.trim();
   if (name === "error") throw new Failure("openclaw_error", `OpenClaw reports: ${describeData(text)}`);
-  if (text === "" || (name !== undefined && ALIVE.has(name))) return { values: [], done: false };
+  if (text === "" || isAlive(name) || isAlive(text)) return { values: [], done: false };
   const whole = parseJson(text);
   const lines = whole === undefined ? text.split("\n").map((line) => line.trim()) : [];
   const done = isEndMark(text) || lines.some(isEndMark);
@@ -52,6 +52,10 @@ export function readEvent({ name, data }: SseEvent): Told {
     whole === undefined ? lines.filter((line) => line !== "" && !isEndMark(line)).map(parseJson) : [whole];
   if (values.includes(undefined)) throw notJson(text);
   return { values: values.filter((value) => value !== null), done };
+}
+
+function isAlive(word: string | undefined): boolean {
+  return word !== undefined && ALIVE.has(word.toLowerCase());
 }
 
 function isEndMark(text: string): boolean {

@@ -36,6 +36,14 @@ describe("a model that fails", () => {
     );
   });
 
+  it("that repeats the agent's token keeps it from the client all the same", async () => {
+    const { host, model } = await setup({ openclawToken: "oc-t0ken" });
+    const exchange = host.message(userSays("hi"));
+    (await model.next()).json(401, { detail: "Bearer oc-t0ken is wrong" });
+    const message = "OpenClaw answered 401: Bearer [token] is wrong";
+    expect((await exchange.rest()).at(-1)?.payload).toMatchObject({ message });
+  });
+
   it("with an error status and no JSON tells the status alone", async () => {
     const { message } = await outcome((call) => call.response.writeHead(502).end("<html>"));
     expect(message).toBe("OpenClaw answered 502");

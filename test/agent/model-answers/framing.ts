@@ -161,6 +161,21 @@ export const framing: readonly Row[] = [
     sees: seen,
   },
   {
+    name: "signs of life that are no JSON",
+    body: `data: ping\n\n${cut(text("Grüße "))}event: heartbeat\ndata: 17\n\ndata: Keep-Alive\n\ndata: null\n\n${stream(text("an 😀"), end("stop"))}`,
+    sees: seen,
+  },
+  {
+    name: "a role in a delta, and then all of the text as a message",
+    body: stream(chunk({ role: "assistant" }), JSON.parse(inOnePiece)),
+    sees: seen,
+  },
+  {
+    name: "a reason that is an object",
+    body: stream(text("Grüße an 😀"), chunk({}, { type: "stop", matched: 2 })),
+    sees: seen,
+  },
+  {
     name: "half of an event",
     body: `${cut(text("Grüße"))}data: {"choices":[{"ind`,
     sees: { text: "Grüße", code: "truncated", says: "the model's answer is not complete" },
