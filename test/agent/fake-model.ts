@@ -19,7 +19,7 @@ export interface ModelCall {
   text(...pieces: string[]): void;
   /** Writes a delta of a choice. */
   delta(delta: unknown, choice?: number): void;
-  /** Writes finish reason, usage and [DONE], and ends the answer. */
+  /** Writes finish reason, usage and [DONE], and ends the answer; before it a word, if there was none: an empty answer is none. */
   finish(reason?: string): void;
   /** Answers with JSON and a status. */
   json(status: number, value: unknown): void;
@@ -104,6 +104,7 @@ function callOf(body: ModelCall["body"], headers: IncomingHttpHeaders, response:
     },
     delta: (delta, index = 0) => call.event({ choices: [{ index, delta, finish_reason: null }] }),
     finish(reason = "stop") {
+      if (!response.headersSent) call.text("ok");
       call.event({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });
       call.event({ choices: [], usage });
       response.end("data: [DONE]\n\n");
