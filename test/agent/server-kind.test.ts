@@ -87,6 +87,24 @@ describe("a server of OpenAI's API", () => {
     },
   );
 
+  it("is told to the host before a configuration is in force, which messages wait for", async () => {
+    const asked = Promise.withResolvers<void>();
+    const server = createServer(
+      (_request, response) => void asked.promise.then(() => response.writeHead(404).end()),
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const host = await letIn(await launch({ url } as never, { bounds: { tickMs: 60_000 } }));
+    const ack = host.ask("config_update", configUpdate(1, {}));
+    asked.resolve();
+    expect((await ack).payload).toMatchObject({ applied: true });
+    const told: unknown[] = [];
+    while (host.link.size > 0) told.push((await host.link.take()).payload["openclaw_kind"]);
+    expect(told).toContain("plain");
+  });
+
   it("stays one where its gateway answers 503 for a while", async () => {
     const probe = await probed(
       [answer(404), answer(503), answer(503, "<html>"), answer(502), undefined, answer(503)],

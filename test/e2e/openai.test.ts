@@ -100,7 +100,7 @@ describe("the tools of a client", () => {
   it("in a lasting conversation go on where the call was: the results are sent, and the call that they answer", async () => {
     const run = client.chat.completions.runTools({ ...params, user: randomUUID() });
     expect(await run.finalContent()).toBe('The tool answered: "the sky is blue".');
-    expect(seen()?.messages.map(({ role }) => role)).toEqual(["assistant", "tool"]);
+    expect(seen()?.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
   });
 
   it("are refused before the model is asked where the agent's policy does not list them", async () => {
