@@ -4,6 +4,7 @@ import { Failure } from "../failure.ts";
 import { type Completion, createCompletion, type ModelEvent } from "./completion.ts";
 import { decodedBytes } from "./decode.ts";
 import { describeBody } from "./describe.ts";
+import { parseModelJson } from "./json.ts";
 import { createSse, readEvent } from "./sse.ts";
 
 /** The rest of an answer is read for this long after its last event, so that the connection can serve again. */
@@ -205,8 +206,9 @@ function readingWords(completion: Completion): Reading {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseModelJson(text);
   } catch (error) {
+    if (error instanceof Failure) throw error;
     throw new Failure("parse_error", "the model's answer is not JSON", error);
   }
 }

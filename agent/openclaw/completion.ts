@@ -47,14 +47,14 @@ export function createCompletion(
   let streamed = false;
   let finishReason: string | undefined;
   let usage: UsageJson | undefined;
+  const saidAnything = () => text.any || calls.any;
 
   function takeObject(value: UnknownObject): void {
     checkAnswer(value);
     if (id === undefined && typeof value["id"] === "string") onId((id = value["id"]));
-    const { choices } = value;
-    if (Array.isArray(choices)) {
-      for (const [position, choice] of choices.entries()) if (isObject(choice)) takeChoice(choice, position);
-    }
+    const choices: readonly unknown[] = Array.isArray(value["choices"]) ? value["choices"] : [];
+    heard ||= choices.length > 0;
+    for (const [position, choice] of choices.entries()) if (isObject(choice)) takeChoice(choice, position);
     usage = readUsage(value) ?? usage;
   }
 
@@ -66,7 +66,7 @@ export function createCompletion(
       streamed = true;
       takeDelta(index, delta, false);
       // Some servers repeat the whole message at the end of a stream.
-    } else if (isObject(message) && !(streamed && (text.any || calls.any))) takeDelta(index, message, true);
+    } else if (isObject(message) && !(streamed && saidAnything())) takeDelta(index, message, true);
     else if (typeof choice["text"] === "string" && index === 0) text.take(choice["text"]);
     const reason = readReason(choice["finish_reason"]);
     if (reason === undefined) return;
@@ -86,18 +86,14 @@ export function createCompletion(
     take(value) {
       const list: unknown[] = Array.isArray(value) ? value : [value];
       if (!list.every(isObject)) throw new Failure("parse_error", "the model's answer is not a JSON object");
-      for (const object of list) {
-        heard ||= hasAny(object["choices"]);
-        takeObject(object);
-      }
+      list.forEach(takeObject);
     },
     end(how) {
-      const saidNothing = !text.any && !calls.any;
       if (how === "closed" && finishReason === undefined && heard) {
         throw new Failure("truncated", "the model's answer is not complete");
       }
       calls.finishAll();
-      if (saidNothing) throw new Failure("empty_response", nothing(heard, reasoned, finishReason));
+      if (!saidAnything()) throw new Failure("empty_response", nothing(heard, reasoned, finishReason));
       emit({ kind: "finish", finishReason: finishReason ?? UNKNOWN_REASON, usage });
     },
     get finished() {

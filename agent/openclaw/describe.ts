@@ -3,6 +3,9 @@ import { isObject } from "../../src/wire/values.ts";
 /** Longest text of a server's that is passed on, in UTF-16 units; and how much of one is looked at for that. */
 const TEXT_LENGTH = 500;
 const LOOKED_AT = 4 * TEXT_LENGTH;
+/** How much of a body, and of a page, words are looked for in. */
+const BODY_LENGTH = 64 * 1024;
+const PAGE_LENGTH = 8 * 1024;
 /** How deep words are looked for in an error, and how many entries of a list are told. */
 const DEPTH = 6;
 const ENTRIES = 3;
@@ -59,7 +62,10 @@ function causeOf(metadata: unknown): string {
 
 /** The words in a body, whether it is JSON, server-sent events, a page or plain text. */
 function wordsOfBody(body: string): string | undefined {
-  const text = body.replace(/^\ufeff/, "").trim();
+  const text = body
+    .slice(0, BODY_LENGTH)
+    .replace(/^\ufeff/, "")
+    .trim();
   try {
     return wordsOf(JSON.parse(text) as unknown, DEPTH);
   } catch {
@@ -74,7 +80,7 @@ function wordsOfBody(body: string): string | undefined {
 
 /** The title or first heading of a page, else its text. */
 function wordsOfPage(page: string): string {
-  const start = page.slice(0, 16 * 1024);
+  const start = page.slice(0, PAGE_LENGTH);
   const named = /<title[^>]*>([^<]+)</i.exec(start)?.[1] ?? /<h1[^>]*>([^<]+)</i.exec(start)?.[1];
   return named ?? start.replaceAll(/<(script|style)\b[^<]*/gi, " ").replaceAll(/<[^>]*>?/g, " ");
 }

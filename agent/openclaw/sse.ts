@@ -2,6 +2,7 @@ import { createParser, ParseError } from "eventsource-parser";
 import type { Bounds } from "../bounds.ts";
 import { Failure } from "../failure.ts";
 import { describeError } from "./describe.ts";
+import { parseModelJson } from "./json.ts";
 
 /** One server-sent event. */
 export interface SseEvent {
@@ -66,11 +67,12 @@ function describeData(text: string): string {
   return describeError(parseJson(text) ?? text);
 }
 
-/** Undefined where it is no JSON. */
+/** Undefined where it is no JSON. Throws Failure `too_large`. */
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
+    return parseModelJson(text);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
     return undefined;
   }
 }

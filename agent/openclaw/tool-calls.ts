@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import type { UnknownObject } from "../../src/wire/frame.ts";
 import type { Bounds } from "../bounds.ts";
 import { Failure } from "../failure.ts";
-import { isObject, isUint32 } from "../../src/wire/values.ts";
 import { createJsonEnd, type JsonEnd } from "./json-end.ts";
+import { type Piece, readPieces } from "./tool-piece.ts";
 
 /** A tool call that the model has written to its end. All its texts are well-formed. */
 export interface ToolCall {
@@ -37,13 +36,7 @@ interface OpenCall {
   readonly end: JsonEnd;
 }
 
-/** What a piece says, whatever its form. Empty: nothing. */
-interface Piece {
-  readonly index: number | undefined;
-  readonly id: string;
-  readonly name: string;
-  readonly args: string;
-}
+type ToolBounds = Pick<Bounds, "toolArgumentsBytes" | "openToolCalls">;
 
 /** Longest id and name of a call, in UTF-16 units. */
 const NAME_LENGTH = 256;
@@ -55,25 +48,16 @@ const IDS = 1_024;
  * whole JSON, or when its choice ends; in the order in which they began. Throws Failure `too_large` over a bound and
  * `parse_error` for a call without a name.
  */
-export function createToolCalls(
-  bounds: Pick<Bounds, "toolArgumentsBytes" | "openToolCalls">,
-  emit: (call: ToolCall) => void,
-): ToolCalls {
+export function createToolCalls(bounds: ToolBounds, emit: (call: ToolCall) => void): ToolCalls {
   const open: OpenCall[] = [];
-  const ids = new Set<string>();
+  const ids = createIds();
   let any = false;
 
   function tell(call: OpenCall): void {
     open.splice(open.indexOf(call), 1);
     const name = call.name.toWellFormed();
     if (name === "") throw new Failure("parse_error", "the model calls a tool without a name");
-    // Clients tell calls apart by their ids alone, so that one that is missing, or repeated, is replaced.
-    let id = call.id.toWellFormed();
-    if (id === "" || ids.has(id)) id = `call_${randomBytes(12).toString("hex")}`;
-    ids.add(id);
-    const [oldest] = ids;
-    if (ids.size > IDS && oldest !== undefined) ids.delete(oldest);
-    emit({ id, name, arguments: call.parts.join("").toWellFormed() });
+    emit({ id: ids.take(call.id.toWellFormed()), name, arguments: call.parts.join("").toWellFormed() });
   }
 
   function finish(where: (call: OpenCall) => boolean): void {
@@ -104,45 +88,21 @@ export function createToolCalls(
     return call;
   }
 
-  /** The call that a piece goes on with, where there is one. */
-  function find(choice: number, piece: Piece, place: number | undefined): OpenCall | undefined {
-    const mine = open.filter((call) => call.choice === choice && !call.sealed);
-    const named = piece.id === "" ? undefined : mine.findLast(({ id }) => id === piece.id);
-    if (piece.index === undefined && named !== undefined) return named;
-    const index = piece.index ?? place;
-    return index === undefined ? mine.at(-1) : mine.findLast((call) => call.index === index);
-  }
-
   function takePiece(choice: number, piece: Piece, place: number | undefined): void {
     if (piece.id === "" && piece.name === "" && piece.args === "") return;
-    const known = find(choice, piece, place);
-    if (known !== undefined && !beginsAnother(known, piece)) return addTo(known, piece);
-    addTo(begin(choice, piece.index ?? known?.index ?? place ?? 0), piece);
-  }
-
-  function addTo(call: OpenCall, piece: Piece): void {
-    if (call.id === "") call.id = piece.id;
-    call.name = nameWith(call, piece.name);
-    if (call.id.length > NAME_LENGTH || call.name.length > NAME_LENGTH) {
-      throw new Failure("too_large", `the id or name of a tool call is longer than ${NAME_LENGTH}`);
-    }
-    if (piece.args === "") return;
-    call.bytes += Buffer.byteLength(piece.args);
-    if (call.bytes > bounds.toolArgumentsBytes) {
-      throw new Failure(
-        "too_large",
-        `the arguments of a tool call are over ${bounds.toolArgumentsBytes} bytes`,
-      );
-    }
-    call.end.add(piece.args);
-    call.parts.push(piece.args);
+    const mine = open.filter((call) => call.choice === choice && !call.sealed);
+    const known = find(mine, piece, place);
+    if (known !== undefined && !beginsAnother(known, piece)) return addTo(known, piece, bounds);
+    // Without an index a call is put behind the others, which may still go on by their ids.
+    const index = piece.index ?? place ?? Math.max(-1, ...mine.map((call) => call.index)) + 1;
+    addTo(begin(choice, index), piece, bounds);
   }
 
   return {
     take(choice, list, whole) {
-      const pieces = (Array.isArray(list) ? list : [list]).filter(isObject).map(readPiece);
+      const pieces = readPieces(list);
       for (const [position, piece] of pieces.entries()) {
-        if (whole) addTo(begin(choice, position), piece);
+        if (whole) addTo(begin(choice, position), piece, bounds);
         // A piece alone that has no index goes on with the call before it; several are told apart by their places.
         else takePiece(choice, piece, pieces.length > 1 ? position : undefined);
       }
@@ -153,6 +113,44 @@ export function createToolCalls(
       return any;
     },
   };
+}
+
+/** Clients tell calls apart by their ids alone, so that one that is missing, or stood for another call before, is replaced. */
+function createIds() {
+  const taken = new Set<string>();
+  return {
+    take(told: string): string {
+      const id = told === "" || taken.has(told) ? `call_${randomBytes(12).toString("hex")}` : told;
+      taken.add(id);
+      const [oldest] = taken;
+      if (taken.size > IDS && oldest !== undefined) taken.delete(oldest);
+      return id;
+    },
+  };
+}
+
+/** The call that a piece goes on with, where there is one. */
+function find(mine: readonly OpenCall[], piece: Piece, place: number | undefined): OpenCall | undefined {
+  const named = piece.id === "" ? undefined : mine.findLast(({ id }) => id === piece.id);
+  if (piece.index === undefined && named !== undefined) return named;
+  const index = piece.index ?? place;
+  return index === undefined ? mine.at(-1) : mine.findLast((call) => call.index === index);
+}
+
+/** Adds what a piece says. Throws Failure `too_large` over a bound. */
+function addTo(call: OpenCall, piece: Piece, { toolArgumentsBytes: most }: ToolBounds): void {
+  if (call.id === "") call.id = piece.id;
+  call.name = nameWith(call, piece.name);
+  if (call.id.length > NAME_LENGTH || call.name.length > NAME_LENGTH) {
+    throw new Failure("too_large", `the id or name of a tool call is longer than ${NAME_LENGTH}`);
+  }
+  if (piece.args === "") return;
+  call.bytes += Buffer.byteLength(piece.args);
+  if (call.bytes > most) {
+    throw new Failure("too_large", `the arguments of a tool call are over ${most} bytes`);
+  }
+  call.end.add(piece.args);
+  call.parts.push(piece.args);
 }
 
 /**
@@ -171,25 +169,4 @@ function beginsAnother(call: OpenCall, { id, name, args }: Piece): boolean {
 function nameWith(call: OpenCall, name: string): string {
   if (name === "" || call.parts.length > 0) return call.name === "" ? name : call.name;
   return name.startsWith(call.name) ? name : call.name + name;
-}
-
-function readPiece(piece: UnknownObject): Piece {
-  const called = isObject(piece["function"]) ? piece["function"] : piece;
-  const { name, arguments: args = called["parameters"] } = called;
-  return {
-    index: readIndex(piece["index"]),
-    id: readId(piece["id"]),
-    name: typeof name === "string" ? name : "",
-    args: typeof args === "string" ? args : (args ?? undefined) === undefined ? "" : JSON.stringify(args),
-  };
-}
-
-function readIndex(value: unknown): number | undefined {
-  const index = typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value;
-  return isUint32(index) ? index : undefined;
-}
-
-function readId(value: unknown): string {
-  if (typeof value === "number") return String(value);
-  return typeof value === "string" ? value : "";
 }

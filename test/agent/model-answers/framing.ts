@@ -176,6 +176,16 @@ export const framing: readonly Row[] = [
     sees: seen,
   },
   {
+    name: "an event that nests two million deep",
+    body: `data: {"x":${"[".repeat(2_000_000)}${"]".repeat(2_000_000)}}\n\n`,
+    sees: { code: "too_large", says: "the model's answer has nesting over 64" },
+  },
+  {
+    name: "JSON in one piece with a million values",
+    body: `{"x":[${"1,".repeat(1_000_000)}1]}`,
+    sees: { code: "too_large", says: "the model's answer has more than 100000 tokens" },
+  },
+  {
     name: "half of an event",
     body: `${cut(text("Grüße"))}data: {"choices":[{"ind`,
     sees: { text: "Grüße", code: "truncated", says: "the model's answer is not complete" },

@@ -54,6 +54,23 @@ export const gemini: readonly Row[] = [
     sees: { calls: [{ id: "fc-1", name: "read", args: '{"path":"/"}' }], finish: "stop" },
   },
   {
+    name: "calls without index whose pieces take turns, each with its id",
+    body: stream(
+      calls(call(undefined, "fc-1", "read", '{"n"')),
+      calls(call(undefined, "fc-2", "read", '{"m"')),
+      calls(call(undefined, "fc-1", undefined, ":1}")),
+      calls(call(undefined, "fc-2", undefined, ":2}")),
+      end("stop"),
+    ),
+    sees: {
+      calls: [
+        { id: "fc-1", name: "read", args: '{"n":1}' },
+        { id: "fc-2", name: "read", args: '{"m":2}' },
+      ],
+      finish: "stop",
+    },
+  },
+  {
     name: "an error in a list",
     status: 400,
     body: JSON.stringify([
