@@ -62,6 +62,7 @@ describe("without a file", () => {
         port: 8080,
         allowedOrigins: [],
         allowedHosts: [],
+        noticeMs: 0,
         drainMs: 30_000,
         tls: undefined,
       },
