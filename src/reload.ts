@@ -29,6 +29,9 @@ const rows: readonly (readonly [name: string, of: (config: Config) => unknown])[
   ["agents", ({ agents }) => agents],
 ];
 
+/** Every key of the file, or its section, that is compared; for the test that none is left out. */
+export const comparedKeys: readonly string[] = rows.map(([name]) => name);
+
 /** Keys of the file whose values differ: names alone, as values may be secrets. */
 export function differences(one: Config, other: Config): string[] {
   return rows.filter(([, of]) => JSON.stringify(of(one)) !== JSON.stringify(of(other))).map(([name]) => name);

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect as connectSocket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
@@ -24,6 +25,7 @@ import type { ScriptedModel } from "../../src/cli/scripted-model.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { startModel } from "../helpers/model.ts";
 import { until } from "../helpers/until.ts";
+import { startGuest } from "../link/fake-guest.ts";
 import { startTestAgent } from "./stack.ts";
 
 /** Longer than any test: what ends by it failed. */
@@ -222,6 +224,32 @@ describe("a server that was told to stop", () => {
       expect((reading.text + rest.reading.text).trim().split(/\s+/)).toHaveLength(120);
     }
     expect(model.calls).toBe(before + 7);
+  });
+
+  it("answers in the end also a call that waits for something else than a run", async () => {
+    const { server, close } = await start({ noticeMs: 0, drainMs: 50 });
+    const guest = await startGuest();
+    guest.on["config_update"] = "keep";
+    guest.on["context_update"] = "keep";
+    const transport = connectTo(server);
+    await createClient(AgentRegistry, transport).createAgent({
+      agent: { id: "deaf", address: guest.address },
+    });
+    const push = (send: () => Promise<unknown>) => send().catch((error: unknown) => ConnectError.from(error));
+    const rpc = push(() =>
+      createClient(AgentProxy, transport).pushConfig({ agentId: "deaf", config: { n: 1 } }),
+    );
+    const rest = statusOf(server.url, "/agents/deaf/context", {
+      method: "POST",
+      body: JSON.stringify({ context: "text" }),
+    });
+    // Time to arrive; it is told to wait for the guest then.
+    await sleep(300);
+    const began = performance.now();
+    await close();
+    expect(detailsOf((await rpc) as ConnectError).reason).toBe("DRAINING");
+    expect((await rest).body).toContain('"DRAINING"');
+    expect(performance.now() - began).toBeLessThan(4_500);
   });
 
   it("waits for nobody who does not take the end", async () => {
