@@ -4,10 +4,10 @@ import { settings } from "../../src/config/settings.ts";
 import { comparedKeys, differences, reloaded } from "../../src/reload.ts";
 
 const base = loadConfig({ env: {}, mode: "serve" });
-const with_ = (change: (config: Config) => Partial<Config>): Config => ({ ...base, ...change(base) });
+const withChange = (change: (config: Config) => Partial<Config>): Config => ({ ...base, ...change(base) });
 
 it("takes over what can change while the server runs, and names it", () => {
-  const next = with_(({ server, proxy }) => ({
+  const next = withChange(({ server, proxy }) => ({
     server: { ...server, allowedOrigins: ["https://a.test"], drainMs: 1 },
     proxy: { ...proxy, guestToken: "another" },
     log: { level: "debug" },
@@ -22,7 +22,7 @@ it("takes over what can change while the server runs, and names it", () => {
 });
 
 it("leaves what only a restart can change, and names that", () => {
-  const next = with_(({ server, proxy, auth }) => ({
+  const next = withChange(({ server, proxy, auth }) => ({
     server: { ...server, port: 1, tls: { cert: "c", key: "k" } },
     proxy: { ...proxy, transport: "vsock" as const },
     auth: { ...auth, apiKeys: true, required: true },
@@ -42,9 +42,9 @@ it("leaves what only a restart can change, and names that", () => {
 
 it("never turns TLS off", () => {
   const tls = { cert: "c", key: "k" };
-  const before = with_(({ server }) => ({ server: { ...server, tls } }));
+  const before = withChange(({ server }) => ({ server: { ...server, tls } }));
   expect(reloaded(before, base).server.tls).toEqual(tls);
-  const renewed = with_(({ server }) => ({ server: { ...server, tls: { cert: "new", key: "k" } } }));
+  const renewed = withChange(({ server }) => ({ server: { ...server, tls: { cert: "new", key: "k" } } }));
   expect(reloaded(before, renewed).server.tls?.cert).toBe("new");
 });
 
