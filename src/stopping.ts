@@ -3,6 +3,8 @@ import type { HttpListener } from "./http/listener.ts";
 
 /** What is told at the end has this long to reach its clients, and then each connection to close, milliseconds. */
 const FAREWELL_MS = 1_000;
+/** A drain is over when nothing was asked for this long: whoever has just connected is to be told, too. */
+const QUIET_MS = 250;
 
 /** What a stop goes through, and how long it takes. */
 export interface StopOptions {
@@ -26,17 +28,18 @@ export function longestStopMs({ noticeMs, drainMs }: Pick<StopOptions, "noticeMs
 export async function stopInStages(options: StopOptions): Promise<void> {
   const { lifecycle, listener, noticeMs, drainMs, hurry, info } = options;
   lifecycle.enter("leaving");
+  listener.fade();
   if (noticeMs > 0)
     info({ notice_seconds: noticeMs / 1000 }, "stopping: not ready, but calls are still taken");
   await pause(noticeMs, hurry);
   lifecycle.enter("draining");
   listener.drain();
   info({ drain_seconds: drainMs / 1000 }, "draining: no new runs, calls in flight go on");
-  if (!(await listener.idle(drainMs, hurry))) {
+  if (!(await listener.idle(drainMs, QUIET_MS, hurry))) {
     info({}, "telling whoever still reads that the server stops");
     lifecycle.enter("ending");
-    if (!(await listener.idle(FAREWELL_MS))) lifecycle.enter("cutting");
-    await listener.idle(FAREWELL_MS);
+    if (!(await listener.idle(FAREWELL_MS, 0))) lifecycle.enter("cutting");
+    await listener.idle(FAREWELL_MS, 0);
   }
   lifecycle.enter("cutting");
   await listener.close(FAREWELL_MS);

@@ -17,8 +17,8 @@ const LINGER_MS = 500;
 export interface SessionServer {
   readonly server: Http2Server;
   /**
-   * Sends GOAWAY on every session: streams in flight go on, new ones are refused, and the session ends after the last. A session that
-   * comes later may open a stream, to be told, and gets its GOAWAY then.
+   * Sends GOAWAY on every session: streams in flight go on, new ones are refused, which says that nothing of them was done, and the session
+   * ends after the last. A session that comes later may open a stream, to be told, and gets its GOAWAY then.
    */
   drain(): void;
 }
@@ -62,6 +62,7 @@ export function createSessionServer(limits: HttpLimits): SessionServer {
     server,
     drain: () => {
       draining = true;
+      // node:http2 has no GOAWAY that refuses nothing yet (RFC 9113, 6.8): after any, nghttp2 ignores new streams.
       for (const session of sessions) session.close();
       for (const stream of answered) endSoon(stream);
     },

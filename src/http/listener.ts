@@ -35,12 +35,17 @@ export interface HttpListener {
   /** Begins to listen; answers the real port where 0 was asked for. Rejects where the address is taken or not ours. */
   listen(host: string, port: number): Promise<{ host: string; port: number }>;
   /**
-   * Makes every connection's next answer its last (`connection: close`, GOAWAY) and closes idle ones. New connections are still accepted,
-   * so that whoever asks is told.
+   * Answers of HTTP/1 say `connection: close` from now on: whoever keeps connections for later calls, such as a balancer, has none left
+   * when they are closed.
    */
+  fade(): void;
+  /** Fades, and sends GOAWAY. Connections are still accepted, so that whoever asks is told. */
   drain(): void;
-  /** Resolves when no request is in flight, after `ms`, or when the signal aborts; with whether none is. */
-  idle(ms: number, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Resolves when no request has been in flight for `quietMs` (0: as soon as none is), after `ms`, or when the signal aborts; with whether
+   * none is in flight.
+   */
+  idle(ms: number, quietMs: number, signal?: AbortSignal): Promise<boolean>;
   /**
    * Stops to accept, drains, lets responses in flight end for `drainMs`, then destroys what is left. Resolves when no connection is
    * open.
@@ -80,18 +85,19 @@ export function createListener(options: ListenerOptions): HttpListener {
   surviveAcceptErrors(http1, options.logger);
   return {
     listen: (host, port) => listen(http1, host, port),
+    fade: () => drain.begin(),
     drain() {
       drain.begin();
       http2.drain();
     },
-    idle: (ms, signal) => flight.idle(ms, signal),
+    idle: (ms, quietMs, signal) => flight.idle(ms, quietMs, signal),
     useCertificate(files) {
       if (tlsEntry === undefined) throw new Error("the port speaks cleartext");
       tlsEntry.useCertificate(files);
     },
     close: async (drainMs) => {
       const closed = stopAccepting(http1);
-      drain.begin();
+      drain.end();
       http2.drain();
       for (const [socket, spoken] of sockets) if (spoken === undefined) socket.destroy();
       const timer = setTimeout(() => {
@@ -165,6 +171,11 @@ function createHttp1Drain() {
   const settle = (socket: Socket) => {
     if (draining && inFlight.get(socket)?.size === 0) socket.destroySoon();
   };
+  const begin = () => {
+    draining = true;
+    for (const responses of inFlight.values())
+      for (const res of responses) if (!res.headersSent) res.shouldKeepAlive = false;
+  };
   return {
     add(socket: Socket): void {
       inFlight.set(socket, new Set());
@@ -179,12 +190,12 @@ function createHttp1Drain() {
         settle(socket);
       });
     },
-    begin(): void {
-      draining = true;
-      for (const [socket, responses] of inFlight) {
-        for (const res of responses) if (!res.headersSent) res.shouldKeepAlive = false;
-        settle(socket);
-      }
+    /** Each connection that has had an answer closes; one that waits for its next request may make it. */
+    begin,
+    /** Those that wait close as well. */
+    end(): void {
+      begin();
+      for (const socket of inFlight.keys()) settle(socket);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
@@ -159,6 +160,93 @@ test(`SIGTERM and a restart under ${STREAMS} messages of the TypeScript client c
   expect(all.filter(({ how }) => how !== "done")).toEqual([]);
   expect([...model.calls().values()].every((count) => count === 1)).toBe(true);
 });
+
+/**
+ * Makes a call; `told` where the server said why it is not answered, `refused` where the connection said that nothing of it was done, `gone`
+ * where there was no port any more.
+ */
+type Caller = (send: Send) => Promise<"answered" | "refused" | "told" | "gone" | "cut">;
+
+const isGone = (error: unknown): boolean => String(error).includes("ECONNREFUSED");
+
+function overHttp1(baseUrl: string): Caller {
+  const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
+  return async ({ agentId, message }) => {
+    try {
+      const status = await post(agent, `${baseUrl}/agents/${agentId}/message`, message);
+      return status === 200 ? "answered" : status === 503 ? "told" : "cut";
+    } catch (error) {
+      return isGone(error) ? "gone" : "cut";
+    }
+  };
+}
+
+function overGrpc(baseUrl: string): Caller {
+  const proxy = createClient(AgentProxy, createGrpcTransport({ baseUrl }));
+  return async ({ agentId, message }) => {
+    try {
+      await proxy.sendMessage({ agentId, message: { content: message } });
+      return "answered";
+    } catch (error) {
+      const why = ConnectError.from(error);
+      // A stream that crosses a GOAWAY, or that node:http2 had not sent when it came: nothing of it may have been done.
+      if (/NGHTTP2_REFUSED_STREAM|CANCEL \(0x8\)/.test(why.message)) return "refused";
+      if (isGone(why)) return "gone";
+      return why.findDetails(ErrorInfoSchema)[0]?.reason === "DRAINING" ? "told" : "cut";
+    }
+  };
+}
+
+const CALLERS = 100;
+
+test.each([
+  ["HTTP/1.1", 0, overHttp1],
+  ["HTTP/1.1", 1, overHttp1],
+  ["gRPC", 0, overGrpc],
+  ["gRPC", 1, overGrpc],
+] as const)(
+  `SIGTERM under ${CALLERS} callers that keep their connections, over %s and with a notice of %i s: none is cut off`,
+  async (protocol, notice, callerOf) => {
+    const { serve, baseUrl, model } = await startWorld(`drain_seconds: 5, notice_seconds: ${notice}`);
+    const call = callerOf(baseUrl);
+    const counts = { answered: 0, refused: 0, told: 0, gone: 0, cut: 0 };
+    const refused: string[] = [];
+    const callOn = async (n: number): Promise<void> => {
+      for (let i = 0; ; i++) {
+        const id = `keep-${n}-${i}`;
+        const end = await call(makeSend(`a${1 + (n % AGENTS)}`, id, 2, 10));
+        counts[end]++;
+        if (end === "refused") refused.push(id);
+        if (end !== "answered" && end !== "refused") return;
+      }
+    };
+    const calling = Promise.all(Array.from({ length: CALLERS }, (_, n) => callOn(n)));
+    await until("all are at it", () => counts.answered > 300, 60_000);
+    const before = counts.answered;
+    serve.program.kill("SIGTERM");
+    await calling;
+    expect((await serve.program.exited).code).toBe(0);
+    console.log(
+      `${CALLERS} callers over ${protocol}, notice ${notice} s: ${counts.answered - before} answered after SIGTERM, ${counts.refused} refused and sent again, ${counts.told} told, ${counts.gone} came after the end, ${counts.cut} cut`,
+    );
+    expect(counts.cut).toBe(0);
+    expect(counts.told).toBeGreaterThan(0);
+    const ran = model.calls();
+    expect(refused.filter((id) => ran.has(id))).toEqual([]);
+  },
+);
+
+/** The status of a message over a connection that is kept; rejects where there is none. */
+function post(agent: Agent, url: string, content: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const req = request(url, { method: "POST", agent }, (res) => {
+      res.resume();
+      res.once("end", () => resolve(res.statusCode ?? 0)).once("error", reject);
+    });
+    req.once("error", reject);
+    req.end(JSON.stringify({ content }));
+  });
+}
 
 test(`SIGTERM to every agent under ${STREAMS} streams: each run has one end, and is the model's text where that is done`, async () => {
   const { model, agents, client } = await startWorld("drain_seconds: 1", ["--drain-seconds", "2"]);
