@@ -18,8 +18,8 @@ export interface HandleOptions {
   /** Where an agent listens; undefined where that is not known. May throw. */
   addressOf(agent: AgentRecord): Address | undefined;
   dial(address: Address, signal: AbortSignal): Promise<Duplex>;
-  /** Secret for the hello. */
-  readonly token: string;
+  /** Secret for the hello of a connection that is made now. */
+  token(): string;
   readonly pingMs: number;
   readonly configMs: number;
   readonly messageMs: number;
@@ -100,7 +100,9 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
     if (address === undefined || isClosed) return undefined;
     const mine = route;
     return createLink({
-      token: options.token,
+      get token() {
+        return options.token();
+      },
       agentId: key.id,
       pingMs: options.pingMs,
       silenceMs: options.messageMs,

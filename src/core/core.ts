@@ -7,13 +7,14 @@ import { readPayload } from "../wire/payload.ts";
 import { ValinorError } from "./errors.ts";
 import { createGate } from "./gate.ts";
 import { errorOfFrame, translate } from "./guest-errors.ts";
+import { notBegun } from "./lifecycle.ts";
 import { linkName } from "./names.ts";
 import { openRun, type RunRequest } from "./open-run.ts";
 import type { CoreOptions } from "./options.ts";
 import { createPushes, storeAndPush } from "./pushes.ts";
 import { createRegistry } from "./registry.ts";
 import { createRevisionList, createRollback } from "./revisions.ts";
-import { createRunStream } from "./run-stream.ts";
+import { createRunStream, untilEnding } from "./run-stream.ts";
 import { clientGone, collect, withDeadline } from "./send.ts";
 import { statusOf } from "./status.ts";
 import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
@@ -21,7 +22,7 @@ import { createWatches } from "./watch.ts";
 
 /** Makes the calls that every API shares. */
 export function createCore(options: CoreOptions): Core {
-  const { fleet, quota, audit } = options;
+  const { fleet, quota, audit, lifecycle } = options;
   const gate = createGate(options);
 
   /**
@@ -49,20 +50,25 @@ export function createCore(options: CoreOptions): Core {
     // A tool may answer with nothing; a user can't.
     if (input.message?.content === "" && input.message.role !== "tool")
       throw new ValinorError("INVALID_ARGUMENT", "the message has no content");
-    if (options.draining())
-      throw new ValinorError("DRAINING", "this server is stopping: try another, or again");
+    const attachOnly = input.message === undefined || input.afterSequence > 0;
+    if (!attachOnly && lifecycle.reached("draining")) throw notBegun();
     const requestId = input.requestId || randomUUID();
     const metadata = { agent_id: input.agentId, request_id: requestId };
     const leave = quota.run(caller);
     try {
-      const run = await openRun(agent, runRequest(caller, input, requestId), signal);
+      const opening = openRun(agent, runRequest(caller, input, requestId), signal);
+      const run = await untilEnding(lifecycle, opening, input.afterSequence);
       const { bootId, attached, protocol } = run;
       const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2 };
-      return createRunStream(run, opened, metadata, (failure) => {
+      let forget = () => {};
+      const stream = createRunStream(run, opened, metadata, (failure) => {
         leave();
+        forget();
         if (failure?.reason === "TOOL_BLOCKED")
           audit.note(caller, "tool.blocked", input.agentId, { tool: toolName(failure) });
       });
+      forget = lifecycle.on("ending", () => stream.stop());
+      return stream;
     } catch (error) {
       leave();
       throw signal.aborted ? clientGone(requestId) : translate(error).with(metadata);

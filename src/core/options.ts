@@ -2,6 +2,7 @@ import type { Fleet } from "../agents/fleet.ts";
 import type { Store } from "../store/store.ts";
 import type { Vault } from "../store/vault.ts";
 import type { Audit } from "./audit.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import type { Quota } from "./quota.ts";
 
 /** What the calls need. */
@@ -15,8 +16,8 @@ export interface CoreOptions {
   readonly messageMs: number;
   /** Longest wait for the answer to a push or a cancel, milliseconds. */
   readonly configMs: number;
-  /** True once the program is stopping: no new run is begun. */
-  draining(): boolean;
+  /** From `draining` on no new run is begun; at `ending` those that are read end with DRAINING. */
+  readonly lifecycle: Lifecycle;
   /** Refuses an address that agents may not have; throws ValinorError. */
   checkAddress(address: string): void;
 }

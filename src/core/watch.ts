@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Fleet } from "../agents/fleet.ts";
-import { ValinorError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
+import { notBegun } from "./lifecycle.ts";
 import type { CoreOptions } from "./options.ts";
 import { createRecheck, type Recheck } from "./recheck.ts";
 import { statusOf } from "./status.ts";
@@ -28,8 +28,6 @@ export interface WatchLimits {
   readonly recheckMs: number;
   /** How soon again, where nobody could tell. */
   readonly retryMs: number;
-  /** How often it is seen whether the server is stopping. */
-  readonly drainMs: number;
 }
 
 const defaults: WatchLimits = {
@@ -40,7 +38,6 @@ const defaults: WatchLimits = {
   keepaliveMs: 15_000,
   recheckMs: 30_000,
   retryMs: 5_000,
-  drainMs: 250,
 };
 
 /** Agents read from the store at once. */
@@ -66,14 +63,13 @@ export function createWatches(
   gate: Gate,
   overrides: Partial<WatchLimits> = {},
 ): Pick<Core, "watchAgents"> {
-  const { store, fleet } = options;
-  const draining = () => options.draining();
+  const { store, fleet, lifecycle } = options;
   const limits = { ...defaults, ...overrides };
-  const watchers = createWatchers(limits, draining);
+  const watchers = createWatchers(limits, lifecycle);
 
   /** True where the watch is to go on. Throws what ends it with an error. */
   async function goesOn({ changes, recheck, signal }: Watch): Promise<boolean> {
-    if (draining()) throw new ValinorError("DRAINING", "this server is stopping: try another, or again");
+    if (lifecycle.reached("draining")) throw notBegun();
     await recheck.ifDue();
     return !signal.aborted && changes.lost === undefined;
   }

@@ -1,4 +1,5 @@
 import { ValinorError } from "./errors.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import type { Changes } from "./watch-changes.ts";
 
 /** Milliseconds after which a refused watcher may find a place. */
@@ -10,21 +11,16 @@ export interface Watchers {
   join(tenant: string, changes: Changes): () => void;
 }
 
-/**
- * Counts watchers, `all` at most and `tenant` at most of one tenant. While there are any, one timer for all of them looks every
- * `drainMs` whether the server is stopping, and wakes them then.
- */
+/** Counts watchers, `all` at most and `tenant` at most of one tenant, and wakes them when the server begins to drain. */
 export function createWatchers(
-  limits: { readonly all: number; readonly tenant: number; readonly drainMs: number },
-  draining: () => boolean,
+  limits: { readonly all: number; readonly tenant: number },
+  lifecycle: Lifecycle,
 ): Watchers {
   const present = new Set<Changes>();
   const counts = new Map<string, number>();
-  let timer: NodeJS.Timeout | undefined;
-
-  function look(): void {
-    if (draining()) for (const changes of present) changes.wake();
-  }
+  lifecycle.on("draining", () => {
+    for (const changes of present) changes.wake();
+  });
 
   return {
     join(tenant, changes) {
@@ -33,15 +29,11 @@ export function createWatchers(
       if (present.size >= limits.all) throw tooMany(`this server has ${limits.all}`);
       counts.set(tenant, count + 1);
       present.add(changes);
-      timer ??= setInterval(look, limits.drainMs).unref();
       return () => {
         if (!present.delete(changes)) return;
         const left = (counts.get(tenant) ?? 1) - 1;
         if (left > 0) counts.set(tenant, left);
         else counts.delete(tenant);
-        if (present.size > 0) return;
-        clearInterval(timer);
-        timer = undefined;
       };
     },
   };

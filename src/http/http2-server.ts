@@ -16,7 +16,10 @@ const LINGER_MS = 500;
 /** An HTTP/2 server that listens on nothing: connections are given to it. */
 export interface SessionServer {
   readonly server: Http2Server;
-  /** Sends GOAWAY on every session: streams in flight go on, new ones are refused, and the session ends after the last. */
+  /**
+   * Sends GOAWAY on every session: streams in flight go on, new ones are refused, which says that nothing of them was done, and the session
+   * ends after the last. A session that comes later may open a stream, to be told, and gets its GOAWAY then.
+   */
   drain(): void;
 }
 
@@ -43,7 +46,7 @@ export function createSessionServer(limits: HttpLimits): SessionServer {
     session.on("error", () => {});
     boundFloods(session, limits);
     boundIdle(session, limits);
-    if (draining) session.close();
+    if (draining) session.once("stream", () => session.close());
   });
   const answered = new Set<Http2Stream>();
   server.on("stream", (stream) => {
@@ -59,6 +62,7 @@ export function createSessionServer(limits: HttpLimits): SessionServer {
     server,
     drain: () => {
       draining = true;
+      // node:http2 has no GOAWAY that refuses nothing yet (RFC 9113, 6.8): after any, nghttp2 ignores new streams.
       for (const session of sessions) session.close();
       for (const stream of answered) endSoon(stream);
     },

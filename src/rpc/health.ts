@@ -9,7 +9,8 @@ import {
 } from "../../gen/ts/grpc/health/v1/health_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { toValinorError, ValinorError } from "../core/errors.ts";
+import { toValinorError } from "../core/errors.ts";
+import { notBegun } from "../core/lifecycle.ts";
 import type { AgentStatusView } from "../core/types.ts";
 import { failure, identifyCaller, type RpcServices } from "./unary.ts";
 import { monotonicNow } from "../wire/clock.ts";
@@ -23,8 +24,10 @@ export const MAX_WATCHES = 500;
 
 /** What tells whether the server takes requests. */
 export interface HealthServices extends RpcServices {
-  /** False once the server begins to stop. */
+  /** False once the server begins to leave. */
   readonly ready: () => boolean;
+  /** Aborts when the server begins to drain. */
+  readonly stopping: AbortSignal;
 }
 
 /** Services of the server itself; the empty name stands for all of it. */
@@ -36,7 +39,7 @@ const own = ["", AgentProxy.typeName, AgentRegistry.typeName];
  * message now.
  */
 export function health(services: HealthServices): ServiceImpl<typeof Health> {
-  const { core, ready } = services;
+  const { core, ready, stopping } = services;
   let watches = 0;
 
   async function statusOf(service: string, context: HandlerContext): Promise<Status> {
@@ -52,12 +55,12 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
     }
   }
 
-  /** Each status that differs from the one before, until the client leaves or the server stops. */
+  /** Each status that differs from the one before, until the client leaves or the server drains. */
   async function* changes(service: string, context: HandlerContext) {
     const end = monotonicNow() + WATCH_MS;
     let last: Status | undefined;
     while (!context.signal.aborted && monotonicNow() < end) {
-      const stops = !ready();
+      const stops = stopping.aborted;
       const status = await statusOf(service, context);
       if (status !== last) yield create(HealthCheckResponseSchema, { status });
       last = status;
@@ -83,7 +86,7 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
         watches--;
       }
       // One that went on would keep the server from stopping.
-      if (!ready()) throw failure(services, draining(), context.signal);
+      if (stopping.aborted) throw failure(services, notBegun(), context.signal);
     },
 
     async list(_request, context) {
@@ -92,10 +95,6 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
       return create(HealthListResponseSchema, { statuses });
     },
   };
-}
-
-function draining(): ValinorError {
-  return new ValinorError("DRAINING", "this server is stopping: try another, or again");
 }
 
 function serves(view: AgentStatusView): boolean {

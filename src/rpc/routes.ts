@@ -25,8 +25,6 @@ export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
 
 /** What the RPC handler needs. */
 export interface RpcOptions extends HealthServices {
-  /** Aborts when the server begins to stop. */
-  readonly stopping: AbortSignal;
   /** Takes what is no RPC. */
   readonly fallback: NodeHandler;
 }

@@ -78,6 +78,9 @@ test("every command that dev prints works as it stands", async () => {
   expect(JSON.parse(context ?? "")).toEqual({ applied: true });
   expect(stream).toContain('"text": "word1"');
   expect(stream).toContain('"finishReason": "stop"');
+  // A terminal that is closed ends what was started in it.
+  dev.program.kill("SIGHUP");
+  expect(await dev.program.exited).toEqual({ code: 0, signal: null });
 });
 
 test("SIGTERM ends control plane, agent and model, streams under way included, within 10 s", async () => {

@@ -62,6 +62,7 @@ describe("without a file", () => {
         port: 8080,
         allowedOrigins: [],
         allowedHosts: [],
+        noticeMs: 0,
         drainMs: 30_000,
         tls: undefined,
       },
@@ -398,6 +399,9 @@ describe("authentication", () => {
     expect(problemsOf("server: {host: 0.0.0.0}")).toHaveLength(1);
     expect(load(`server: {host: 0.0.0.0}\n${issuer}`).server.host).toBe("0.0.0.0");
     expect(load("server: {host: 0.0.0.0}\nauth: {api_keys: true}").auth.required).toBe(true);
+    expect(load("server: {host: 0.0.0.0}\nauth: {api_keys: true}").server.noticeMs).toBe(5_000);
+    const quick = "server: {host: 0.0.0.0, notice_seconds: 0}\nauth: {api_keys: true}";
+    expect(load(quick).server.noticeMs).toBe(0);
     expect(problemsOf(`server: {host: 0.0.0.0}\n${issuer}`, { mode: "dev" })).toHaveLength(1);
   });
 

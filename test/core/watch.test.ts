@@ -177,7 +177,7 @@ describe("a watch ends", () => {
     const world = await startWorld();
     const watcher = createWatcherOf(world)(ann);
     await until("the snapshot is complete", () => watcher.complete);
-    world.draining = true;
+    world.lifecycle.enter("draining");
     expect(await watcher.ended).toMatchObject({ reason: "DRAINING" });
   });
 
