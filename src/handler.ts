@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
-import type { Logger } from "pino";
 import type { Identify } from "./auth/authenticate.ts";
 import type { Config } from "./config.ts";
 import type { Core } from "./core/types.ts";
 import { createConsoleHandler } from "./http/console.ts";
 import { createGuard } from "./http/guard.ts";
-import type { HttpHandler } from "./http/listener.ts";
+import type { HttpHandler, HttpLogger } from "./http/listener.ts";
 import { answerNotFound, createRestHandler } from "./http/rest.ts";
 import { createRpcHandler, type NodeHandler } from "./rpc/routes.ts";
 
@@ -15,7 +14,7 @@ export interface HandlerOptions {
   readonly config: Config;
   readonly core: Core;
   readonly identify: Identify;
-  readonly logger: Logger;
+  readonly logger: HttpLogger;
   /** Aborts when the server begins to stop. */
   readonly stopping: AbortSignal;
 }

@@ -15,6 +15,7 @@ import { type Store, StoreError } from "./store/store.ts";
 import { createVault, type Vault } from "./store/vault.ts";
 import { dial } from "./transport/dial.ts";
 import { limits } from "./wire/limits.ts";
+import { limitLogger } from "./wire/log-limit.ts";
 
 /** A control plane that runs. */
 export interface ValinorServer {
@@ -35,6 +36,8 @@ export async function startServer(
   options: { readonly logger?: Logger } = {},
 ): Promise<ValinorServer> {
   const logger = options.logger ?? pino({ level: config.log.level });
+  // What clients can cause as often as they like.
+  const clientLog = limitLogger(logger);
   const store = await openStore(config.store);
   const vault = createVault(config.secretKeys);
   const fleet = makeFleet(config, store, vault, logger);
@@ -64,10 +67,10 @@ export async function startServer(
     const { identify } = config.auth.required
       ? createAuthenticator({ store, audit, ...config.auth })
       : localAuthenticator;
-    const handler = createHandler({ config, core, identify, logger, stopping: stopping.signal });
+    const handler = createHandler({ config, core, identify, logger: clientLog, stopping: stopping.signal });
     const listener = createListener({
       handler,
-      logger,
+      logger: clientLog,
       limits: { writeStallMs: limits.clientStallMs },
       tls: config.server.tls,
     });
@@ -85,6 +88,7 @@ export async function startServer(
         stopping.abort();
         await listener.close(config.server.drainMs);
         await closeAll();
+        clientLog.flush();
         logger.info("stopped");
       },
     };
