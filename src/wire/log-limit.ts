@@ -76,7 +76,7 @@ export function limitLogger(
   });
   const write = (level: "warn" | "error") => (fields: object, text: string) =>
     limit.say(text + placeOf(fields), () => logger[level](fields, text));
-  return { warn: write("warn"), error: write("error"), flush: limit.flush };
+  return { warn: write("warn"), error: write("error"), flush: () => limit.flush() };
 }
 
 /** The first line of the stack of a line's error; empty if there is none. */
