@@ -2,10 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { createSessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
+import { createPipeline } from "./pipeline.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
+import { createSpread } from "./spread.ts";
 import { createStallWatch } from "./stall-watch.ts";
 import { createTlsEntry, type TlsFiles } from "./tls.ts";
 import { monotonicNow } from "../wire/clock.ts";
+import { createTurns } from "./turns.ts";
 
 /** Where the HTTP side writes what an operator should know; pino has this shape. */
 export interface HttpLogger {
@@ -48,20 +51,27 @@ export function createListener(options: ListenerOptions): HttpListener {
   const http2 = createSessionServer(limits);
   const drain = createHttp1Drain();
   const stalls = createStallWatch(limits.writeStallMs);
+  const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
+  const pipeline = createPipeline(limits, turns);
+  const spread = createSpread(limits.busyPipelined, turns);
   http1.on("request", (req, res) => {
+    if (!pipeline.track(req.socket, res)) return;
     drain.track(req, res);
     stalls.track(res);
     handler(req, res);
   });
   http2.server.on("request", (req, res) => {
     const response = res as unknown as ServerResponse;
-    stalls.track(response);
-    handler(req as unknown as IncomingMessage, response);
+    spread(req, () => {
+      stalls.track(response);
+      handler(req as unknown as IncomingMessage, response);
+    });
   });
   const sockets = replaceConnectionListener(http1, options.tls, limits, (socket, spoken, serveHttp1) => {
     if (spoken === "http2") return void http2.server.emit("connection", socket);
     drain.add(socket);
     serveHttp1(socket);
+    pipeline.add(socket);
   });
   surviveAcceptErrors(http1, options.logger);
   return {

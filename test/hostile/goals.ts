@@ -1,3 +1,4 @@
+import { cpus, loadavg } from "node:os";
 import { expect } from "vitest";
 import type { Measured } from "./harness.ts";
 
@@ -5,8 +6,11 @@ import type { Measured } from "./harness.ts";
 const RSS_MIB = 256;
 /** Longest turn of the loop, milliseconds of CPU time; on a loaded machine caches are cold, so that a turn takes longer than its 50. */
 const TURN_MS = 100;
-/** What a good client's p99 may be at most, milliseconds, or so many times the control's. */
-const P99_MS = 30;
+/**
+ * What a good client's p99 may be at most, milliseconds, or so many times the control's. Where other programs want the server's core, a server
+ * that is busy waits for them at every turn, and one that is idle hardly does.
+ */
+const P99_MS = (loadavg()[0] ?? 0) > cpus().length ? 400 : 30;
 const P99_TIMES = 4;
 
 /**
