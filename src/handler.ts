@@ -48,6 +48,9 @@ export function createHandler({ config, core, identify, logger, stopping }: Hand
     },
   });
   return (req, res) => {
-    if (guard(req, res)) rpc(req, res);
+    if (!guard(req, res)) return;
+    // Connect makes a URL of it, which HTTP/1.0 may leave unnamed.
+    if (req.headers[":authority"] === undefined) req.headers.host ??= "localhost";
+    rpc(req, res);
   };
 }

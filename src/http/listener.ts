@@ -104,6 +104,8 @@ function createHttp1(limits: HttpLimits): Server {
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
     noDelay: true,
+    // The guard asks for it, as for all that is wrong with a Host.
+    requireHostHeader: false,
   });
   server.maxHeadersCount = 200;
   server.maxConnections = limits.maxConnections;
