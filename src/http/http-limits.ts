@@ -23,6 +23,11 @@ export interface HttpLimits {
   /** Requests, and milliseconds, that a turn of the event loop spends on connections that have sent ahead. */
   readonly turnRequests: number;
   readonly turnMs: number;
+  /** A body whose answer has left is read and thrown away for so long, and so far, before its HTTP/1 connection is ended. */
+  readonly lingerMs: number;
+  readonly lingerBytes: number;
+  /** A body whose answer has left has this long to be complete before its HTTP/2 stream is reset. */
+  readonly earlyResetMs: number;
   /** Streams open at once in an HTTP/2 connection. */
   readonly maxStreams: number;
   /** PING and SETTINGS frames that a session may send within `floodWindowMs`. gRPC clients ping once a round trip. */
@@ -45,6 +50,9 @@ export const defaultHttpLimits: HttpLimits = {
   backlogBytes: 64 * 1024 * 1024,
   turnRequests: 8,
   turnMs: 2,
+  lingerMs: 2_000,
+  lingerBytes: 8 * 1024 * 1024,
+  earlyResetMs: 250,
   maxStreams: 100,
   maxPings: 20_000,
   maxSettingsFrames: 100,

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { createSessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
+import { endEarlyAnswer } from "./early-answer.ts";
+import { answerParserErrors } from "./parser-errors.ts";
 import { createPipeline } from "./pipeline.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
 import { createSpread } from "./spread.ts";
@@ -54,9 +56,11 @@ export function createListener(options: ListenerOptions): HttpListener {
   const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
   const pipeline = createPipeline(limits, turns);
   const spread = createSpread(limits.busyPipelined, turns);
+  answerParserErrors(http1, limits, (socket) => drain.inFlight(socket));
   http1.on("request", (req, res) => {
     if (!pipeline.track(req.socket, res)) return;
     drain.track(req, res);
+    endEarlyAnswer(req, res, limits);
     stalls.track(res);
     handler(req, res);
   });
@@ -170,6 +174,8 @@ function createHttp1Drain() {
         settle(socket);
       });
     },
+    /** The responses of a connection that have not closed, in their order. */
+    inFlight: (socket: Socket): Iterable<ServerResponse> => inFlight.get(socket) ?? [],
     begin(): void {
       draining = true;
       for (const [socket, responses] of inFlight) {

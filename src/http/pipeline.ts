@@ -68,7 +68,8 @@ function createConnection(
   const pause = socket.pause.bind(socket);
   const resume = socket.resume.bind(socket);
   const parse = takeData(socket, take);
-  const mayFeed = () => !socket.destroyed && !isPausedByServer && inFlight < limits.busyPipelined;
+  const isOpen = () => !socket.destroyed && !socket.writableEnded;
+  const mayFeed = () => isOpen() && !isPausedByServer && inFlight < limits.busyPipelined;
   const waiting: Waiting = { step };
   socket.pause = () => {
     isPausedByServer = true;
