@@ -62,6 +62,11 @@ export async function startServer(
       messageMs: config.proxy.messageTimeoutMs,
       configMs: config.proxy.configTimeoutMs,
       draining: () => stopping.signal.aborted,
+      onShed: ({ caller }, bytes) =>
+        clientLog.warn(
+          { tenant: caller.tenant, credential: caller.credential, bytes },
+          "a stream was ended: its client does not read, and too much waits for such clients",
+        ),
       checkAddress: (address) => checkAddress(config, address),
     });
     const { identify } = config.auth.required
