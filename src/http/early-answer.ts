@@ -1,29 +1,36 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2Stream } from "node:http2";
 import type { HttpLimits } from "./http-limits.ts";
-import { endAndLinger } from "./linger.ts";
+import { endAndLinger, readInTurns } from "./linger.ts";
+import type { Turns } from "./turns.ts";
 
 /**
  * Ends an HTTP/1 request whose answer left before its body had come, such as 401 or 413: what still comes is thrown away, for `lingerMs`
  * and up to `lingerBytes`, so that the client gets to read the answer (a reset would take it away again). A body that is complete by then
  * leaves the connection as good as before; any other one ends it.
  */
-export function endEarlyAnswer(req: IncomingMessage, res: ServerResponse, limits: HttpLimits): void {
+export function endEarlyAnswer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  limits: HttpLimits,
+  turns: Turns,
+): void {
   const { socket } = req;
   // Before Node's own listener, which would throw the body away without a bound.
   res.prependOnceListener("finish", () => {
     if (req.complete || socket.destroyed) return;
-    if (req.destroyed) return endAndLinger(socket, limits);
+    if (req.destroyed) return endAndLinger(socket, limits, turns);
     let rest = limits.lingerBytes;
     const end = () => {
       clearTimeout(timer);
       if (!req.complete && !socket.destroyed)
-        endAndLinger(socket, { ...limits, lingerBytes: Math.max(rest, 0) });
+        endAndLinger(socket, { ...limits, lingerBytes: Math.max(rest, 0) }, turns);
     };
     const timer = setTimeout(() => socket.destroy(), limits.lingerMs);
     req.on("data", (part: Buffer) => {
       rest -= part.length;
       if (rest < 0) socket.destroy();
+      else readInTurns(req, turns);
     });
     // Who reads the body may have given it up: then nobody knows any more where it ends.
     req.once("end", end).once("close", end);

@@ -56,11 +56,11 @@ export function createListener(options: ListenerOptions): HttpListener {
   const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
   const pipeline = createPipeline(limits, turns);
   const spread = createSpread(limits.busyPipelined, turns);
-  answerParserErrors(http1, limits, (socket) => drain.inFlight(socket));
+  answerParserErrors(http1, limits, turns, (socket) => drain.inFlight(socket));
   http1.on("request", (req, res) => {
     if (!pipeline.track(req.socket, res)) return;
     drain.track(req, res);
-    endEarlyAnswer(req, res, limits);
+    endEarlyAnswer(req, res, limits, turns);
     stalls.track(res);
     handler(req, res);
   });

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { HttpLimits } from "./http-limits.ts";
 import { endAndLinger } from "./linger.ts";
 import type { RestError } from "./rest-errors.ts";
+import type { Turns } from "./turns.ts";
 
 /** What an HTTP/1 connection is told whose bytes Node's parser does not take, or that come too slowly. */
 interface Refusal {
@@ -18,6 +19,7 @@ interface Refusal {
 export function answerParserErrors(
   http1: Server,
   limits: HttpLimits,
+  turns: Turns,
   inFlight: (socket: Socket) => Iterable<ServerResponse>,
 ): void {
   const failed = new WeakSet<Duplex>();
@@ -31,7 +33,7 @@ export function answerParserErrors(
     socket.pause();
     afterAnswers([...inFlight(socket)], (isBegun) => {
       if (isBegun || !socket.writable) return void socket.destroy();
-      endAndLinger(socket, limits, responseOf(refusal));
+      endAndLinger(socket, limits, turns, responseOf(refusal));
     });
   });
 }
@@ -75,7 +77,7 @@ function refusalOf(error: NodeJS.ErrnoException, limits: HttpLimits): Refusal | 
         "400 Bad Request",
         "malformed request",
         "INVALID_ARGUMENT",
-        "the bytes are no HTTP/1.1 request (RFC 9112), nor HTTP/2's preface",
+        "the bytes are neither a request as RFC 9112 has it nor HTTP/2's preface",
       );
   }
 }
