@@ -3,7 +3,7 @@ import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { createSessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { endEarlyAnswer } from "./early-answer.ts";
-import { answerParserErrors } from "./parser-errors.ts";
+import { answerParserErrors, type ConnectionResponses } from "./parser-errors.ts";
 import { createPipeline } from "./pipeline.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
 import { createSpread } from "./spread.ts";
@@ -56,7 +56,7 @@ export function createListener(options: ListenerOptions): HttpListener {
   const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
   const pipeline = createPipeline(limits, turns);
   const spread = createSpread(limits.busyPipelined, turns);
-  answerParserErrors(http1, limits, turns, (socket) => drain.inFlight(socket));
+  answerParserErrors(http1, limits, turns, (socket) => drain.responsesOf(socket));
   http1.on("request", (req, res) => {
     if (!pipeline.track(req.socket, res)) return;
     drain.track(req, res);
@@ -156,6 +156,7 @@ function replaceConnectionListener(
 /** Knows which HTTP/1 connections wait for their next request, so that closing cuts none in the middle of a response. */
 function createHttp1Drain() {
   const inFlight = new Map<Socket, Set<ServerResponse>>();
+  const latest = new WeakMap<Socket, ServerResponse>();
   let draining = false;
   const settle = (socket: Socket) => {
     if (draining && inFlight.get(socket)?.size === 0) socket.destroySoon();
@@ -168,14 +169,17 @@ function createHttp1Drain() {
     track(req: IncomingMessage, res: ServerResponse): void {
       const { socket } = req;
       inFlight.get(socket)?.add(res);
+      latest.set(socket, res);
       if (draining) res.shouldKeepAlive = false;
       res.once("close", () => {
         inFlight.get(socket)?.delete(res);
         settle(socket);
       });
     },
-    /** The responses of a connection that have not closed, in their order. */
-    inFlight: (socket: Socket): Iterable<ServerResponse> => inFlight.get(socket) ?? [],
+    responsesOf: (socket: Socket): ConnectionResponses => ({
+      inFlight: inFlight.get(socket) ?? [],
+      latest: latest.get(socket),
+    }),
     begin(): void {
       draining = true;
       for (const [socket, responses] of inFlight) {

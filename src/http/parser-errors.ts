@@ -12,15 +12,23 @@ interface Refusal {
   readonly body: RestError;
 }
 
+/** The responses of a connection. */
+export interface ConnectionResponses {
+  /** Those that have not closed, the oldest first. */
+  readonly inFlight: Iterable<ServerResponse>;
+  /** The one of the request that came last. */
+  readonly latest: ServerResponse | undefined;
+}
+
 /**
  * Answers what never became a request (or did, and then its body went wrong) in the shape of all errors, and ends its connection. Answers to
- * requests before it come first. `inFlight`: the connection's responses that are not complete, the oldest first.
+ * requests before it come first; a request that has its answer gets no second one.
  */
 export function answerParserErrors(
   http1: Server,
   limits: HttpLimits,
   turns: Turns,
-  inFlight: (socket: Socket) => Iterable<ServerResponse>,
+  responsesOf: (socket: Socket) => ConnectionResponses,
 ): void {
   const failed = new WeakSet<Duplex>();
   http1.on("clientError", (error: NodeJS.ErrnoException, socket) => {
@@ -31,20 +39,21 @@ export function answerParserErrors(
     if (refusal === undefined || !(socket instanceof Socket) || !socket.writable)
       return void socket.destroy();
     socket.pause();
-    afterAnswers([...inFlight(socket)], (isBegun) => {
-      if (isBegun || !socket.writable) return void socket.destroy();
-      endAndLinger(socket, limits, turns, responseOf(refusal));
+    const { inFlight, latest } = responsesOf(socket);
+    afterAnswers([...inFlight], () => {
+      const own = latest?.req.complete === false ? latest : undefined;
+      const isBegun = own?.headersSent === true;
+      if (!socket.writable || (isBegun && !own.writableEnded)) socket.destroy();
+      else endAndLinger(socket, limits, turns, isBegun ? "" : responseOf(refusal));
     });
   });
 }
 
-/** Calls once the answers to complete requests have left; true where the one that went wrong has a part of its answer already. */
-function afterAnswers(inFlight: readonly ServerResponse[], call: (isBegun: boolean) => void): void {
+/** Calls once the answers to complete requests have left. */
+function afterAnswers(inFlight: readonly ServerResponse[], call: () => void): void {
   const last = inFlight.findLast(({ req }) => req.complete);
-  const own = inFlight.find(({ req }) => !req.complete);
-  const done = () => call(own?.headersSent ?? false);
-  if (last === undefined) done();
-  else last.once("close", done);
+  if (last === undefined) call();
+  else last.once("close", call);
 }
 
 /** Undefined for an error of the connection itself: nobody is left to be told. */

@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { makeApiKey } from "../../src/auth/api-key.ts";
 import type { AttackContext } from "./attack.ts";
+import { runPeers, writeForever } from "./peers.ts";
 
 /** Bytes of one block of requests. */
 const BLOCK = 64 * 1024;
@@ -34,35 +35,19 @@ export function health(context: AttackContext): Promise<void> {
   return pipeline(context, () => `GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n`, true);
 }
 
-async function pipeline(
-  { port, peers, signal, report }: AttackContext,
-  request: () => string,
-  isRead: boolean,
-): Promise<void> {
+async function pipeline(context: AttackContext, request: () => string, isRead: boolean): Promise<void> {
+  const { port, report } = context;
   const blocks = Array.from({ length: 8 }, () => blockOf(request));
-  await Promise.all(
-    Array.from({ length: peers }, async (_, peer) => {
-      while (!signal.aborted) {
-        const began = performance.now();
-        const socket = connect(port, "127.0.0.1");
-        socket.on("error", () => {});
-        if (isRead) socket.on("data", (part: Buffer) => report.count("KiB read", part.length / 1024));
-        await flood(socket, blocks[peer % blocks.length] ?? "", signal);
-        if (signal.aborted) return void socket.destroy();
-        report.closed(performance.now() - began);
-      }
-    }),
+  const open = async () => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    if (isRead) socket.on("data", (part: Buffer) => report.count("bytes read", part.length));
+    await once(socket, "connect");
+    return socket;
+  };
+  await runPeers(context, open, (socket, _isOver, peer) =>
+    writeForever(socket, context, () => blocks[peer % blocks.length] ?? ""),
   );
-}
-
-/** Writes a block again and again until the server closes the connection. */
-async function flood(socket: Socket, block: string, signal: AbortSignal): Promise<void> {
-  const over = Promise.race([once(socket, "close"), once(signal, "abort")]).catch(() => {});
-  while (!signal.aborted && !socket.closed) {
-    if (!socket.write(block)) await Promise.race([once(socket, "drain").catch(() => {}), over]);
-    else await new Promise(setImmediate);
-  }
-  socket.destroy();
 }
 
 function blockOf(request: () => string): string {

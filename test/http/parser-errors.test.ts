@@ -4,7 +4,9 @@ import { dial, readAll, readUntil, serve } from "./serving.ts";
 
 /** Status line, headers and body of the last answer on a connection. */
 function lastAnswer(text: string) {
-  const [head = "", body = ""] = text.slice(text.search(/HTTP\/1\.1 \d{3} (?!.*HTTP\/1\.1 \d{3} )/s)).split("\r\n\r\n");
+  const [head = "", body = ""] = text
+    .slice(text.search(/HTTP\/1\.1 \d{3} (?!.*HTTP\/1\.1 \d{3} )/s))
+    .split("\r\n\r\n");
   return { status: Number(head.slice(9, 12)), head, body: JSON.parse(body) as Record<string, string> };
 }
 
@@ -90,4 +92,14 @@ test("the answer to a good request comes before that to the garbage behind it", 
   const text = await readUntil(socket, "malformed request");
   expect(text.indexOf("good")).toBeGreaterThan(0);
   expect(text.indexOf("good")).toBeLessThan(text.indexOf("HTTP/1.1 400"));
+});
+
+test("a request that has its answer gets no second one when its body goes wrong", async () => {
+  const { port } = await serve((_req, res) => void res.writeHead(401, { "content-length": 2 }).end("no"));
+  const socket = await dial(port);
+  const all = readAll(socket);
+  socket.write("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+  await readUntil(socket, "no");
+  socket.write("not a chunk\r\n");
+  expect((await all).match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 401"]);
 });
