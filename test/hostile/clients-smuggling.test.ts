@@ -95,7 +95,7 @@ const cases: [string, string, number][] = [
   ["HTTP/0.9", `GET /healthz\r\n\r\n${GET}`, 1],
   ["HTTP/1.0 that would go on", `GET /healthz HTTP/1.0\r\nhost: localhost\r\n\r\n${GET}`, 1],
   ["HTTP/3.0", `GET /healthz HTTP/3.0\r\nhost: localhost\r\n\r\n${GET}`, 1],
-  ["a preface in the middle", `${GET.replace("smuggled", "first")}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${GET}`, 1],
+  ["a preface in the middle", `${GET.replace("smuggled", "first")}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${GET}`, 2],
   ["a request that closes", `GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n${GET}`, 1],
 ];
 
