@@ -39,7 +39,7 @@ export function createPipeline(limits: HttpLimits, turns: Turns): Pipeline {
     track(socket, res) {
       const connection = connections.get(socket);
       if (connection === undefined) return true;
-      res.once("close", () => connection.settle());
+      res.once("close", () => connection.settle(res.statusCode === 401));
       if (connection.begin() <= limits.maxPipelined) return true;
       socket.destroy();
       return false;
@@ -50,7 +50,8 @@ export function createPipeline(limits: HttpLimits, turns: Turns): Pipeline {
 interface Connection {
   /** Counts a request; answers how many are in flight. */
   begin(): number;
-  settle(): void;
+  /** One of them has its answer. */
+  settle(isRefused: boolean): void;
   end(): void;
 }
 
@@ -63,13 +64,17 @@ function createConnection(
 ): Connection {
   let rest: Buffer = NOTHING;
   let inFlight = 0;
+  /** Requests in a row whose credential was not good; after many of them each has to wait. */
+  let refusals = 0;
+  let penalty: NodeJS.Timeout | undefined;
   /** The server reads bodies, and lets answers leave, at its own pace. */
   let isPausedByServer = false;
   const pause = socket.pause.bind(socket);
   const resume = socket.resume.bind(socket);
   const parse = takeData(socket, take);
   const isOpen = () => !socket.destroyed && !socket.writableEnded;
-  const mayFeed = () => isOpen() && !isPausedByServer && inFlight < limits.busyPipelined;
+  const mayFeed = () =>
+    isOpen() && !isPausedByServer && penalty === undefined && inFlight < limits.busyPipelined;
   const waiting: Waiting = { step };
   socket.pause = () => {
     isPausedByServer = true;
@@ -87,7 +92,7 @@ function createConnection(
     else keep(mayFeed() ? feed(chunk) : chunk);
     if (rest.length === 0) return;
     pause();
-    if (mayFeed()) turns.join(waiting);
+    goOn();
   }
 
   /** Gives the parser one head at most, or all where there is none; answers what is left. */
@@ -116,13 +121,25 @@ function createConnection(
     return false;
   }
 
+  function goOn(): void {
+    if (rest.length > 0 && mayFeed()) turns.join(waiting);
+  }
+
+  function forgive(): void {
+    penalty = undefined;
+    goOn();
+  }
+
   return {
     begin: () => ++inFlight,
-    settle() {
+    settle(isRefused) {
       inFlight--;
-      if (rest.length > 0 && mayFeed()) turns.join(waiting);
+      refusals = isRefused ? refusals + 1 : 0;
+      if (refusals > limits.refusals) penalty ??= setTimeout(forgive, limits.refusalMs);
+      goOn();
     },
     end() {
+      clearTimeout(penalty);
       turns.leave(waiting);
       keep(NOTHING);
     },

@@ -27,7 +27,8 @@ export async function runPeers(
       const began = performance.now();
       const isOver = () => signal.aborted || socket.closed || !socket.writable;
       await attack(socket, isOver, peer);
-      if (!signal.aborted) report.closed(performance.now() - began);
+      const isClosed = socket.closed || !socket.writable;
+      if (isClosed && !signal.aborted) report.closed(performance.now() - began);
       socket.destroy();
       await sleep(PAUSE_MS);
     }

@@ -98,3 +98,21 @@ test("what all connections have sent ahead is bounded: who sends more is closed"
   await readAll(socket);
   expect(held).toHaveLength(1);
 });
+
+test("a connection that piles up refusals has to wait for each further one, and for nothing once it is let in", async () => {
+  let answered = 0;
+  const { port } = await serve(
+    (req, res) => {
+      answered++;
+      res.writeHead(req.url === "/good" ? 200 : 401).end();
+    },
+    { limits: { refusals: 5, refusalMs: 60_000 } },
+  );
+  const socket = await dial(port);
+  socket.resume();
+  socket.write(get("/bad").repeat(5) + get("/good") + get("/bad").repeat(100));
+  // Those in flight when it was seen are answered.
+  await until("it has to wait", () => answered >= 12);
+  await ask(port, "/good");
+  expect(answered).toBeLessThan(5 + 1 + 6 + 8 + 2);
+});
