@@ -1,12 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
-import type { Logger } from "pino";
 import type { Identify } from "./auth/authenticate.ts";
 import type { Lifecycle } from "./core/lifecycle.ts";
 import type { Core } from "./core/types.ts";
 import { createConsoleHandler } from "./http/console.ts";
 import type { Guard } from "./http/guard.ts";
-import type { HttpHandler } from "./http/listener.ts";
+import type { HttpHandler, HttpLogger } from "./http/listener.ts";
 import { answerNotFound, createRestHandler } from "./http/rest.ts";
 import { createRpcHandler, type NodeHandler } from "./rpc/routes.ts";
 
@@ -15,7 +14,7 @@ export interface HandlerOptions {
   readonly guard: Guard;
   readonly core: Core;
   readonly identify: Identify;
-  readonly logger: Logger;
+  readonly logger: HttpLogger;
   readonly lifecycle: Lifecycle;
 }
 
@@ -50,6 +49,9 @@ export function createHandler({ guard, core, identify, logger, lifecycle }: Hand
     },
   });
   return (req, res) => {
-    if (guard(req, res)) rpc(req, res);
+    if (!guard(req, res)) return;
+    // Connect makes a URL of it, which HTTP/1.0 may leave unnamed.
+    if (req.headers[":authority"] === undefined) req.headers.host ??= "localhost";
+    rpc(req, res);
   };
 }

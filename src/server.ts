@@ -19,6 +19,7 @@ import { type Store, StoreError } from "./store/store.ts";
 import { createVault, type Vault } from "./store/vault.ts";
 import { dial } from "./transport/dial.ts";
 import { limits } from "./wire/limits.ts";
+import { limitLogger } from "./wire/log-limit.ts";
 
 /** A control plane that runs. */
 export interface ValinorServer {
@@ -57,6 +58,8 @@ export async function startServer(
   options: { readonly logger?: Logger } = {},
 ): Promise<ValinorServer> {
   const logger = options.logger ?? pino({ level: config.log.level });
+  // What clients can cause as often as they like.
+  const clientLog = limitLogger(logger);
   const store = await openStore(config.store);
   const live = createLive(config);
   const { vault } = live;
@@ -84,16 +87,21 @@ export async function startServer(
       },
       configMs: config.proxy.configTimeoutMs,
       lifecycle,
+      onShed: ({ caller }, bytes) =>
+        clientLog.warn(
+          { tenant: caller.tenant, credential: caller.credential, bytes },
+          "a stream was ended: its client does not read, and too much waits for such clients",
+        ),
       checkAddress: (address) => checkAddress(live.config, address),
     });
     const authenticator = config.auth.required
       ? createAuthenticator({ store, audit, ...config.auth })
       : localAuthenticator;
     const { identify } = authenticator;
-    const handler = createHandler({ guard: live.guard, core, identify, logger, lifecycle });
+    const handler = createHandler({ guard: live.guard, core, identify, logger: clientLog, lifecycle });
     const listener = createListener({
       handler,
-      logger,
+      logger: clientLog,
       limits: { writeStallMs: limits.clientStallMs },
       tls: config.server.tls,
     });
@@ -106,6 +114,7 @@ export async function startServer(
       const info = (fields: object, text: string) => logger.info(fields, text);
       await stopInStages({ ...live.config.server, lifecycle, listener, hurry, info });
       await closeAll();
+      clientLog.flush();
       logger.info("stopped");
     };
     let stopped: Promise<void> | undefined;

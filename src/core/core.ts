@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { CancelAckSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import type { AgentHandle } from "../agents/handle.ts";
 import type { AgentKey } from "../store/store.ts";
+import type { Exchange } from "../link/exchange.ts";
 import { LinkError } from "../wire/errors.ts";
 import { readPayload } from "../wire/payload.ts";
 import { ValinorError } from "./errors.ts";
@@ -17,6 +18,7 @@ import { createRevisionList, createRollback } from "./revisions.ts";
 import { createRunStream, untilEnding } from "./run-stream.ts";
 import { clientGone, collect, withDeadline } from "./send.ts";
 import { statusOf } from "./status.ts";
+import { createStreamBudget, type HeldStream } from "./stream-budget.ts";
 import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
 import { createWatches } from "./watch.ts";
 
@@ -24,6 +26,7 @@ import { createWatches } from "./watch.ts";
 export function createCore(options: CoreOptions): Core {
   const { fleet, quota, audit, lifecycle } = options;
   const gate = createGate(options);
+  const budget = createStreamBudget(options.streamLimits, options.onShed);
 
   /**
    * The caller's agent; AGENT_NOT_FOUND for one of another tenant as well. One that another process has just created is looked up in
@@ -44,8 +47,13 @@ export function createCore(options: CoreOptions): Core {
     throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${key.id}`, { metadata });
   }
 
-  /** Opens a run for a call that was authorized. */
-  async function open(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream> {
+  /** Opens a run for a call that was authorized. `drop`: drops the client of one that is streamed. */
+  async function open(
+    caller: Caller,
+    input: StreamInput,
+    signal: AbortSignal,
+    drop?: () => void,
+  ): Promise<RunStream> {
     const agent = await find(caller, input.agentId);
     // A tool may answer with nothing; a user can't.
     if (input.message?.content === "" && input.message.role !== "tool")
@@ -60,10 +68,12 @@ export function createCore(options: CoreOptions): Core {
       const run = await untilEnding(lifecycle, opening, input.afterSequence);
       const { bootId, attached, protocol } = run;
       const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2 };
+      const release = drop && budget.add(heldStream(caller, run.exchange, drop));
       let forget = () => {};
       const stream = createRunStream(run, opened, metadata, (failure) => {
         leave();
         forget();
+        release?.();
         if (failure?.reason === "TOOL_BLOCKED")
           audit.note(caller, "tool.blocked", input.agentId, { tool: toolName(failure) });
       });
@@ -90,15 +100,16 @@ export function createCore(options: CoreOptions): Core {
       }
     },
 
-    async stream(caller, input, signal) {
+    async stream(caller, input, signal, drop = () => {}) {
       await gate.check(caller, "stream", input.agentId);
+      budget.admit(caller);
       if (input.message === undefined && input.requestId === "") {
         throw new ValinorError(
           "INVALID_ARGUMENT",
           "a call without a message attaches to a run and needs its request_id",
         );
       }
-      return open(caller, input, signal);
+      return open(caller, input, signal, drop);
     },
 
     async cancel(caller, input, signal) {
@@ -131,6 +142,18 @@ export function createCore(options: CoreOptions): Core {
       storeAndPush(options, agent, next, caller, signal),
     ),
     ...createWatches(options, gate),
+  };
+}
+
+function heldStream(caller: Caller, exchange: Exchange, drop: () => void): HeldStream {
+  return {
+    caller,
+    held: () => exchange.held,
+    takes: () => exchange.takes,
+    shed() {
+      exchange.detach(new LinkError("closed", "the client did not read, and its memory was needed"));
+      drop();
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import type { Vault } from "../store/vault.ts";
 import type { Audit } from "./audit.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Quota } from "./quota.ts";
+import type { HeldStream, StreamLimits } from "./stream-budget.ts";
 
 /** What the calls need. */
 export interface CoreOptions {
@@ -18,6 +19,10 @@ export interface CoreOptions {
   readonly configMs: number;
   /** From `draining` on no new run is begun; at `ending` those that are read end with DRAINING. */
   readonly lifecycle: Lifecycle;
+  /** Bounds of what waits for clients that do not read, where they differ from defaultStreamLimits. */
+  readonly streamLimits?: Partial<StreamLimits>;
+  /** Told of each stream that was ended for them, and how many bytes it held. */
+  readonly onShed?: (stream: HeldStream, bytes: number) => void;
   /** Refuses an address that agents may not have; throws ValinorError. */
   checkAddress(address: string): void;
 }

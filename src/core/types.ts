@@ -192,8 +192,11 @@ export interface ConfigRevisionPage {
 export interface Core {
   /** Runs a message to its end. The signal is the client's: when it aborts, the run follows its onDisconnect. */
   send(caller: Caller, input: SendInput, signal: AbortSignal): Promise<SendResult>;
-  /** Opens a stream; resolves once the guest has taken the message. After that `signal` no longer matters: use close(). */
-  stream(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream>;
+  /**
+   * Opens a stream; resolves once the guest has taken the message. After that `signal` no longer matters: use close(). `drop` ends the client's
+   * end of it: called if the client does not read and the memory of what waits for it is needed. Rejects with LIMIT_EXCEEDED while too much does.
+   */
+  stream(caller: Caller, input: StreamInput, signal: AbortSignal, drop?: () => void): Promise<RunStream>;
   cancel(
     caller: Caller,
     input: { agentId: string; requestId: string; reason: string },

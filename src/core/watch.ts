@@ -18,6 +18,8 @@ export interface WatchLimits {
   readonly all: number;
   /** Watchers of one tenant. */
   readonly tenant: number;
+  /** Watchers of one of its credentials, so that one program that leaks them shuts no other one out. */
+  readonly credential: number;
   /** Agents that a watcher may have yet to be told of; with more it gets a new snapshot. */
   readonly changes: number;
   /** Changes of one agent within this time come as one. */
@@ -33,6 +35,7 @@ export interface WatchLimits {
 const defaults: WatchLimits = {
   all: 1_000,
   tenant: 100,
+  credential: 50,
   changes: 10_000,
   gatherMs: 100,
   keepaliveMs: 15_000,
@@ -128,7 +131,7 @@ export function createWatches(
       const { tenant } = caller;
       const changes = createChanges(limits.gatherMs, limits.changes);
       const recheck = createRecheck(caller, limits.recheckMs, limits.retryMs);
-      const leave = watchers.join(tenant, changes);
+      const leave = watchers.join(caller, changes);
       // Before the snapshot is read: no change may fall between the two.
       const unwatch = fleet.watch(tenant, changes);
       try {

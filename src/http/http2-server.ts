@@ -5,13 +5,11 @@ import {
   type Http2Stream,
   type ServerHttp2Session,
 } from "node:http2";
+import { endEarlyStream } from "./early-answer.ts";
 import type { HttpLimits } from "./http-limits.ts";
 import { monotonicNow } from "../wire/clock.ts";
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
-
-/** While the server stops, a request's body may go on for this long after its response has ended, milliseconds. */
-const LINGER_MS = 500;
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_CANCEL } = constants;
 
 /** An HTTP/2 server that listens on nothing: connections are given to it. */
 export interface SessionServer {
@@ -48,15 +46,9 @@ export function createSessionServer(limits: HttpLimits): SessionServer {
     boundIdle(session, limits);
     if (draining) session.once("stream", () => session.close());
   });
-  const answered = new Set<Http2Stream>();
   server.on("stream", (stream) => {
     boundBody(stream, limits);
-    if (stream.endAfterHeaders) return;
-    stream.once("finish", () => {
-      answered.add(stream);
-      if (draining) endSoon(stream);
-    });
-    stream.once("close", () => answered.delete(stream));
+    endEarlyStream(stream, limits.earlyResetMs);
   });
   return {
     server,
@@ -64,15 +56,8 @@ export function createSessionServer(limits: HttpLimits): SessionServer {
       draining = true;
       // node:http2 has no GOAWAY that refuses nothing yet (RFC 9113, 6.8): after any, nghttp2 ignores new streams.
       for (const session of sessions) session.close();
-      for (const stream of answered) endSoon(stream);
     },
   };
-}
-
-/** Resets an answered stream whose client does not end its body: a session would wait for it. */
-function endSoon(stream: Http2Stream): void {
-  const timer = setTimeout(() => stream.close(NGHTTP2_NO_ERROR), LINGER_MS);
-  stream.once("close", () => clearTimeout(timer));
 }
 
 /** Ends a session that sends more PING or SETTINGS frames than any client has a reason to. */

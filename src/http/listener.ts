@@ -3,10 +3,15 @@ import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { createFlight } from "./flight.ts";
 import { createSessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
+import { endEarlyAnswer } from "./early-answer.ts";
+import { answerParserErrors, type ConnectionResponses } from "./parser-errors.ts";
+import { createPipeline } from "./pipeline.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
+import { createSpread } from "./spread.ts";
 import { createStallWatch } from "./stall-watch.ts";
 import { createTlsEntry, type TlsEntry, type TlsFiles } from "./tls.ts";
 import { monotonicNow } from "../wire/clock.ts";
+import { createTurns } from "./turns.ts";
 
 /** Where the HTTP side writes what an operator should know; pino has this shape. */
 export interface HttpLogger {
@@ -65,22 +70,31 @@ export function createListener(options: ListenerOptions): HttpListener {
   const stalls = createStallWatch(limits.writeStallMs);
   const flight = createFlight();
   const tlsEntry = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
+  const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
+  const pipeline = createPipeline(limits, turns);
+  const spread = createSpread(limits.busyPipelined, turns);
+  answerParserErrors(http1, limits, turns, (socket) => drain.responsesOf(socket));
   http1.on("request", (req, res) => {
+    if (!pipeline.track(req.socket, res)) return;
     drain.track(req, res);
     flight.track(res);
+    endEarlyAnswer(req, res, limits, turns);
     stalls.track(res);
     handler(req, res);
   });
   http2.server.on("request", (req, res) => {
     const response = res as unknown as ServerResponse;
     flight.track(response);
-    stalls.track(response);
-    handler(req as unknown as IncomingMessage, response);
+    spread(req, () => {
+      stalls.track(response);
+      handler(req as unknown as IncomingMessage, response);
+    });
   });
   const sockets = replaceConnectionListener(http1, tlsEntry, limits, (socket, spoken, serveHttp1) => {
     if (spoken === "http2") return void http2.server.emit("connection", socket);
     drain.add(socket);
     serveHttp1(socket);
+    pipeline.add(socket);
   });
   surviveAcceptErrors(http1, options.logger);
   return {
@@ -123,6 +137,8 @@ function createHttp1(limits: HttpLimits): Server {
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
     noDelay: true,
+    // The guard asks for it, as for all that is wrong with a Host.
+    requireHostHeader: false,
   });
   server.maxHeadersCount = 200;
   server.maxConnections = limits.maxConnections;
@@ -167,6 +183,7 @@ function replaceConnectionListener(
 /** Knows which HTTP/1 connections wait for their next request, so that closing cuts none in the middle of a response. */
 function createHttp1Drain() {
   const inFlight = new Map<Socket, Set<ServerResponse>>();
+  const latest = new WeakMap<Socket, ServerResponse>();
   let draining = false;
   const settle = (socket: Socket) => {
     if (draining && inFlight.get(socket)?.size === 0) socket.destroySoon();
@@ -184,12 +201,17 @@ function createHttp1Drain() {
     track(req: IncomingMessage, res: ServerResponse): void {
       const { socket } = req;
       inFlight.get(socket)?.add(res);
+      latest.set(socket, res);
       if (draining) res.shouldKeepAlive = false;
       res.once("close", () => {
         inFlight.get(socket)?.delete(res);
         settle(socket);
       });
     },
+    responsesOf: (socket: Socket): ConnectionResponses => ({
+      inFlight: inFlight.get(socket) ?? [],
+      latest: latest.get(socket),
+    }),
     /** Each connection that has had an answer closes; one that waits for its next request may make it. */
     begin,
     /** Those that wait close as well. */

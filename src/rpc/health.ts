@@ -11,7 +11,9 @@ import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { toValinorError } from "../core/errors.ts";
 import { notBegun } from "../core/lifecycle.ts";
+import { createShares, type Holder } from "../core/shares.ts";
 import type { AgentStatusView } from "../core/types.ts";
+import { peerKey } from "./peer.ts";
 import { failure, identifyCaller, type RpcServices } from "./unary.ts";
 import { monotonicNow } from "../wire/clock.ts";
 
@@ -19,8 +21,8 @@ import { monotonicNow } from "../wire/clock.ts";
 const POLL_MS = 500;
 /** Longest watch; clients open another one. */
 const WATCH_MS = 24 * 60 * 60_000;
-/** Most watches at once, of everybody: they need no credential, and each costs a look twice a second. */
-export const MAX_WATCHES = 500;
+/** Watches at once: they need no credential, and each costs a look twice a second. */
+export const watchShares = { all: 500, strangers: 300, peer: 100, connection: 25, credential: 200 };
 
 /** What tells whether the server takes requests. */
 export interface HealthServices extends RpcServices {
@@ -40,7 +42,7 @@ const own = ["", AgentProxy.typeName, AgentRegistry.typeName];
  */
 export function health(services: HealthServices): ServiceImpl<typeof Health> {
   const { core, ready, stopping } = services;
-  let watches = 0;
+  const shares = createShares("health watches", watchShares);
 
   async function statusOf(service: string, context: HandlerContext): Promise<Status> {
     if (own.includes(service)) return ready() ? Status.SERVING : Status.NOT_SERVING;
@@ -77,13 +79,15 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
     },
 
     async *watch({ service }, context) {
-      if (watches >= MAX_WATCHES)
-        throw new ConnectError(`there are ${MAX_WATCHES} watches already: use Check`, Code.ResourceExhausted);
-      watches++;
+      const holder = await holderOf(services, context);
+      let giveBack;
       try {
+        giveBack = shares.take(holder);
         yield* changes(service, context);
+      } catch (error) {
+        throw failure(services, error, context.signal);
       } finally {
-        watches--;
+        giveBack?.();
       }
       // One that went on would keep the server from stopping.
       if (stopping.aborted) throw failure(services, notBegun(), context.signal);
@@ -95,6 +99,18 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
       return create(HealthListResponseSchema, { statuses });
     },
   };
+}
+
+/** Who calls: one whose credential is not good is a stranger like those without. */
+async function holderOf(services: HealthServices, context: HandlerContext): Promise<Holder> {
+  const peer = context.values.get(peerKey);
+  if (!context.requestHeader.has("authorization")) return peer;
+  try {
+    const { tenant, credential, subject } = await identifyCaller(services, context);
+    return { ...peer, credential: `${tenant} ${credential} ${subject}` };
+  } catch {
+    return peer; // what needs a credential asks for it again, and then says what is wrong
+  }
 }
 
 function serves(view: AgentStatusView): boolean {
