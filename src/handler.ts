@@ -18,16 +18,19 @@ export interface HandlerOptions {
   readonly logger: Logger;
   /** Aborts when the server begins to stop. */
   readonly stopping: AbortSignal;
+  /** False while the store's file is not where it was: another process had better be asked. */
+  readonly storeIntact: () => boolean;
 }
 
 /** Where scripts/web/build.ts puts the console. */
 const CONSOLE_DIR = join(import.meta.dirname, "../web/dist");
 
 /** Makes the one handler of the port: guard, then RPC, then the console, then REST, then 404. */
-export function createHandler({ config, core, identify, logger, stopping }: HandlerOptions): HttpHandler {
+export function createHandler(options: HandlerOptions): HttpHandler {
+  const { config, core, identify, logger, stopping, storeIntact } = options;
   const { allowedOrigins, allowedHosts } = config.server;
   const guard = createGuard({ allowedOrigins, allowedHosts, loopbackOnly: !config.auth.required });
-  const ready = () => !stopping.aborted;
+  const ready = () => !stopping.aborted && storeIntact();
   const rest = createRestHandler({
     core,
     identify,

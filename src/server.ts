@@ -12,6 +12,7 @@ import { createHandler } from "./handler.ts";
 import { createListener } from "./http/listener.ts";
 import { openStore } from "./store/open.ts";
 import { type Store, StoreError } from "./store/store.ts";
+import type { StoreNews } from "./store/troubles.ts";
 import { createVault, type Vault } from "./store/vault.ts";
 import { dial } from "./transport/dial.ts";
 import { limits } from "./wire/limits.ts";
@@ -35,7 +36,11 @@ export async function startServer(
   options: { readonly logger?: Logger } = {},
 ): Promise<ValinorServer> {
   const logger = options.logger ?? pino({ level: config.log.level });
-  const store = await openStore(config.store);
+  let storeIntact = true;
+  const store = await openStore(config.store, (news) => {
+    if (news.what === "file") storeIntact = news.works;
+    tellStoreNews(logger, news);
+  });
   const vault = createVault(config.secretKeys);
   const fleet = makeFleet(config, store, vault, logger);
   const audit = createAudit({
@@ -64,7 +69,14 @@ export async function startServer(
     const { identify } = config.auth.required
       ? createAuthenticator({ store, audit, ...config.auth })
       : localAuthenticator;
-    const handler = createHandler({ config, core, identify, logger, stopping: stopping.signal });
+    const handler = createHandler({
+      config,
+      core,
+      identify,
+      logger,
+      stopping: stopping.signal,
+      storeIntact: () => storeIntact,
+    });
     const listener = createListener({
       handler,
       logger,
@@ -92,6 +104,12 @@ export async function startServer(
     await closeAll();
     throw error;
   }
+}
+
+/** Comes once a minute while something fails. */
+function tellStoreNews(logger: Logger, { what, works, detail, failures }: StoreNews): void {
+  if (works) logger.info({ store: what, failures }, "the store works again");
+  else logger.error({ store: what, failures, detail }, "the store fails");
 }
 
 function makeFleet(config: Config, store: Store, vault: Vault, logger: Logger): Fleet {

@@ -8,6 +8,7 @@ import { carefulPool } from "./postgres-pool.ts";
 import type { Schema } from "./schema.ts";
 import { createSqlStore } from "./sql-store.ts";
 import { type Store, StoreError, textOf } from "./store.ts";
+import { createTroubles, type OnStoreNews, type Troubles } from "./troubles.ts";
 
 /** How a store uses its server. */
 export interface PostgresOptions {
@@ -36,6 +37,9 @@ const ABANDONED_MS = 30_000;
 /** SQLSTATE protocol_violation: what PgBouncer says to a setting among the startup parameters. */
 const PROTOCOL_VIOLATION = "08P01";
 
+/** SQLSTATE disk_full. */
+const DISK_FULL = "53100";
+
 /** SQLSTATE: unique_violation, serialization_failure, deadlock_detected. */
 const RETRIED = new Set(["23505", "40001", "40P01"]);
 
@@ -43,13 +47,17 @@ const RETRIED = new Set(["23505", "40001", "40P01"]);
  * Opens a store in a database of a PostgreSQL server, and brings its schema up to date; several processes may do so at once. Rejects
  * with StoreError `unavailable` that names host and database, never the password.
  */
-export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
-  return createSqlStore((await open(url, options)).engine);
+export async function openPostgresStore(
+  url: string,
+  options: PostgresOptions = {},
+  onNews?: OnStoreNews,
+): Promise<Store> {
+  return createSqlStore((await open(url, options, createTroubles(onNews))).engine);
 }
 
 /** Brings the schema of a database up to date, as openPostgresStore does. Resolves with the names of the steps it took. */
 export async function migratePostgresStore(url: string, options: PostgresOptions = {}): Promise<string[]> {
-  const { engine, steps } = await open(url, options);
+  const { engine, steps } = await open(url, options, createTroubles(undefined));
   await engine.close();
   return steps;
 }
@@ -68,7 +76,11 @@ export function postgresName(url: string): string {
   }
 }
 
-async function open(url: string, options: PostgresOptions): Promise<{ engine: Engine; steps: string[] }> {
+async function open(
+  url: string,
+  options: PostgresOptions,
+  troubles: Troubles,
+): Promise<{ engine: Engine; steps: string[] }> {
   const name = postgresName(url);
   const { maxConnections = 10, statementMs = 10_000, migrationMs = 600_000 } = options;
   try {
@@ -80,6 +92,8 @@ async function open(url: string, options: PostgresOptions): Promise<{ engine: En
     const engine: Engine = {
       name,
       db,
+      troubles,
+      troubleOf: (error) => (error instanceof DatabaseError && error.code === DISK_FULL ? "full" : undefined),
       transaction: (operation) => db.transaction().execute(operation),
       mayRetry: (error) => error instanceof DatabaseError && RETRIED.has(error.code ?? ""),
       read: (operation) => operation(),
