@@ -16,14 +16,17 @@ export interface HandlerOptions {
   readonly identify: Identify;
   readonly logger: HttpLogger;
   readonly lifecycle: Lifecycle;
+  /** False while the store's file is not where it was: another process had better be asked. */
+  readonly storeIntact: () => boolean;
 }
 
 /** Where scripts/web/build.ts puts the console. */
 const CONSOLE_DIR = join(import.meta.dirname, "../web/dist");
 
 /** Makes the one handler of the port: guard, then RPC, then the console, then REST, then 404. */
-export function createHandler({ guard, core, identify, logger, lifecycle }: HandlerOptions): HttpHandler {
-  const ready = () => !lifecycle.reached("leaving");
+export function createHandler(options: HandlerOptions): HttpHandler {
+  const { guard, core, identify, logger, lifecycle, storeIntact } = options;
+  const ready = () => !lifecycle.reached("leaving") && storeIntact();
   const draining = new AbortController();
   lifecycle.on("draining", () => draining.abort());
   const rest = createRestHandler({

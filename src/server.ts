@@ -16,6 +16,7 @@ import { differences, reloaded } from "./reload.ts";
 import { longestStopMs, stopInStages } from "./stopping.ts";
 import { openStore } from "./store/open.ts";
 import { type Store, StoreError } from "./store/store.ts";
+import type { StoreNews } from "./store/troubles.ts";
 import { createVault, type Vault } from "./store/vault.ts";
 import { dial } from "./transport/dial.ts";
 import { limits } from "./wire/limits.ts";
@@ -60,7 +61,11 @@ export async function startServer(
   const logger = options.logger ?? pino({ level: config.log.level });
   // What clients can cause as often as they like.
   const clientLog = limitLogger(logger);
-  const store = await openStore(config.store);
+  let storeIntact = true;
+  const store = await openStore(config.store, (news) => {
+    if (news.what === "file") storeIntact = news.works;
+    tellStoreNews(logger, news);
+  });
   const live = createLive(config);
   const { vault } = live;
   const fleet = makeFleet(live, store, logger);
@@ -98,7 +103,14 @@ export async function startServer(
       ? createAuthenticator({ store, audit, ...config.auth })
       : localAuthenticator;
     const { identify } = authenticator;
-    const handler = createHandler({ guard: live.guard, core, identify, logger: clientLog, lifecycle });
+    const handler = createHandler({
+      guard: live.guard,
+      core,
+      identify,
+      logger: clientLog,
+      lifecycle,
+      storeIntact: () => storeIntact,
+    });
     const listener = createListener({
       handler,
       logger: clientLog,
@@ -142,6 +154,12 @@ export async function startServer(
     await closeAll();
     throw error;
   }
+}
+
+/** Comes once a minute while something fails. */
+function tellStoreNews(logger: Logger, { what, works, detail, failures }: StoreNews): void {
+  if (works) logger.info({ store: what, failures }, "the store works again");
+  else logger.error({ store: what, failures, detail }, "the store fails");
 }
 
 /** A configuration that may be replaced, and what is made of it. */
