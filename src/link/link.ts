@@ -2,7 +2,8 @@ import type { Duplex } from "node:stream";
 import { LinkError } from "../wire/errors.ts";
 import { limits } from "../wire/limits.ts";
 import { backoffMs, pauseFor, waitAtMost } from "./backoff.ts";
-import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts";
+import type { Connection, ConnectionOptions } from "./connection.ts";
+import { openConnection } from "./open.ts";
 import { monotonicNow } from "../wire/clock.ts";
 
 /** What a link needs. */
