@@ -17,7 +17,7 @@ const REFUSE_AT = 0.8;
 const SHED_AT = 0.95;
 
 /** A large frame that is not complete after this time is one that a guest holds back, or soon will be. */
-const SLOW_MS = 1_000;
+const SLOW_MS = 5_000;
 
 /** Bounds the memory that the frames take which have begun and are not complete, over all links of a process. */
 export class PartialBudget {

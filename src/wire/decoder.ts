@@ -7,8 +7,10 @@ import { prescan, prescanFrom } from "./prescan.ts";
 import { isObject } from "./values.ts";
 import { typeName } from "./vocabulary.ts";
 
-/** First allocation for a frame that arrives in pieces; it doubles as bytes come, so memory follows what was received. */
+/** First allocation for a frame that arrives in pieces; it grows as bytes come, so that memory follows what was received. */
 const FIRST_PIECE = 64 * 1024;
+/** Growing by more than two leaves less behind for the collector, and copies less. */
+const GROWTH = 4;
 
 /** A frame shorter than this costs less to parse than to judge. */
 const JUDGE_FROM = 512;
@@ -154,7 +156,7 @@ function checkLength(length: number, most: number): number {
 
 /** A buffer that holds the first `have` bytes of `old` and has room for `need`; never longer than `most`. */
 function grown(old: Buffer | undefined, have: number, need: number, most: number): Buffer {
-  const size = Math.min(most, Math.max(need, old === undefined ? FIRST_PIECE : old.length * 2));
+  const size = Math.min(most, Math.max(need, old === undefined ? FIRST_PIECE : old.length * GROWTH));
   const bigger = Buffer.allocUnsafeSlow(size);
   old?.copy(bigger, 0, 0, have);
   return bigger;

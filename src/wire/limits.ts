@@ -52,10 +52,10 @@ export const limits = {
   lateBytes: 1024 * 1024,
   lateUncreditedBytes: 4 * 1024 * 1024,
   /** Time of each turn of the event loop in which a host decodes what came over all links; of it for slices of what had to wait. */
-  readTurnMs: 10,
-  readSlicesMs: 5,
+  readTurnMs: 5,
+  readSlicesMs: 2,
   /** One slice of one link. */
-  readSliceMs: 1,
+  readSliceMs: 0.5,
   /** A read of at most so many bytes waits behind no large one. */
   readLightBytes: 4 * 1024,
   /** Most messages that are read at once over one link (protocol 1: as many as runs in flight). */
