@@ -1,3 +1,4 @@
+import { Dials } from "./dials.ts";
 import { UnaskedTotal } from "./flood.ts";
 import { PartialBudget } from "./partials.ts";
 import { ReadTurns } from "./turns.ts";
@@ -7,9 +8,15 @@ export interface Intake {
   readonly turns: ReadTurns;
   readonly partials: PartialBudget;
   readonly unasked: UnaskedTotal;
+  readonly dials: Dials;
 }
 
 /** Makes it: one for a process. */
 export function createIntake(): Intake {
-  return { turns: new ReadTurns(), partials: new PartialBudget(), unasked: new UnaskedTotal() };
+  return {
+    turns: new ReadTurns(),
+    partials: new PartialBudget(),
+    unasked: new UnaskedTotal(),
+    dials: new Dials(),
+  };
 }

@@ -77,6 +77,9 @@ export const limits = {
   /** Redial waits a random time up to a bound that doubles from the first to the second. */
   redialMinMs: 50,
   redialMaxMs: 5_000,
+  /** Links that a host dials at once; an attempt counts for the second time at most. */
+  dialsAtOnce: 512,
+  dialYoungMs: 1_000,
   /** A request waits this long at most for dial and hello. */
   requestDialMs: 5_000,
 

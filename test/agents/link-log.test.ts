@@ -28,7 +28,7 @@ describe("lines about links", () => {
       flap("a", 2);
       vi.advanceTimersByTime(60_000);
     }
-    expect(lines).toEqual(Array(3).fill(["a up: x", "a down: x"]).flat());
+    expect(lines).toEqual(["a up: x", "a down: x", "a up: x", "a down: x", "a up: x", "a down: x"]);
   });
 
   it("of a guest that flaps become one a minute that says how often, and hide no other's", () => {

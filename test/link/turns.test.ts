@@ -85,7 +85,7 @@ describe("the turns of links", () => {
   it("have a large read wait once the time is used, a small one later", async () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     const turns = new ReadTurns();
-    turns.used(2);
+    turns.used(1);
     expect(turns.until(LARGE, performance.now())).toBeGreaterThan(0);
     vi.advanceTimersByTime(limits.readSlicesMs);
     expect(turns.until(LARGE, performance.now())).toBe(0);
