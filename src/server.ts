@@ -1,6 +1,7 @@
 import { type Logger, pino } from "pino";
 import { addressOf } from "./agents/address.ts";
 import { createFleet, type Fleet } from "./agents/fleet.ts";
+import { type LinkLog, linkLogTo } from "./agents/link-log.ts";
 import { createAuthenticator, localAuthenticator } from "./auth/authenticate.ts";
 import type { Config } from "./config.ts";
 import { addressAllowed } from "./config/allowed.ts";
@@ -68,7 +69,8 @@ export async function startServer(
   });
   const live = createLive(config);
   const { vault } = live;
-  const fleet = makeFleet(live, store, logger);
+  const linkLog = linkLogTo(logger);
+  const fleet = makeFleet(live, store, logger, linkLog);
   const audit = createAudit({
     store,
     onError: (error) => logger.error({ err: error }, "the audit log could not be written"),
@@ -76,6 +78,7 @@ export async function startServer(
   const lifecycle = createLifecycle();
   const closeAll = async () => {
     fleet.close();
+    linkLog.flush();
     await audit.close();
     await store.close();
   };
@@ -197,7 +200,12 @@ function createLive(initial: Config) {
   };
 }
 
-function makeFleet(live: ReturnType<typeof createLive>, store: Store, logger: Logger): Fleet {
+function makeFleet(
+  live: ReturnType<typeof createLive>,
+  store: Store,
+  logger: Logger,
+  linkLog: LinkLog,
+): Fleet {
   const { proxy, refreshMs } = live.config;
   return createFleet({
     store,
@@ -213,9 +221,7 @@ function makeFleet(live: ReturnType<typeof createLive>, store: Store, logger: Lo
       if (up) logger.info({ detail }, "the store answers again");
       else logger.error({ detail }, "the store does not answer");
     },
-    onLink(key, up, detail) {
-      logger.info({ tenant: key.tenant, agent: key.id, detail }, up ? "link up" : "link down");
-    },
+    onLink: (key, up, detail) => linkLog.changed(key, up, detail),
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Connection } from "../link/connection.ts";
+import type { Intake } from "../link/intake.ts";
 import { createLink, type Link } from "../link/link.ts";
 import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord, Store } from "../store/store.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
@@ -23,6 +24,8 @@ export interface HandleOptions {
   readonly pingMs: number;
   readonly configMs: number;
   readonly messageMs: number;
+  /** What all links of the process share. */
+  readonly intake: Intake;
   /** The secrets of a configuration in the open. Throws where it can't: the agent then stays `pending`, with the error's text as reason. */
   openConfig(key: AgentKey, stored: JsonObject): JsonObject;
   /** Something that AgentStatusView shows has changed, a heartbeat's time alone apart; for watches. */
@@ -106,6 +109,7 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
       agentId: key.id,
       pingMs: options.pingMs,
       silenceMs: options.messageMs,
+      intake: options.intake,
       dial: (signal) => options.dial(address, signal),
       onUp(connection) {
         if (route !== mine) return;
