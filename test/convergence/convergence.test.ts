@@ -15,7 +15,7 @@ import { fallen, falseClaims, pushedAgain, quantile } from "./checks.ts";
 import { createDriver } from "./driver.ts";
 import { clock, REFUSED_REASON } from "./guest.ts";
 import type { GuestPlan, GuestReport, InForce } from "./messages.ts";
-import { createRandom } from "./random.ts";
+import { createRandom } from "../helpers/random.ts";
 import { type RealAgent, startRealAgent } from "./real-agents.ts";
 import { type Guests, startGuests } from "./thread.ts";
 import { createWitness, keyOf, type Witness } from "./witness.ts";

@@ -4,7 +4,7 @@ import { toValinorError } from "../../src/core/errors.ts";
 import { configDigest } from "../../src/wire/digest.ts";
 import type { World } from "../core/world.ts";
 import { clock, REFUSED_TEXT } from "./guest.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../helpers/random.ts";
 import type { Witness } from "./witness.ts";
 
 /** Longest pause between two pushes to one agent, milliseconds. */

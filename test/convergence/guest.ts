@@ -5,7 +5,7 @@ import { configDigest, type PolicyForDigest } from "../../src/wire/digest.ts";
 import { encodeFrame, type Frame, type UnknownObject } from "../../src/wire/frame.ts";
 import type { FrameType } from "../../src/wire/vocabulary.ts";
 import type { BootLog, GuestPlan, GuestReport, InForce, Received } from "./messages.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../helpers/random.ts";
 
 /** A context entry with this text is refused by every boot. */
 export const REFUSED_TEXT = "refuse this";

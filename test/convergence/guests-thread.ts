@@ -1,7 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { SimulatedGuest } from "./guest.ts";
 import type { Answer, Request } from "./messages.ts";
-import { createRandom } from "./random.ts";
+import { createRandom } from "../helpers/random.ts";
 
 /** The guests live in a thread of their own: what they do waits for nothing that the control plane does. */
 let guests: SimulatedGuest[] = [];

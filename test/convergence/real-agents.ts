@@ -8,7 +8,7 @@ import { afterFile } from "../helpers/cleanup.ts";
 import { startProxy } from "./cutting-proxy.ts";
 import { clock } from "./guest.ts";
 import type { InForce } from "./messages.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../helpers/random.ts";
 
 /** A real agent behind a link that can be cut. */
 export interface RealAgent {

@@ -1,15 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { localCaller } from "../../src/core/authorize.ts";
 import { failureOf, forever } from "../link/connect.ts";
-import {
-  type Behaviour,
-  echo,
-  frameBytes,
-  lengthAndBytes,
-  type Session,
-  settle,
-  startGuest,
-} from "../link/fake-guest.ts";
+import { frameBytes, lengthAndBytes } from "../helpers/frame-bytes.ts";
+import { type Behaviour, echo, type Session, settle, startGuest } from "../link/fake-guest.ts";
 import { drain, message, startWorld, streamed, textOf } from "./world.ts";
 
 const me = localCaller;

@@ -6,7 +6,8 @@ import { tempDir } from "../helpers/cleanup.ts";
 import { startModel } from "../helpers/model.ts";
 import { type Program, spawnValinor, startAgentProcess } from "../helpers/process.ts";
 import { startIssuer } from "../auth/issuer.ts";
-import { type Guest, lengthAndBytes, type Session, startGuest } from "../link/fake-guest.ts";
+import { lengthAndBytes } from "../helpers/frame-bytes.ts";
+import { type Guest, type Session, startGuest } from "../link/fake-guest.ts";
 
 /** Texts that clients, guests and operators trust Valinor with, one of each kind. */
 export function makeCanaries() {

@@ -2,7 +2,7 @@ import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createValinorClient, type ValinorClient } from "../../clients/ts/src/index.ts";
-import { createRandom } from "../convergence/random.ts";
+import { createRandom } from "../helpers/random.ts";
 import { missingPostgres, startPostgres } from "../helpers/postgres.ts";
 import { until } from "../helpers/until.ts";
 import { databasePart, type Part, startAgentPart, startModelPart, startServePart } from "./programs.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { createRandom } from "../convergence/random.ts";
+import { createRandom } from "../helpers/random.ts";
 import { startToxicProxy, type Toxic } from "./toxics.ts";
 
 /** Dials through a toxic to a server that echoes; answers both ends. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "../convergence/random.ts";
+import type { Random } from "../helpers/random.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 
 /** What a proxy does to one connection. Times are milliseconds from its beginning, sizes bytes of either direction. */

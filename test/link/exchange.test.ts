@@ -5,7 +5,8 @@ import { LinkError } from "../../src/wire/errors.ts";
 import type { Frame } from "../../src/wire/frame.ts";
 import { limits } from "../../src/wire/limits.ts";
 import { connectTo, failureOf, forever } from "./connect.ts";
-import { echo, frameBytes, type Guest, type Session, settle, startGuest, until } from "./fake-guest.ts";
+import { frameBytes } from "../helpers/frame-bytes.ts";
+import { echo, type Guest, type Session, settle, startGuest, until } from "./fake-guest.ts";
 
 const ask = { role: "user", content: "hi", credit: limits.creditWindow };
 

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { createFrameDecoder } from "../../src/wire/decoder.ts";
 import type { Frame, UnknownObject } from "../../src/wire/frame.ts";
 import { afterFile } from "../helpers/cleanup.ts";
+import { frameBytes } from "../helpers/frame-bytes.ts";
 
 /** Real timers: tests fake the global ones. */
 const { setTimeout: later, clearTimeout: never } = globalThis;
@@ -56,18 +57,6 @@ export interface Guest extends Behaviour {
   down(): Promise<void>;
   /** Listens again, on the same port. */
   up(): Promise<void>;
-}
-
-/** Encodes a frame without any check. */
-export function frameBytes(type: unknown, id: unknown, payload: unknown): Buffer {
-  return lengthAndBytes(Buffer.from(JSON.stringify({ type, id, payload })));
-}
-
-/** Puts the length in front of what may not even be JSON. */
-export function lengthAndBytes(body: Buffer): Buffer {
-  const head = Buffer.alloc(4);
-  head.writeUInt32BE(body.length);
-  return Buffer.concat([head, body]);
 }
 
 /** Rejects where a promise takes more than 5 s of real time. */

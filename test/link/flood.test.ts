@@ -2,16 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createIntake } from "../../src/link/intake.ts";
 import { LinkError } from "../../src/wire/errors.ts";
 import { connectTo, forever } from "./connect.ts";
-import {
-  echo,
-  frameBytes,
-  lengthAndBytes,
-  type Session,
-  settle,
-  soon,
-  startGuest,
-  until,
-} from "./fake-guest.ts";
+import { frameBytes, lengthAndBytes } from "../helpers/frame-bytes.ts";
+import { echo, type Session, settle, soon, startGuest, until } from "./fake-guest.ts";
 
 // The guard counts by the second: with its clock stopped, what a test sends is all in one.
 beforeEach(() => {

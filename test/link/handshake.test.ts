@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { connectTo, failureOf } from "./connect.ts";
-import { type Behaviour, lengthAndBytes, type Session, soon, startGuest } from "./fake-guest.ts";
+import { lengthAndBytes } from "../helpers/frame-bytes.ts";
+import { type Behaviour, type Session, soon, startGuest } from "./fake-guest.ts";
 
 /** What connecting to a guest of this behaviour fails with. */
 async function failure(behaviour: Partial<Behaviour>): Promise<unknown> {
