@@ -5,8 +5,10 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { startStack } from "../e2e/stack.ts";
 import { tempDir } from "../helpers/cleanup.ts";
-import { missingMounts, type Mounts, startMounts } from "../helpers/mounts.ts";
+import { startModel } from "../helpers/model.ts";
+import { fillDisk, missingMounts, type Mounts, startMounts } from "../helpers/mounts.ts";
 import type { Program } from "../helpers/process.ts";
 import { until } from "../helpers/until.ts";
 
@@ -15,6 +17,7 @@ if (missing !== undefined)
   process.stderr.write(`The tests on full and read-only disks are skipped: ${missing}.\n`);
 
 const valinor = join(import.meta.dirname, "../../bin/valinor.js");
+const valinorAgent = join(import.meta.dirname, "../../bin/valinor-agent.js");
 
 /** `valinor serve` on a store in that folder, and its clients. */
 async function serve(mounts: Mounts, data: string) {
@@ -159,5 +162,44 @@ describe.skipIf(missing !== undefined)(`A control plane ${missing ?? ""}`, () =>
     rmSync(ballast);
     await until("nothing of it is left", () => occurrences(inside) === 0, 30_000);
     await until("the log says that too", () => lines(program, "the store works again").length > 0);
+  });
+});
+
+describe.skipIf(missing !== undefined)(`An agent ${missing ?? ""}`, () => {
+  test("whose disk is full refuses messages without asking the model, and takes them once there is room", async () => {
+    const state = tempDir();
+    const mounts = await startMounts(`mount -t tmpfs -o size=1m tmpfs ${state}`);
+    const ballast = join(mounts.outside(state), "ballast");
+    const model = await startModel({ record: 1_000 });
+    const stack = await startStack();
+    const flags = "--transport tcp --host 127.0.0.1 --port 0 --insecure --agent-id full".split(" ");
+    const places = ["--openclaw-url", model.url, "--state-dir", `${state}/agent`];
+    const program = mounts.run(process.execPath, [valinorAgent, ...flags, ...places]);
+    const [, address = ""] = await program.waitFor(/valinor-agent listening on (\S+)/);
+    await stack.registry.createAgent({ agent: { id: "full", address } });
+    const send = (requestId: string) =>
+      stack.proxy.sendMessage({ agentId: "full", message: { content: "!echo hello" }, requestId });
+    expect((await send("first")).content).toContain("hello");
+    fillDisk(ballast);
+    const before = model.requests.length;
+    let refused = 0;
+    for (let n = 0; n < 200; n++) {
+      const error = await send(`full-${n}`).then(
+        () => undefined,
+        (thrown: unknown) => ConnectError.from(thrown),
+      );
+      if (error === undefined) continue;
+      refused++;
+      expect(error.message).toContain("the request could not be recorded");
+    }
+    expect(refused).toBeGreaterThan(0);
+    expect(model.requests.length - before).toBe(200 - refused);
+    expect(program.stderr()).toContain("no space left on device");
+    rmSync(ballast);
+    expect((await send("after")).content).toContain("hello");
+    // What was answered before is not asked of the model again.
+    const asked = model.requests.length;
+    expect((await send("first")).content).toContain("hello");
+    expect(model.requests.length).toBe(asked);
   });
 });

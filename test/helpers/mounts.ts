@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Program, spawnProgram } from "./process.ts";
 
@@ -51,4 +52,15 @@ export async function startMounts(script: string): Promise<Mounts> {
       return spawnProgram("nsenter", inside);
     },
   };
+}
+
+/** Takes all the room of a small file system with a file; removing that gives it back. */
+export function fillDisk(file: string): void {
+  for (const size of [64 * 1024, 4_096, 512]) {
+    try {
+      for (;;) appendFileSync(file, Buffer.alloc(size));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    }
+  }
 }
