@@ -43,6 +43,7 @@ function startHost() {
     return {
       proxy,
       registry,
+      reload: (next: readonly Buffer[]) => server?.reload({ ...settings, secretKeys: next }),
       push: (config: JsonObject, agentId = "a"): Promise<PushConfigResponse> =>
         proxy.pushConfig({ agentId, config, toolPolicy: ALL }),
       revisions: async () => (await registry.listConfigRevisions({ agentId: "a" })).revisions,
@@ -184,6 +185,20 @@ test("a server that lost its key leaves the agent pending, and loses nothing", a
 
   Object.assign(guest, { bootId: "boot-3" });
   ({ state } = await host.start([oldKey]));
+  await state(ConfigState.APPLIED);
+  expect(lastConfig(guest)).toEqual({ key: "one" });
+});
+
+test("a key that a reload brings back puts the agent's configuration in force, and needs no restart", async () => {
+  const host = startHost();
+  const guest = await startGuest();
+  const { registry, push } = await host.start([oldKey]);
+  await registry.createAgent({ agent: { id: "a", address: guest.address } });
+  await push({ key: "secret:one" });
+  Object.assign(guest, { revision: 0, sha256: "", bootId: "boot-2" });
+  const { state, reload } = await host.start([]);
+  await state(ConfigState.PENDING);
+  expect(await reload([oldKey])).toEqual({ changed: ["secrets"], needRestart: [] });
   await state(ConfigState.APPLIED);
   expect(lastConfig(guest)).toEqual({ key: "one" });
 });

@@ -11,6 +11,7 @@ import { createValinorClient } from "../../clients/ts/src/index.ts";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { tempDir } from "../helpers/cleanup.ts";
+import { spawnValinor } from "../helpers/process.ts";
 import { until } from "../helpers/until.ts";
 import { hashOf } from "./answers.ts";
 import { startAgentPart, startModelPart, startServePart } from "./programs.ts";
@@ -146,12 +147,17 @@ test(`SIGTERM under ${STREAMS} streams: each is told once, and what the next ser
 });
 
 test(`SIGTERM and a restart under ${STREAMS} messages of the TypeScript client costs none of them anything`, async () => {
-  const { model, serve, client } = await startWorld("drain_seconds: 1, notice_seconds: 0.5");
+  const { model, serve, client, baseUrl } = await startWorld("drain_seconds: 1, notice_seconds: 0.5");
+  const typed = makeSend("a1", "typed", PIECES, PACE_MS);
+  const cli = spawnValinor(["stream", "a1", typed.message, "--request-id", typed.id, "--server", baseUrl]);
+  await until("the command's run is under way", () => model.calls().has(typed.id), 60_000);
   const endings = sends("restart").map((send) => sendToEnd(client, send));
-  await until("every run is under way", () => model.calls().size === STREAMS, 60_000);
+  await until("every run is under way", () => model.calls().size === STREAMS + 1, 60_000);
   serve.program.kill("SIGTERM");
   expect((await serve.program.exited).code).toBe(0);
   await serve.start();
+  expect((await cli.exited).code).toBe(0);
+  expect(hashOf(cli.stdout().replace(/\n$/, ""))).toBe(hashOf(typed.answer));
   const all = await Promise.all(endings);
   console.log(
     `${STREAMS} messages over a restart: ${all.filter(({ how }) => how === "done").length} answered`,

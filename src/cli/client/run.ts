@@ -59,5 +59,7 @@ export function openRun(
 
 function isUnsure(error: ValinorError): boolean {
   const found = connectFault(error);
+  // A server that stops says so by naming the last event that it gave.
+  if (error.metadata["last_sequence"] !== undefined) return true;
   return UNSURE.has(error.reason) && (found === undefined || found.fault === "reset");
 }
