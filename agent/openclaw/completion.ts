@@ -77,7 +77,7 @@ export function createCompletion(
   function takeDelta(index: number, delta: UnknownObject, whole: boolean): void {
     const { tool_calls: toolCalls, function_call: functionCall } = delta;
     if (index === 0) text.take(textOf(delta));
-    if (hasReasoning(delta)) reasoned = true;
+    if (!reasoned && !text.any) reasoned = hasReasoning(delta);
     calls.take(index, toolCalls, whole);
     if (isObject(functionCall) && !hasAny(toolCalls)) calls.take(index, [{ function: functionCall }], whole);
   }

@@ -42,6 +42,9 @@ export interface Told {
  * none as a whole, each of its lines is read as one event: some servers leave out the blank lines between them.
  */
 export function readEvent({ name, data }: SseEvent): Told {
+  // The hot path: one object, as nearly every event is.
+  const object = name === undefined && data.startsWith("{") ? parseJson(data) : undefined;
+  if (object !== undefined) return { values: [object], done: false };
   const text = data.trim();
   if (name === "error") throw new Failure("openclaw_error", `OpenClaw reports: ${describeData(text)}`);
   if (text === "" || isAlive(name) || isAlive(text)) return { values: [], done: false };
