@@ -103,6 +103,7 @@ function describe(parts: Parts, uptime: number, agentId: string | undefined): He
     context_sha256: context.sha256,
     in_flight: runs.inFlight.size,
     openclaw: parts.openclaw.state,
+    lives: true,
     ...(parts.openclaw.kind !== undefined && { openclaw_kind: parts.openclaw.kind }),
   };
 }

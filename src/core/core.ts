@@ -14,6 +14,7 @@ import { createPushes, storeAndPush } from "./pushes.ts";
 import { createRegistry } from "./registry.ts";
 import { createRevisionList, createRollback } from "./revisions.ts";
 import { createRunStream } from "./run-stream.ts";
+import { createSeenRuns, type SeenRun, unseenRun } from "./seen-runs.ts";
 import { clientGone, collect, withDeadline } from "./send.ts";
 import { statusOf } from "./status.ts";
 import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
@@ -23,6 +24,7 @@ import { createWatches } from "./watch.ts";
 export function createCore(options: CoreOptions): Core {
   const { fleet, quota, audit } = options;
   const gate = createGate(options);
+  const seenRuns = createSeenRuns();
 
   /**
    * The caller's agent; AGENT_NOT_FOUND for one of another tenant as well. One that another process has just created is looked up in
@@ -43,8 +45,13 @@ export function createCore(options: CoreOptions): Core {
     throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${key.id}`, { metadata });
   }
 
-  /** Opens a run for a call that was authorized. */
-  async function open(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream> {
+  /** Opens a run for a call that was authorized; `isNamed` is false where nobody but this call knows its request_id. */
+  async function open(
+    caller: Caller,
+    input: StreamInput,
+    signal: AbortSignal,
+    isNamed = true,
+  ): Promise<RunStream> {
     const agent = await find(caller, input.agentId);
     // A tool may answer with nothing; a user can't.
     if (input.message?.content === "" && input.message.role !== "tool")
@@ -53,12 +60,15 @@ export function createCore(options: CoreOptions): Core {
       throw new ValinorError("DRAINING", "this server is stopping: try another, or again");
     const requestId = input.requestId || randomUUID();
     const metadata = { agent_id: input.agentId, request_id: requestId };
+    // A unary call without a name of its own can't be made again.
+    const seenOf = (runId: string) => (isNamed ? seenRuns.open(agent.record, runId) : unseenRun());
     const leave = quota.run(caller);
     try {
-      const run = await openRun(agent, runRequest(caller, input, requestId), signal);
-      const { bootId, attached, protocol } = run;
-      const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2 };
-      return createRunStream(run, opened, metadata, (failure) => {
+      const request = runRequest(caller, input, requestId, seenOf);
+      const run = await openRun(agent, request, signal);
+      const { bootId, attached, protocol, life } = run;
+      const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2, life };
+      return createRunStream(run, opened, metadata, request.seen, (failure) => {
         leave();
         if (failure?.reason === "TOOL_BLOCKED")
           audit.note(caller, "tool.blocked", input.agentId, { tool: toolName(failure) });
@@ -77,7 +87,7 @@ export function createCore(options: CoreOptions): Core {
       const streamInput: StreamInput = { ...input, requestId, afterSequence: 0, onDisconnect };
       try {
         return await withDeadline(options.messageMs, signal, async (stop) =>
-          collect(await open(caller, streamInput, stop), stop),
+          collect(await open(caller, streamInput, stop, input.requestId !== ""), stop),
         );
       } catch (error) {
         throw translate(error).with({ agent_id: input.agentId, request_id: requestId });
@@ -134,13 +144,21 @@ function toolName({ metadata }: ValinorError): string {
   return /^[\w.:/-]{1,128}$/.test(name) ? name : "(not a name)";
 }
 
-function runRequest(caller: Caller, input: StreamInput, requestId: string): RunRequest {
+function runRequest(
+  caller: Caller,
+  input: StreamInput,
+  requestId: string,
+  seenOf: (runId: string) => SeenRun,
+): RunRequest {
+  const runId = linkName(caller, requestId);
   return {
-    runId: linkName(caller, requestId),
+    runId,
     conversationId: input.conversationId === "" ? "" : linkName(caller, input.conversationId),
     message: input.message,
     afterSequence: input.afterSequence,
     onDisconnect: input.onDisconnect ?? (input.requestId === "" ? "cancel" : "continue"),
     allowStale: input.allowStaleConfig,
+    life: input.life ?? "",
+    seen: seenOf(runId),
   };
 }

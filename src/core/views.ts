@@ -18,6 +18,7 @@ const unseen: Omit<AgentStatusView, "agent"> = {
   inFlight: 0,
   openclaw: "",
   openclawKind: "",
+  remembers: "",
   observedRevision: 0,
   configState: "unknown",
   configReason: "the agent was never reached",

@@ -136,7 +136,7 @@ function establish(
     if (exchange === undefined) return drop(frame);
     const last = endsExchange(frame);
     if (last) exchanges.delete(frame.id);
-    const uncounted = frame.type === "error" && frame.payload["sequence"] === undefined;
+    const uncounted = frame.type === "error" && (frame.payload["sequence"] ?? undefined) === undefined;
     exchange.push(frame, channel.heardAt, last, uncounted);
   }
 
