@@ -41,6 +41,12 @@ function statusRows(agentId: string, known: GetAgentStatusResponse): [string, st
     ["boot", known.bootId],
     ["runs", String(known.inFlight)],
     ["openclaw", kind === "" ? openclaw : `${openclaw} (${kind})`],
+    [
+      "requests",
+      known.remembers === ""
+        ? ""
+        : `remembered ${known.remembers === "disk" ? "on disk" : "in memory alone"}`,
+    ],
     ["config", `${configStateName(known.configState)}, ${revisions}`],
     ["why", known.configReason],
   ];
