@@ -35,7 +35,7 @@ let sentChunks = 0;
 
 /** As long as the marks of a real guest, and no function of the texts, which are all the same. */
 function markOf(sequence: number): number {
-  return Math.imul(sequence, 0x9e3779b1) & 0x7fffffff;
+  return Math.imul(sequence, 0x9e3779b1) & 0x1fffffff;
 }
 
 /** Serves one link. */
