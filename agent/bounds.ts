@@ -24,6 +24,8 @@ export const defaultBounds = {
   connectMs: 5_000,
   /** Largest event of a streamed answer, and largest answer that is not streamed. */
   modelEventBytes: 4 * 1024 * 1024,
+  /** Most bytes that may come of an answer that its server compressed. */
+  modelDecodedBytes: 128 * 1024 * 1024,
   /** Tool calls that one answer may leave unfinished at once. */
   openToolCalls: 128,
 

@@ -47,9 +47,9 @@ export async function openCore(options: AgentOptions): Promise<Core> {
     core.links.tell(true);
   };
   const onChange = () => {
-    const { state, kind } = core.openclaw;
+    const { state, kind, kindReason } = core.openclaw;
     // What a server of another kind cannot do stands in docs/openclaw.md.
-    log.info("openclaw_state", { state, server: kind ?? "unknown" });
+    log.info("openclaw_state", { state, server: kind ?? "unknown", reason: kindReason });
     if (state === "ready" && kind === "openclaw") core.config.reapply();
     core.links.tell(true);
   };
@@ -72,6 +72,7 @@ export async function openCore(options: AgentOptions): Promise<Core> {
     context: new Context(bounds),
     openclaw: createOpenClaw({
       url: options.openclawUrl,
+      serverKind: options.serverKind,
       token: options.openclawToken,
       stateDir: state?.path,
       bounds,
@@ -98,6 +99,7 @@ export async function openCore(options: AgentOptions): Promise<Core> {
 
 function describe(parts: Parts, uptime: number, agentId: string | undefined): HeartbeatJson {
   const { config, context, runs } = parts;
+  const { state, kind, kindReason } = parts.openclaw;
   const busy = runs.inFlight.size > 0 ? "running" : "ready";
   return {
     status: parts.draining ? "draining" : busy,
@@ -110,9 +112,10 @@ function describe(parts: Parts, uptime: number, agentId: string | undefined): He
     config_sha256: config.applied.sha256,
     context_sha256: context.sha256,
     in_flight: runs.inFlight.size,
-    openclaw: parts.openclaw.state,
     lives: true,
     remembers: parts.ledger.remembers,
-    ...(parts.openclaw.kind !== undefined && { openclaw_kind: parts.openclaw.kind }),
+    openclaw: state,
+    ...(kind !== undefined && { openclaw_kind: kind }),
+    ...(kindReason !== "" && { openclaw_kind_reason: kindReason }),
   };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Address } from "../src/transport/address.ts";
 import { VSOCK_ANY } from "../src/transport/vsock.ts";
+import type { ServerKind } from "./openclaw/request.ts";
 import type { AgentOptions } from "./options.ts";
 
 /** What the command line asks for. */
@@ -26,6 +27,8 @@ Usage: valinor-agent [flags]
   --insecure                     no secret: Unix sockets and loopback only
   --openclaw-url URL             OpenClaw or a server of OpenAI's API (http://localhost:8081)
   --openclaw-token-file FILE     its bearer token
+  --server-kind auto|openclaw|openai
+                                 what is there: OpenClaw, or another server of OpenAI's API (auto: found out)
   --state-dir DIR|none           remembers there which requests were taken; none: in memory alone, so that they run again after
                                  a restart ($STATE_DIRECTORY; else on vsock ${STATE_DIR}, else none)
   --agent-id ID                  id of the agent, told to hosts
@@ -47,6 +50,7 @@ const flags = {
   insecure: { type: "boolean", default: false },
   "openclaw-url": { type: "string", default: "http://localhost:8081" },
   "openclaw-token-file": { type: "string" },
+  "server-kind": { type: "string", default: "auto" },
   "state-dir": { type: "string" },
   "agent-id": { type: "string" },
   "drain-seconds": { type: "string", default: "30" },
@@ -65,6 +69,7 @@ export function parseCommand(
   const options: AgentOptions = {
     address: readAddress(values),
     openclawUrl: readUrl(values["openclaw-url"]),
+    serverKind: readKind(values["server-kind"]),
     openclawToken: readToken("openclaw-token-file", values["openclaw-token-file"]),
     token: readToken("token-file", values["token-file"]),
     insecure: values.insecure,
@@ -127,6 +132,19 @@ function readUrl(text: string): string {
     throw new UsageError("--openclaw-url holds no credentials and no query: use --openclaw-token-file");
   }
   return text;
+}
+
+function readKind(text: string): ServerKind | undefined {
+  switch (text) {
+    case "auto":
+      return undefined;
+    case "openclaw":
+      return "openclaw";
+    case "openai":
+      return "plain";
+    default:
+      throw new UsageError(`--server-kind is auto, openclaw or openai, not ${text}`);
+  }
 }
 
 /** The secret in a file, without the white space around it. */

@@ -1,6 +1,7 @@
 import type { Address } from "../src/transport/address.ts";
 import type { Bounds } from "./bounds.ts";
 import type { Log } from "./log.ts";
+import type { ServerKind } from "./openclaw/request.ts";
 
 /** How an agent is started. */
 export interface AgentOptions {
@@ -8,6 +9,8 @@ export interface AgentOptions {
   readonly address: Address;
   /** Where OpenClaw, or another server of OpenAI's chat completions, is: `http://localhost:8081`. */
   readonly openclawUrl: string;
+  /** What is there; undefined: it is found out. */
+  readonly serverKind?: ServerKind | undefined;
   /** Bearer token for it. */
   readonly openclawToken?: string | undefined;
   /** Secret that hosts must tell. Required on tcp and unix, unless `insecure`. */

@@ -43,6 +43,7 @@ export class Session implements ReaderLink {
   #status = "";
   #heartbeatAt = -HEARTBEAT_GAP_MS;
   #heartbeatDue = false;
+  #kindTold = false;
   #dropped = 0;
 
   /** Takes over a socket that was accepted and sends the first heartbeat. */
@@ -65,7 +66,8 @@ export class Session implements ReaderLink {
 
   /**
    * Sends a heartbeat where the status changed since the last one, or where `always` says so. News that come in quick
-   * succession are told together, by the next tick: hosts take many heartbeats for a flood. `draining` is told at once.
+   * succession are told together, by the next tick: hosts take many heartbeats for a flood. `draining` is told at once, and so is
+   * the kind of the server when it becomes known: it stands before the answer to a configuration, and hosts send what it wants.
    */
   heartbeat(always: boolean): void {
     if (!this.#greeted || this.#over) return;
@@ -73,11 +75,13 @@ export class Session implements ReaderLink {
     const changed = heartbeat.status !== this.#status;
     if (!always && !changed) return;
     const soon = monotonicNow() - this.#heartbeatAt < HEARTBEAT_GAP_MS;
-    if (soon && !(changed && heartbeat.status === "draining")) {
+    const isKnown = heartbeat.openclaw_kind !== undefined;
+    if (soon && !(changed && heartbeat.status === "draining") && !(isKnown && !this.#kindTold)) {
       this.#heartbeatDue = true;
       return;
     }
     this.#heartbeatDue = false;
+    this.#kindTold ||= isKnown;
     this.#status = heartbeat.status ?? "";
     this.#heartbeatAt = monotonicNow();
     this.#channel.control("heartbeat", "", heartbeat);

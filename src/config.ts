@@ -33,6 +33,8 @@ export interface Config {
     readonly allowedOrigins: readonly string[];
     /** Names that the Host header may have beside those of loopback, each with or without a port. */
     readonly allowedHosts: readonly string[];
+    /** How long the server says that it is not ready before it refuses anything. */
+    readonly noticeMs: number;
     readonly drainMs: number;
     /** Certificate chain and private key in PEM; undefined: cleartext. */
     readonly tls: { readonly cert: string; readonly key: string } | undefined;
@@ -145,6 +147,9 @@ function proxyOf(values: Values["proxy"], problems: string[]): Config["proxy"] {
   };
 }
 
+/** Notice that whoever sends requests from elsewhere, such as a load balancer, gets where nothing is said. */
+const NOTICE_MS = 5_000;
+
 function serverOf(values: Values["server"], problems: string[]): Config["server"] {
   return {
     tls: readTls(values, problems),
@@ -152,6 +157,7 @@ function serverOf(values: Values["server"], problems: string[]): Config["server"
     port: values.port,
     allowedOrigins: values.allowed_origins,
     allowedHosts: values.allowed_hosts,
+    noticeMs: values.notice_seconds ?? (isLoopback(values.host) ? 0 : NOTICE_MS),
     drainMs: values.drain_seconds,
   };
 }

@@ -1,45 +1,48 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
-import type { Logger } from "pino";
 import type { Identify } from "./auth/authenticate.ts";
-import type { Config } from "./config.ts";
+import type { Lifecycle } from "./core/lifecycle.ts";
 import type { Core } from "./core/types.ts";
 import { createConsoleHandler } from "./http/console.ts";
-import { createGuard } from "./http/guard.ts";
-import type { HttpHandler } from "./http/listener.ts";
+import type { Guard } from "./http/guard.ts";
+import type { HttpHandler, HttpLogger } from "./http/listener.ts";
 import { answerNotFound, createRestHandler } from "./http/rest.ts";
 import { createRpcHandler, type NodeHandler } from "./rpc/routes.ts";
 
 /** What requests are answered with. */
 export interface HandlerOptions {
-  readonly config: Config;
+  readonly guard: Guard;
   readonly core: Core;
   readonly identify: Identify;
-  readonly logger: Logger;
-  /** Aborts when the server begins to stop. */
-  readonly stopping: AbortSignal;
+  readonly logger: HttpLogger;
+  readonly lifecycle: Lifecycle;
+  /** False while the store's file is not where it was: another process had better be asked. */
+  readonly storeIntact: () => boolean;
 }
 
 /** Where scripts/web/build.ts puts the console. */
 const CONSOLE_DIR = join(import.meta.dirname, "../web/dist");
 
 /** Makes the one handler of the port: guard, then RPC, then the console, then REST, then 404. */
-export function createHandler({ config, core, identify, logger, stopping }: HandlerOptions): HttpHandler {
-  const { allowedOrigins, allowedHosts } = config.server;
-  const guard = createGuard({ allowedOrigins, allowedHosts, loopbackOnly: !config.auth.required });
-  const ready = () => !stopping.aborted;
+export function createHandler(options: HandlerOptions): HttpHandler {
+  const { guard, core, identify, logger, lifecycle, storeIntact } = options;
+  const ready = () => !lifecycle.reached("leaving") && storeIntact();
+  const draining = new AbortController();
+  lifecycle.on("draining", () => draining.abort());
   const rest = createRestHandler({
     core,
     identify,
     ready,
     logger,
+    lifecycle,
   });
   const webConsole = createConsoleHandler({ dir: CONSOLE_DIR });
   const rpc: NodeHandler = createRpcHandler({
     core,
     identify,
     ready,
-    stopping,
+    stopping: draining.signal,
+    lifecycle,
     onInternalError: (error) => logger.error({ err: error }, "internal error"),
     fallback(req, res) {
       // Both listeners hand out node:http's shapes; connect-node's types only widen them.
@@ -49,6 +52,9 @@ export function createHandler({ config, core, identify, logger, stopping }: Hand
     },
   });
   return (req, res) => {
-    if (guard(req, res)) rpc(req, res);
+    if (!guard(req, res)) return;
+    // Connect makes a URL of it, which HTTP/1.0 may leave unnamed.
+    if (req.headers[":authority"] === undefined) req.headers.host ??= "localhost";
+    rpc(req, res);
   };
 }

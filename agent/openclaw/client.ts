@@ -2,14 +2,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { monotonicNow } from "../../src/wire/clock.ts";
 import type { Bounds } from "../bounds.ts";
 import { Failure } from "../failure.ts";
-import { readStream, readText, readWhole, type TakeEvents } from "./answer.ts";
+import { type AnswerBody, readAnswer, readText, type TakeEvents } from "./answer.ts";
 import { describeBody, describeError } from "./describe.ts";
 import { createGateway } from "./gateway.ts";
 import { GatewayError } from "./gateway-link.ts";
-import { createHttp, type HttpAnswer } from "./http.ts";
+import { greetsAsOpenClaw } from "./greeting.ts";
+import { createHttp, type HttpAnswer, pathsOf } from "./http.ts";
 import { createOwnModel } from "./own-model.ts";
-import { createProbe, type ServerState } from "./probe.ts";
-import { type ModelRequest, requestBody, requestHeaders, type ServerKind } from "./request.ts";
+import { createProbe, type ReadyAnswer, type ServerState } from "./probe.ts";
+import {
+  authorization,
+  type ModelRequest,
+  PLAIN_BYTES,
+  requestBody,
+  requestHeaders,
+  type ServerKind,
+} from "./request.ts";
 import { steer, type Steering } from "./steer.ts";
 import { createToolWatch } from "./tool-watch.ts";
 
@@ -33,8 +41,10 @@ export interface OpenClaw {
    */
   apply(wanted: Steering): Promise<string | undefined>;
   readonly state: ServerState;
-  /** Undefined before it ever answered. */
+  /** Undefined before that could be told. */
   readonly kind: ServerKind | undefined;
+  /** How that is known, or why it is not: a sentence for people. Empty before the first answer. */
+  readonly kindReason: string;
   /** Begins to probe. */
   start(): void;
   /** Stops probing and drops what is under way. */
@@ -43,8 +53,10 @@ export interface OpenClaw {
 
 /** Where OpenClaw is and how to talk to it. */
 export interface OpenClawOptions {
-  /** http or https, with or without a path before `/v1`. */
+  /** http or https; with or without a path, `/v1` and `/chat/completions`. */
   readonly url: string;
+  /** What kind of server it is; undefined: it is found out. */
+  readonly serverKind: ServerKind | undefined;
   readonly token: string | undefined;
   /** Where to remember what OpenClaw had before the agent changed it. */
   readonly stateDir: string | undefined;
@@ -55,6 +67,8 @@ export interface OpenClawOptions {
 
 /** Largest body of a failed answer that is looked at. */
 const ERROR_BODY_BYTES = 64 * 1024;
+/** Statuses that may mean that the URL is wrong. */
+const isMisplaced = (status: number) => (status >= 300 && status < 400) || status === 404 || status === 405;
 /** Waits between attempts to apply a configuration: the first and the longest. */
 const APPLY_WAIT_MS = { least: 100, most: 1_000 } as const;
 
@@ -64,26 +78,36 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
   const closing = new AbortController();
   const http = createHttp(options.url, bounds, closing.signal);
   const tools = createToolWatch();
-  const url = options.url.replace(/^http/, "ws");
-  const gateway = createGateway({ url, token, bounds, onItem: (payload) => tools.item(payload) });
+  const paths = pathsOf(options.url);
+  const gateway = createGateway({
+    url: paths.gateway,
+    token,
+    bounds,
+    onItem: (payload) => tools.item(payload),
+  });
   const ownModel = createOwnModel(options.stateDir);
-  const askReady = async () => {
-    const { statusCode, body } = await http.send(
-      "/readyz",
-      { method: "GET" },
-      AbortSignal.timeout(bounds.probeTimeoutMs),
-    );
-    void body.dump().catch(() => {});
-    return statusCode;
-  };
-  const probe = createProbe(bounds, askReady, () => options.onChange());
+  const probe = createProbe(
+    bounds,
+    { ready: askReady, greets: () => greetsAsOpenClaw(paths.gateway, bounds) },
+    options.serverKind,
+    () => options.onChange(),
+  );
+
+  /** OpenClaw tells those who know its token more than whether it is ready. */
+  async function askReady(): Promise<ReadyAnswer> {
+    const headers = { ...PLAIN_BYTES, ...authorization(token) };
+    const signal = AbortSignal.timeout(bounds.probeTimeoutMs);
+    const answer = await http.send(paths.readyz, { method: "GET", headers }, signal);
+    const body = await readText(bodyOf(answer), ERROR_BODY_BYTES).catch(() => "");
+    return { status: answer.statusCode, body };
+  }
 
   async function send(request: ModelRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const kind = probe.kind ?? "openclaw";
     const headers = requestHeaders(request, kind, token);
     const body = requestBody(request, kind);
     try {
-      return await http.send("/v1/chat/completions", { method: "POST", headers, body }, signal);
+      return await http.send(paths.completions, { method: "POST", headers, body }, signal);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw new Failure("request_error", `OpenClaw cannot be reached${code ? ` (${code})` : ""}`, error);
@@ -96,16 +120,12 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
     take: TakeEvents,
     onId: (id: string) => void,
   ): Promise<void> {
-    const { statusCode, headers, body } = await send(request, signal);
-    body.on("error", () => {}); // told by the reading below; an abort after it is nobody's news
+    const answer = await send(request, signal);
+    const { statusCode } = answer;
+    answer.body.on("error", () => {}); // told by the reading below; an abort after it is nobody's news
     await take([]); // the headers are a sign of life
-    if (statusCode !== 200) {
-      const said = await readText(body, ERROR_BODY_BYTES).catch(() => "");
-      throw new Failure("openclaw_error", `OpenClaw answered ${statusCode}${describeBody(said)}`);
-    }
-    const streamed = String(headers["content-type"]).toLowerCase().startsWith("text/event-stream");
-    if (streamed) return readStream(body, bounds, take, onId);
-    await take(await readWhole(body, bounds));
+    if (statusCode < 200 || statusCode > 299) throw await refusalOf(answer, paths.completions);
+    await readAnswer(bodyOf(answer), bounds, take, onId);
   }
 
   /** The same, while the gateway tells which tools OpenClaw runs. */
@@ -151,7 +171,7 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
         else await complete(request, signal, take, () => {});
       } catch (error) {
         if (!signal.aborted) probe.hurry();
-        throw error;
+        throw withoutToken(error, token);
       }
     },
     async apply(wanted) {
@@ -172,6 +192,9 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
     get kind() {
       return probe.kind;
     },
+    get kindReason() {
+      return probe.kindReason;
+    },
     // Not before the agent has said that it listens: the HTTP library is loaded for it.
     start: () => void setImmediate(() => probe.hurry()),
     async close() {
@@ -181,4 +204,36 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
       await http.close();
     },
   };
+}
+
+/** The same, where a server repeats the token that it was told: it is nobody's business. */
+function withoutToken(error: unknown, token: string | undefined): unknown {
+  if (token === undefined || !(error instanceof Failure) || !error.message.includes(token)) return error;
+  return new Failure(error.code, error.message.replaceAll(token, "[token]"), error.cause);
+}
+
+function bodyOf({ headers, body }: HttpAnswer): AnswerBody {
+  return { body, type: textOf(headers["content-type"]), encoding: textOf(headers["content-encoding"]) };
+}
+
+/** What an answer with another status than 2xx says: the status, where that helps the path, and the server's words. */
+async function refusalOf(answer: HttpAnswer, path: string): Promise<Failure> {
+  const { statusCode, headers } = answer;
+  const words = await readText(bodyOf(answer), ERROR_BODY_BYTES).catch(() => "");
+  const where = isMisplaced(statusCode) ? ` to POST ${path}` : "";
+  const said = describeBody(words) + retryAfter(textOf(headers["retry-after"]));
+  return new Failure("openclaw_error", `OpenClaw answered ${statusCode}${where}${said}`);
+}
+
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
+/** When the server says that it will have time again. */
+function retryAfter(header: string): string {
+  if (/^\d{1,6}(?:\.\d{1,3})?$/.test(header)) return `; it asks to wait ${Number(header)} s`;
+  const date = HTTP_DATE.test(header) ? Date.parse(header) : NaN;
+  return Number.isNaN(date) ? "" : `; it asks to wait until ${new Date(date).toISOString()}`;
+}
+
+function textOf(header: string | string[] | undefined): string {
+  return Array.isArray(header) ? header.join(",") : (header ?? "");
 }

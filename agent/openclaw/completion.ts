@@ -4,8 +4,11 @@ import type { Bounds } from "../bounds.ts";
 import { endsInHighSurrogate } from "../events.ts";
 import { Failure } from "../failure.ts";
 import { isObject, isUint32 } from "../../src/wire/values.ts";
+import { hasReasoning, textOf } from "./content.ts";
 import { describeError } from "./describe.ts";
+import { readReason, UNKNOWN_REASON } from "./finish.ts";
 import { createToolCalls, type ToolCall } from "./tool-calls.ts";
+import { readUsage } from "./usage.ts";
 
 /** What comes of a model's answer. */
 export type ModelEvent =
@@ -16,15 +19,16 @@ export type ModelEvent =
 
 /** Makes events of the JSON of an OpenAI-style answer, streamed or whole. */
 export interface Completion {
-  /** Takes one object. Throws Failure where it is an error or too much. */
+  /** Takes one object, or a list of them. Throws Failure where it is an error or too much. */
   take(value: unknown): void;
-  /** The answer has ended. Throws Failure `empty_response` or `truncated` where it is not complete. */
-  end(): void;
+  /**
+   * The answer has ended: `told`, by its end mark or because it came whole, or with its connection alone. Only the first is
+   * complete without a finish reason. Throws Failure `empty_response` or `truncated` where it is not complete.
+   */
+  end(how: "told" | "closed"): void;
   /** True once the model said why it stopped: what comes then may add usage, but nothing is missing any more. */
   readonly finished: boolean;
 }
-
-const FINISH_REASON_LENGTH = 64;
 
 /**
  * Makes a completion that hands its events to `emit`: text of choice 0, tool calls of every choice. `onId` is called once
@@ -36,58 +40,61 @@ export function createCompletion(
   onId: (id: string) => void = () => {},
 ): Completion {
   const calls = createToolCalls(bounds, (call) => emit({ kind: "tool_call", call }));
-  let held = ""; // half of a surrogate pair that the model parted
-  let choices = 0;
+  const text = createText((piece) => emit({ kind: "text", text: piece }));
   let id: string | undefined;
+  let heard = false; // anything that a model made
+  let reasoned = false;
+  let streamed = false;
   let finishReason: string | undefined;
   let usage: UsageJson | undefined;
+  const saidAnything = () => text.any || calls.any;
 
-  function takeText(text: string): void {
-    let whole = held + text;
-    held = "";
-    if (endsInHighSurrogate(whole, whole.length)) {
-      held = whole.slice(-1);
-      whole = whole.slice(0, -1);
-    }
-    if (whole !== "") emit({ kind: "text", text: whole.isWellFormed() ? whole : whole.toWellFormed() });
+  function takeObject(value: UnknownObject): void {
+    checkAnswer(value);
+    if (id === undefined && typeof value["id"] === "string") onId((id = value["id"]));
+    const choices: readonly unknown[] = Array.isArray(value["choices"]) ? value["choices"] : [];
+    heard ||= choices.length > 0;
+    for (const [position, choice] of choices.entries()) if (isObject(choice)) takeChoice(choice, position);
+    usage = readUsage(value) ?? usage;
   }
 
-  function takeChoice(choice: UnknownObject): void {
-    const index = isUint32(choice["index"]) ? choice["index"] : 0;
-    const delta = choice["delta"] ?? choice["message"];
+  function takeChoice(choice: UnknownObject, position: number): void {
+    checkError(choice);
+    const index = isUint32(choice["index"]) ? choice["index"] : position;
+    const { delta, message } = choice;
     if (isObject(delta)) {
-      const { content, tool_calls: toolCalls, function_call: functionCall } = delta;
-      if (index === 0 && typeof content === "string" && content !== "") takeText(content);
-      if (toolCalls !== undefined) calls.take(index, toolCalls);
-      if (isObject(functionCall)) calls.take(index, [{ function: functionCall }]);
-    }
-    const reason = choice["finish_reason"];
-    if (typeof reason !== "string") return;
+      streamed = true;
+      takeDelta(index, delta, false);
+      // Some servers repeat the whole message at the end of a stream.
+    } else if (isObject(message) && !(streamed && saidAnything())) takeDelta(index, message, true);
+    else if (typeof choice["text"] === "string" && index === 0) text.take(choice["text"]);
+    const reason = readReason(choice["finish_reason"]);
+    if (reason === undefined) return;
     calls.finish(index);
-    if (index === 0) finishReason = reason.slice(0, FINISH_REASON_LENGTH);
+    if (index === 0) finishReason = reason;
+  }
+
+  function takeDelta(index: number, delta: UnknownObject, whole: boolean): void {
+    const { tool_calls: toolCalls, function_call: functionCall } = delta;
+    if (index === 0) text.take(textOf(delta));
+    if (hasReasoning(delta)) reasoned = true;
+    calls.take(index, toolCalls, whole);
+    if (isObject(functionCall) && !hasAny(toolCalls)) calls.take(index, [{ function: functionCall }], whole);
   }
 
   return {
     take(value) {
-      if (!isObject(value)) throw new Failure("parse_error", "the model's answer is not a JSON object");
-      if (value["error"])
-        throw new Failure("openclaw_error", `OpenClaw reports: ${describeError(value["error"])}`);
-      if (id === undefined && typeof value["id"] === "string") onId((id = value["id"]));
-      const list = value["choices"];
-      if (Array.isArray(list)) {
-        for (const choice of list) {
-          if (!isObject(choice)) continue;
-          choices++;
-          takeChoice(choice);
-        }
-      }
-      if (isObject(value["usage"])) usage = readUsage(value["usage"]);
+      const list: unknown[] = Array.isArray(value) ? value : [value];
+      if (!list.every(isObject)) throw new Failure("parse_error", "the model's answer is not a JSON object");
+      list.forEach(takeObject);
     },
-    end() {
-      if (choices === 0) throw new Failure("empty_response", "the model's answer holds nothing");
-      if (finishReason === undefined) throw new Failure("truncated", "the model's answer is not complete");
+    end(how) {
+      if (how === "closed" && finishReason === undefined && heard) {
+        throw new Failure("truncated", "the model's answer is not complete");
+      }
       calls.finishAll();
-      emit({ kind: "finish", finishReason, usage });
+      if (!saidAnything()) throw new Failure("empty_response", nothing(heard, reasoned, finishReason));
+      emit({ kind: "finish", finishReason: finishReason ?? UNKNOWN_REASON, usage });
     },
     get finished() {
       return finishReason !== undefined;
@@ -95,11 +102,65 @@ export function createCompletion(
   };
 }
 
-function readUsage(usage: UnknownObject): UsageJson {
-  const count = (name: string) => (isUint32(usage[name]) ? usage[name] : 0);
+/** Hands text on, well-formed: half of a surrogate pair at the end of a piece waits for the other half. */
+function createText(emit: (text: string) => void) {
+  let held = "";
+  let any = false;
   return {
-    prompt_tokens: count("prompt_tokens"),
-    completion_tokens: count("completion_tokens"),
-    total_tokens: count("total_tokens"),
+    take(piece: string): void {
+      if (piece === "") return;
+      let whole = held + piece;
+      held = "";
+      if (endsInHighSurrogate(whole, whole.length)) {
+        held = whole.slice(-1);
+        whole = whole.slice(0, -1);
+      }
+      if (whole === "") return;
+      any = true;
+      emit(whole.isWellFormed() ? whole : whole.toWellFormed());
+    },
+    get any() {
+      return any;
+    },
   };
+}
+
+/** Throws Failure `openclaw_error` where an object tells of an error: under `error`, or in another shape instead of an answer. */
+function checkAnswer(value: UnknownObject): void {
+  checkError(value);
+  if (value["object"] === "error" || value["type"] === "error" || isBareError(value)) throw reported(value);
+}
+
+/** The same for what stands under `error` alone; an empty object is none. */
+function checkError(value: UnknownObject): void {
+  const { error } = value;
+  if (!error || (isObject(error) && Object.keys(error).length === 0)) return;
+  throw reported(typeof error === "object" || typeof error === "string" ? error : value);
+}
+
+function reported(error: unknown): Failure {
+  return new Failure("openclaw_error", `OpenClaw reports: ${describeError(error)}`);
+}
+
+/** `{"detail":...}`, `{"message":"..."}`, `{"errors":[...]}` where an answer should be. */
+function isBareError(value: UnknownObject): boolean {
+  if ("choices" in value || "delta" in value || "finish_reason" in value) return false;
+  const { detail, message, errors } = value;
+  return (
+    (typeof message === "string" && message !== "") ||
+    (typeof detail === "string" && detail !== "") ||
+    hasAny(detail) ||
+    hasAny(errors)
+  );
+}
+
+function nothing(heard: boolean, reasoned: boolean, reason: string | undefined): string {
+  if (!heard) return "the model's answer holds nothing";
+  const thoughts = reasoned ? "reasoning alone, " : "";
+  const ended = reason === undefined ? "" : ` (finish_reason ${reason})`;
+  return `the model's answer holds ${thoughts}neither text nor a tool call${ended}`;
+}
+
+function hasAny(list: unknown): boolean {
+  return Array.isArray(list) && list.length > 0;
 }

@@ -6,7 +6,7 @@ export type HttpAnswer = Dispatcher.ResponseData;
 
 /** A client of one server. */
 export interface Http {
-  /** Sends a request to a path below the server's own. */
+  /** Sends a request to a path of the server, as `pathsOf` tells it. */
   send(
     path: string,
     request: Omit<Dispatcher.RequestOptions, "path" | "signal">,
@@ -16,16 +16,39 @@ export interface Http {
   close(): Promise<void>;
 }
 
+/** Where a server's interfaces are. */
+export interface ServerPaths {
+  readonly readyz: string;
+  readonly completions: string;
+  /** The gateway's WebSocket, as a URL. */
+  readonly gateway: string;
+}
+
+/**
+ * Finds a server's paths from its URL as people write it: its root, the base that OpenAI's SDKs take (`.../v1`), or all of
+ * `.../chat/completions`.
+ */
+export function pathsOf(at: string): ServerPaths {
+  const { origin, pathname } = new URL(at);
+  const path = pathname.replace(/\/+$/, "");
+  const base = path.replace(/\/chat\/completions$/, "");
+  const root = base.replace(/\/v\d+$/, "");
+  return {
+    readyz: `${root}/readyz`,
+    completions: base === path && base === root ? `${base}/v1/chat/completions` : `${base}/chat/completions`,
+    gateway: `${origin.replace(/^http/, "ws")}${root === "" ? "/" : root}`,
+  };
+}
+
 /** Makes a client; `closing` drops what is under way. The library is loaded with the first request, not when the agent starts. */
 export function createHttp(at: string, bounds: Pick<Bounds, "connectMs">, closing: AbortSignal): Http {
-  const url = new URL(at);
-  const base = url.pathname.replace(/\/+$/, "");
+  const { origin } = new URL(at);
   let pool: Promise<Pool> | undefined;
 
   /** No time limit of the pool's own but the one on connecting: the run's clock bounds the rest. */
   async function openPool(): Promise<Pool> {
     const { Pool } = await import("undici");
-    return new Pool(url.origin, {
+    return new Pool(origin, {
       bodyTimeout: 0,
       headersTimeout: 0,
       connect: { timeout: bounds.connectMs },
@@ -35,7 +58,7 @@ export function createHttp(at: string, bounds: Pick<Bounds, "connectMs">, closin
   return {
     async send(path, request, signal) {
       const opened = await (pool ??= openPool());
-      return opened.request({ ...request, path: base + path, signal: AbortSignal.any([signal, closing]) });
+      return opened.request({ ...request, path, signal: AbortSignal.any([signal, closing]) });
     },
     async close() {
       const opened = await pool?.catch(() => undefined);

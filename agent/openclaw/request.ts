@@ -24,6 +24,9 @@ export interface ModelRequest {
 /** `openclaw`: names an agent and keeps sessions. `plain`: any other server of OpenAI's API. */
 export type ServerKind = "openclaw" | "plain";
 
+/** Asks for bytes that are not compressed: a compressed stream may be held back until there is enough of it. */
+export const PLAIN_BYTES = { "accept-encoding": "identity" } as const;
+
 /** Body of the request. On OpenClaw `model` names an agent; the model goes into a header. */
 export function requestBody(request: ModelRequest, kind: ServerKind): string {
   const { conversationId, settings, tools } = request;
@@ -38,12 +41,34 @@ export function requestBody(request: ModelRequest, kind: ServerKind): string {
     max_tokens: settings.maxTokens,
     tools: tools.length === 0 ? undefined : tools.map(({ described }) => described),
     tool_choice: tools.length === 0 ? undefined : request.toolChoice,
-    messages: [
-      ...request.systemTexts.map((content) => ({ role: "system", content })),
-      ...request.history,
-      { role: request.role, content: request.content, tool_call_id: request.toolCallId },
-    ],
+    messages: kind === "openclaw" ? allTurns(request) : mergedTurns(request),
   });
+}
+
+function allTurns(request: ModelRequest): readonly object[] {
+  return [
+    ...request.systemTexts.map((content) => ({ role: "system", content })),
+    ...request.history,
+    { role: request.role, content: request.content, tool_call_id: request.toolCallId },
+  ];
+}
+
+/**
+ * The same turns with every instruction in one system message at their head: the templates of many models take no other, and know
+ * no `developer`.
+ */
+function mergedTurns(request: ModelRequest): readonly object[] {
+  const turns = allTurns(request) as readonly UnknownObject[];
+  const isInstruction = ({ role }: UnknownObject) => role === "system" || role === "developer";
+  const texts = turns.filter(isInstruction).map(({ content }) => content);
+  const content = texts.filter((text) => typeof text === "string" && text !== "").join("\n\n");
+  const others = turns.filter((turn) => !isInstruction(turn));
+  return content === "" ? others : [{ role: "system", content }, ...others];
+}
+
+/** Header that lets the agent in. */
+export function authorization(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
 
 /** Headers of the request. */
@@ -56,7 +81,8 @@ export function requestHeaders(
   return {
     "content-type": "application/json",
     accept: "text/event-stream, application/json",
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...PLAIN_BYTES,
+    ...authorization(token),
     ...(kind === "openclaw" && model !== undefined && { "x-openclaw-model": model }),
   };
 }

@@ -1,17 +1,24 @@
 /**
  * Builds what goes into a guest, into dist/agent: `valinor-agent`, one executable that holds Node and the agent, and
- * `valinor-agent.cjs`, the agent alone for a guest that has a Node of its own. See docs/guest.md, "Building the agent".
+ * `valinor-agent.cjs`, the agent alone for a guest that has a Node of its own; `LICENSES.txt` belongs to both. See docs/guest.md, "Building the agent".
  */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { older } from "../../bin/version.js";
+import { licenseTexts, nodeLicense, packagesOf } from "../licenses/collect.ts";
 import { bundleAgent } from "./bundle.ts";
 
 /** First version of Node with `--build-sea`. */
 const NEEDED = "25.5.0";
 const dist = join(import.meta.dirname, "../../dist/agent");
+
+/** The bundle's name in the executable, which repeats it. */
+const MAIN = "valinor-agent.cjs";
+
+/** V8 draws numbers while it makes the code cache, and they stand in it: with this seed two builds make the same file. */
+const SEED = "--random-seed=1";
 
 await build();
 
@@ -22,12 +29,16 @@ async function build(): Promise<void> {
     );
   mkdirSync(dist, { recursive: true });
   const bundle = join(dist, "valinor-agent.cjs");
-  await bundleAgent(bundle);
+  const modules = await bundleAgent(bundle);
   tell(bundle);
+  const licenses = join(dist, "LICENSES.txt");
+  writeFileSync(licenses, nodeLicense() + licenseTexts(packagesOf(modules)));
+  tell(licenses);
   const work = mkdtempSync(join(tmpdir(), "valinor-build-"));
   try {
     const program = join(work, "valinor-agent");
-    makeExecutable(bundle, stripped(work), program, work);
+    copyFileSync(bundle, join(work, MAIN));
+    makeExecutable(stripped(work), program, work);
     // Replaced whole, so that an agent that runs from the file keeps its own.
     const target = join(dist, "valinor-agent");
     rmSync(target, { force: true });
@@ -52,9 +63,9 @@ function stripped(work: string): string {
 }
 
 /** Joins Node and the bundle. The build of Node is the one that will run, so its code cache is of the right version. */
-function makeExecutable(main: string, executable: string, output: string, work: string): void {
+function makeExecutable(executable: string, output: string, work: string): void {
   const config = {
-    main,
+    main: MAIN,
     executable,
     output,
     disableExperimentalSEAWarning: true,
@@ -68,7 +79,10 @@ function makeExecutable(main: string, executable: string, output: string, work: 
   };
   const file = join(work, "sea.json");
   writeFileSync(file, JSON.stringify(config));
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--build-sea", file], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SEED, "--build-sea", file], {
+    cwd: work,
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`node --build-sea ended with ${status}\n${stdout}${stderr}`);
 }
 

@@ -4,9 +4,9 @@ import { slimUndici } from "./slim.ts";
 
 /**
  * Bundles the agent and all that it imports into one CommonJS file, which needs nothing but Node. Rejects where an import
- * cannot be found. `whole` keeps undici as it is published.
+ * cannot be found. `whole` keeps undici as it is published. Resolves with the modules that are in it, as the bundler names them.
  */
-export async function bundleAgent(file: string, { whole = false } = {}): Promise<void> {
+export async function bundleAgent(file: string, { whole = false } = {}): Promise<readonly string[]> {
   const bundle = await rolldown({
     input: join(import.meta.dirname, "entry.ts"),
     platform: "node",
@@ -17,6 +17,13 @@ export async function bundleAgent(file: string, { whole = false } = {}): Promise
       throw new Error(`${level}: ${log.message}`);
     },
   });
-  await bundle.write({ file, format: "cjs", minify: true, codeSplitting: false, comments: { legal: true } });
+  const { output } = await bundle.write({
+    file,
+    format: "cjs",
+    minify: true,
+    codeSplitting: false,
+    comments: { legal: true },
+  });
   await bundle.close();
+  return output[0].moduleIds;
 }

@@ -16,11 +16,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import type { build } from "vite";
+import { licenseTexts, packagesOf } from "../licenses/collect.ts";
 
 const top = join(import.meta.dirname, "../..");
 const dist = join(top, "web/dist");
 /** Says in the output what it was built from. */
 const STAMP = ".sources";
+/** Licence texts of all that is in the output; it is not served. */
+const LICENSES = "LICENSES.txt";
 
 /** What came of it. */
 export interface ConsoleBuild {
@@ -37,12 +41,13 @@ export interface ConsoleBuild {
 export async function buildConsole(options: { readonly force?: boolean } = {}): Promise<ConsoleBuild> {
   const digest = sourcesDigest();
   if (options.force !== true && readStamp() === digest) return { dir: dist, built: false };
-  const { build } = await import("vite");
+  const vite = await import("vite");
   mkdirSync(join(top, ".cache"), { recursive: true });
   const fresh = mkdtempSync(join(top, ".cache/console-"));
   try {
     const configFile = join(top, "web/vite.config.ts");
-    await build({ configFile, build: { outDir: fresh, emptyOutDir: true } });
+    const built = await vite.build({ configFile, build: { outDir: fresh, emptyOutDir: true } });
+    writeFileSync(join(fresh, LICENSES), licenseTexts(packagesOf(modulesOf(built))));
     writeFileSync(join(fresh, STAMP), digest);
     swap(fresh);
   } finally {
@@ -55,6 +60,13 @@ export async function buildConsole(options: { readonly force?: boolean } = {}): 
 export function gzippedBytes(dir: string = dist): number {
   const files = globSync("**/*.{html,js,css,svg}", { cwd: dir });
   return files.reduce((sum, file) => sum + gzipSync(readFileSync(join(dir, file)), { level: 9 }).length, 0);
+}
+
+/** The modules of which something is in the output. */
+function modulesOf(built: Awaited<ReturnType<typeof build>>): string[] {
+  if ("close" in built) throw new Error("vite watches and has built nothing");
+  const outputs = [built].flat().flatMap(({ output }) => output);
+  return outputs.flatMap((file) => (file.type === "chunk" ? file.moduleIds : []));
 }
 
 function swap(fresh: string): void {
@@ -77,7 +89,8 @@ function sourcesDigest(): string {
   const files = web.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const generated = globSync("gen/ts/**/*.ts", { cwd: top }).map((file) => join(top, file));
   const hash = createHash("sha256");
-  for (const file of [...files, ...generated, join(top, "package-lock.json")].toSorted()) {
+  const others = ["package-lock.json", "scripts/licenses/collect.ts"].map((file) => join(top, file));
+  for (const file of [...files, ...generated, ...others].toSorted()) {
     hash.update(file.slice(top.length)).update("\0").update(readFileSync(file)).update("\0");
   }
   return hash.digest("hex");

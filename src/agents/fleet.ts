@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AgentKey, AgentRecord } from "../store/store.ts";
+import { createIntake } from "../link/intake.ts";
 import { LinkError } from "../wire/errors.ts";
 import { type AgentHandle, createHandle, type HandleOptions } from "./handle.ts";
 import { createRefresh } from "./refresh.ts";
@@ -14,7 +15,7 @@ export interface FleetListener {
 }
 
 /** What a fleet is made of. */
-export interface FleetOptions extends Omit<HandleOptions, "onChange"> {
+export interface FleetOptions extends Omit<HandleOptions, "onChange" | "intake"> {
   /** How often the store is asked what other processes have changed, milliseconds; default 5,000. */
   readonly refreshMs?: number;
   /** The store stopped to answer, or answers again: told once for each, for logs. */
@@ -62,7 +63,7 @@ export function createFleet(options: FleetOptions): Fleet {
   let closed = false;
 
   const entryOf = (key: AgentKey) => tenants.get(key.tenant)?.get(key.id);
-  const handleOptions: HandleOptions = { ...options, onChange };
+  const handleOptions: HandleOptions = { ...options, onChange, intake: createIntake() };
   const refresh = createRefresh({
     store,
     everyMs: options.refreshMs ?? REFRESH_MS,

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Connection } from "../link/connection.ts";
+import type { Intake } from "../link/intake.ts";
 import { createLink, type Link } from "../link/link.ts";
 import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord, Store } from "../store/store.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
@@ -18,11 +19,13 @@ export interface HandleOptions {
   /** Where an agent listens; undefined where that is not known. May throw. */
   addressOf(agent: AgentRecord): Address | undefined;
   dial(address: Address, signal: AbortSignal): Promise<Duplex>;
-  /** Secret for the hello. */
-  readonly token: string;
+  /** Secret for the hello of a connection that is made now. */
+  token(): string;
   readonly pingMs: number;
   readonly configMs: number;
   readonly messageMs: number;
+  /** What all links of the process share. */
+  readonly intake: Intake;
   /** The secrets of a configuration in the open. Throws where it can't: the agent then stays `pending`, with the error's text as reason. */
   openConfig(key: AgentKey, stored: JsonObject): JsonObject;
   /** Something that AgentStatusView shows has changed, a heartbeat's time alone apart; for watches. */
@@ -100,10 +103,13 @@ export function createHandle(initial: AgentRecord, options: HandleOptions): Agen
     if (address === undefined || isClosed) return undefined;
     const mine = route;
     return createLink({
-      token: options.token,
+      get token() {
+        return options.token();
+      },
       agentId: key.id,
       pingMs: options.pingMs,
       silenceMs: options.messageMs,
+      intake: options.intake,
       dial: (signal) => options.dial(address, signal),
       onUp(connection) {
         if (route !== mine) return;
@@ -264,12 +270,13 @@ function isInForce({ state }: Convergence): boolean {
 
 /** Everything that can be seen of an agent in one text, the time of its heartbeats apart. */
 function lookOf({ record, link, last, convergence }: AgentHandle): string {
-  const { status, inFlight, openclaw, openclawKind, remembers, agentVersion } = last?.heartbeat ?? {};
+  const { status, inFlight, openclaw, openclawKind, openclawKindReason, remembers, agentVersion } =
+    last?.heartbeat ?? {};
   const { state, observedRevision } = convergence;
   return JSON.stringify([
     [record.etag, record.status, record.configRevision, record.address, record.vsockCid],
     [link?.current !== undefined, link?.lastError, last?.bootId, last?.protocol],
-    [status, inFlight, openclaw, openclawKind, remembers, agentVersion],
+    [status, inFlight, openclaw, openclawKind, openclawKindReason, remembers, agentVersion],
     [state, observedRevision],
   ]);
 }

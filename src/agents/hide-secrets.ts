@@ -14,7 +14,7 @@ const MOST = 8_192;
  */
 export function hideSecrets(stored: JsonObject, opened: JsonObject): (text: string) => string {
   const secrets = new Set<string>();
-  mapSecrets(stored, opened, (sealed, _place, secret) => {
+  mapSecrets(stored, opened, (sealed, _place, { value: secret }) => {
     if (typeof secret === "string" && secret.length >= SHORTEST) {
       secrets.add(secret);
       secrets.add(JSON.stringify(secret).slice(1, -1));

@@ -4,7 +4,7 @@ import { toValinorError, ValinorError } from "../core/errors.ts";
 import type { Caller } from "../core/types.ts";
 import type { KeyStore } from "../store/keys.ts";
 import { API_KEY_PREFIX, parseApiKey } from "./api-key.ts";
-import { claimedIssuer, createTokenVerifier, type Issuer } from "./jwt.ts";
+import { claimedIssuer, createTokenVerifier, type Issuer, type RemoteKeySets } from "./jwt.ts";
 import { createKeyVerifier } from "./keys.ts";
 import { isTenant } from "./tenant.ts";
 
@@ -22,15 +22,24 @@ export type Identify = (
 /** Who knows callers. */
 export interface Authenticator {
   readonly identify: Identify;
+  /**
+   * Takes other callers from now on; key sets of addresses that are named again are kept, those of files read again. Throws Error where an
+   * issuer can't be used; nothing is changed then.
+   */
+  reload(sources: CredentialSources): void;
 }
 
-/** What authentication needs. */
-export interface AuthenticatorOptions {
-  readonly store: Pick<KeyStore, "findKey" | "touchKey">;
-  readonly audit: Pick<Audit, "note">;
+/** Whose credentials are taken. */
+export interface CredentialSources {
   readonly issuers: readonly Issuer[];
   /** Whether API keys are taken. */
   readonly apiKeys: boolean;
+}
+
+/** What authentication needs. */
+export interface AuthenticatorOptions extends CredentialSources {
+  readonly store: Pick<KeyStore, "findKey" | "touchKey">;
+  readonly audit: Pick<Audit, "note">;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -47,13 +56,15 @@ const MAX_BYTES = 8 * 1024;
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const now = options.now ?? Date.now;
-  const verifyKey = options.apiKeys ? createKeyVerifier(options.store, now) : undefined;
-  const verifyToken = createTokenVerifier(options.issuers, now);
+  const verifyKey = createKeyVerifier(options.store, now);
+  const remoteKeySets: RemoteKeySets = new Map();
+  let { issuers, apiKeys } = options;
+  let verifyToken = createTokenVerifier(issuers, now, remoteKeySets);
 
   async function verify(credential: string): Promise<Caller> {
     if (credential.length > MAX_BYTES) throw bad(`the credential is over ${MAX_BYTES} bytes`);
     if (!credential.startsWith(API_KEY_PREFIX)) return verifyToken(credential);
-    if (verifyKey === undefined) throw bad("this server takes no API keys");
+    if (!apiKeys) throw bad("this server takes no API keys");
     return verifyKey(credential);
   }
 
@@ -70,11 +81,15 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       } catch (thrown) {
         const error = toValinorError(thrown);
         if (error.reason === "UNAUTHENTICATED")
-          caller = { ...nobody, credential: nameOf(credential, options.issuers) };
+          caller = { ...nobody, credential: nameOf(credential, issuers) };
         else if (error.reason !== "PERMISSION_DENIED") throw error;
         options.audit.note(caller, "denied", "", { why: error.message });
         throw error;
       }
+    },
+    reload(sources) {
+      verifyToken = createTokenVerifier(sources.issuers, now, remoteKeySets);
+      ({ issuers, apiKeys } = sources);
     },
   };
 }
@@ -85,6 +100,7 @@ const nobody: Caller = { tenant: "", subject: "", credential: "", permissions: n
 /** For a server without authentication: every caller is the local one, who may name any tenant. */
 export const localAuthenticator: Authenticator = {
   identify: (_authorization, tenant) => inTenant(localCaller, tenant),
+  reload() {},
 };
 
 function bearerOf(authorization: string): string {

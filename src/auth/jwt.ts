@@ -25,6 +25,9 @@ export interface Issuer {
   readonly roles?: Readonly<Record<string, readonly Permission[]>> | undefined;
 }
 
+/** Key sets by the address that they are fetched from: kept where issuers are read again, as the address may be away just then. */
+export type RemoteKeySets = Map<string, JWTVerifyGetKey>;
+
 /** Makes a token's caller. Rejects with UNAUTHENTICATED, or AUTH_UNAVAILABLE where the issuer's keys can't be had. */
 export type VerifyToken = (token: string) => Promise<Caller>;
 
@@ -34,13 +37,17 @@ const MAX_SUBJECT = 256;
 
 /**
  * Makes the check of tokens. Throws Error where an issuer is named twice, allows an algorithm that is not asymmetric, or its file
- * can't be read. `now`: milliseconds.
+ * can't be read. `now`: milliseconds; `remote`: key sets of addresses, which are used again and added to.
  */
-export function createTokenVerifier(issuers: readonly Issuer[], now: () => number): VerifyToken {
+export function createTokenVerifier(
+  issuers: readonly Issuer[],
+  now: () => number,
+  remote: RemoteKeySets = new Map(),
+): VerifyToken {
   const verifiers = new Map<string, VerifyToken>();
   for (const issuer of issuers) {
     if (verifiers.has(issuer.issuer)) throw new Error(`the issuer ${issuer.issuer} is configured twice`);
-    verifiers.set(issuer.issuer, createVerifier(issuer, now));
+    verifiers.set(issuer.issuer, createVerifier(issuer, now, remote));
   }
   return async (token) => {
     const verify = verifiers.get(claimedIssuer(token));
@@ -61,12 +68,12 @@ export function claimedIssuer(token: string): string {
   return claims.iss;
 }
 
-function createVerifier(issuer: Issuer, now: () => number): VerifyToken {
+function createVerifier(issuer: Issuer, now: () => number, remote: RemoteKeySets): VerifyToken {
   const { algorithms } = issuer;
   const weak = algorithms.find((name) => !/^(?:(?:RS|PS|ES)(?:256|384|512)|EdDSA|Ed25519)$/.test(name));
   if (weak !== undefined || algorithms.length === 0)
     throw new Error(`the issuer ${issuer.issuer} needs asymmetric algorithms: ${weak ?? "none"} is none`);
-  const keys = keysOf(issuer);
+  const keys = keysOf(issuer, remote);
   const options = {
     issuer: issuer.issuer,
     audience: [...issuer.audience],
@@ -85,8 +92,12 @@ function createVerifier(issuer: Issuer, now: () => number): VerifyToken {
   };
 }
 
-function keysOf({ issuer, jwksUrl, jwksFile }: Issuer): JWTVerifyGetKey {
-  if (jwksUrl !== undefined) return remoteKeys(jwksUrl);
+function keysOf({ issuer, jwksUrl, jwksFile }: Issuer, remote: RemoteKeySets): JWTVerifyGetKey {
+  if (jwksUrl !== undefined) {
+    const keys = remote.get(jwksUrl) ?? remoteKeys(jwksUrl);
+    remote.set(jwksUrl, keys);
+    return keys;
+  }
   if (jwksFile !== undefined) return fileKeys(jwksFile);
   throw new Error(`the issuer ${issuer} needs jwks_url or jwks_file`);
 }

@@ -23,6 +23,8 @@ export interface DevOptions {
   /** Default: what the configuration says, 8080. */
   readonly port?: number;
   readonly data: string;
+  /** What OPENCLAW_URL names, as the agent's flag of that name has it. */
+  readonly serverKind: string;
 }
 
 /**
@@ -60,7 +62,8 @@ async function start(
   const modelUrl = env["OPENCLAW_URL"] || (await startModel(running));
   const agentPort = await keepAgentPort(data);
   await placeDemoAgent(data.storePath, `tcp://127.0.0.1:${agentPort}`);
-  const agent = await startAgent(env, data, agentPort, modelUrl, logger);
+  const target = { url: modelUrl, kind: options.serverKind };
+  const agent = await startAgent(env, data, agentPort, target, logger);
   running.defer(() => agent.stop());
   const server = await startServer(config, { logger }).catch((error: unknown) => {
     throw explainStartError(error, "control plane", config.server.port);
@@ -89,12 +92,13 @@ async function startAgent(
   env: Environment,
   data: DevData,
   port: number,
-  openclawUrl: string,
+  target: { readonly url: string; readonly kind: string },
   logger: Logger,
 ): Promise<DevAgent> {
   const log = logger.child({ name: "agent" });
   const flags = ["--transport", "tcp", "--host", "127.0.0.1", "--port", String(port)];
-  flags.push("--openclaw-url", openclawUrl, "--token-file", data.tokenPath, "--agent-id", DEMO.id);
+  flags.push("--openclaw-url", target.url, "--server-kind", target.kind);
+  flags.push("--token-file", data.tokenPath, "--agent-id", DEMO.id);
   flags.push("--state-dir", data.agentStateDir, "--drain-seconds", String(AGENT_DRAIN_SECONDS));
   const openclawToken = env["OPENCLAW_TOKEN_FILE"];
   if (openclawToken) flags.push("--openclaw-token-file", openclawToken);

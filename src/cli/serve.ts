@@ -1,11 +1,13 @@
 import { pino } from "pino";
+import { loadConfig } from "../config.ts";
 import { startServer } from "../server.ts";
 import { explainStartError } from "./errors.ts";
 import type { Environment } from "./environment.ts";
+import { reloadOnHangup } from "./hangup.ts";
 import { readConfig } from "./read-config.ts";
-import { untilStopped, within } from "./stop.ts";
+import { stopWishes, within } from "./stop.ts";
 
-/** Time to close everything once the streams had their time to end. */
+/** Time to close the store once every connection is. */
 const CLOSE_MS = 5_000;
 
 /** Flags of `valinor serve`. */
@@ -16,22 +18,25 @@ export interface ServeOptions {
 }
 
 /**
- * Runs the control plane until a signal ends it; streams then have `server.drain_seconds` to end. Rejects with CliError
- * where the configuration is wrong, the store can't be opened, or it cannot listen.
+ * Runs the control plane until SIGINT or SIGTERM stops it in stages (docs/operations.md); a second one hurries. SIGHUP has it read its
+ * configuration again. Rejects with CliError where the configuration is wrong, the store can't be opened, or it cannot listen.
  */
 export async function serve(options: ServeOptions, env: Environment): Promise<void> {
-  const config = readConfig({
+  const source = {
     file: options.config,
     env: { ...env },
     flags: { server: { host: options.host, port: options.port } },
     mode: "serve",
-  });
-  const stopped = untilStopped();
+  } as const;
+  const config = readConfig(source);
+  const { stop, hurry } = stopWishes();
   const logger = pino({ level: config.log.level });
+  const started = reloadOnHangup(() => loadConfig(source), logger);
   const server = await startServer(config, { logger }).catch((error: unknown) => {
     throw explainStartError(error, "control plane", config.server.port);
   });
-  await stopped;
-  if (!(await within(config.server.drainMs + CLOSE_MS, server.close())))
+  started(server);
+  await stop;
+  if (!(await within(server.longestStopMs() + CLOSE_MS, server.close(hurry))))
     logger.error("not closed in time: what was left is dropped");
 }

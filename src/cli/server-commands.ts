@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Environment } from "./environment.ts";
 
 /** Adds the commands that run programs. Each one's code is imported when it runs: `--version` and usage errors need none of it. */
@@ -18,7 +18,12 @@ export function addServerCommands(program: Command, env: Environment): void {
     .description("run everything on this machine: control plane, one agent, a scripted model")
     .option("--port <number>", "port of the control plane, 0 for a free one (default: 8080)", port)
     .option("--data <dir>", "directory for what is kept between runs", ".valinor")
-    .action(async (options: { port?: number; data: string }) => {
+    .addOption(
+      new Option("--server-kind <kind>", "what OPENCLAW_URL names; auto finds it out")
+        .choices(["auto", "openclaw", "openai"])
+        .default("auto"),
+    )
+    .action(async (options: { port?: number; data: string; serverKind: string }) => {
       const { dev } = await import("./dev.ts");
       await dev(options, env);
     });

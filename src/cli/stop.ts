@@ -4,6 +4,32 @@ const SAME_WISH_MS = 1000;
 const PARENT_POLL_MS = 500;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** The wishes of whoever stops a server. */
+export interface StopWishes {
+  /** Resolves with SIGINT or SIGTERM. */
+  readonly stop: Promise<void>;
+  /** Aborts with the next one, a second or more later: what is left is to end now. */
+  readonly hurry: AbortSignal;
+}
+
+/** Waits for SIGINT and SIGTERM: one to stop, one to hurry, and a further one ends the process at once with exit code 1. */
+export function stopWishes(): StopWishes {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const hurry = new AbortController();
+  let wishes = 0;
+  let lastAt = -Infinity;
+  const onSignal = (): void => {
+    const now = monotonicNow();
+    if (now - lastAt < SAME_WISH_MS) return;
+    lastAt = now;
+    if (++wishes > 2) process.exit(1);
+    if (wishes === 2) hurry.abort();
+    resolve();
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  return { stop: promise, hurry: hurry.signal };
+}
+
 /**
  * Waits for SIGINT, SIGTERM or SIGHUP. A further signal, a second or more after the first, ends the process at once with exit
  * code 1.

@@ -1,5 +1,6 @@
 import type { ConfigFile } from "./file.ts";
 import { isRecord } from "./file.ts";
+import { isOfKubernetes } from "./kubernetes.ts";
 import { type Setting, type Settings, settings, type Values } from "./settings.ts";
 
 /** What the command line sets: the keys of the file by section; numbers and lists may be texts, as in the environment. */
@@ -17,12 +18,6 @@ interface Written {
   /** Who wrote it, for messages. */
   readonly source: string;
 }
-
-/**
- * Variables that Kubernetes sets in every container for a service of that name (`valinor-server`): theirs, and not misspelt
- * keys.
- */
-const KUBERNETES = /_SERVICE_(HOST|PORT)|_PORT_\d+_(TCP|UDP|SCTP)/;
 
 /** Settings by section and key, for look-ups by text. */
 const known: Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>> = settings;
@@ -112,13 +107,14 @@ function fromEnvironment(env: NodeJS.ProcessEnv, problems: string[]): Written[] 
   );
   const sections = Object.keys(known).map((section) => `VALINOR_${section.toUpperCase()}_`);
   return Object.entries(env).flatMap(([name, text]) => {
+    if (isOfKubernetes(name, text)) return [];
     const found = variables.get(name);
     // An empty variable is how compose files and shells leave one unset.
     if (found !== undefined) {
       return text ? [{ ...found, value: fromText(found, text), source: name }] : [];
     }
     const section = sections.find((prefix) => name.startsWith(prefix));
-    if (section !== undefined && !KUBERNETES.test(name)) {
+    if (section !== undefined) {
       const names = [...variables.keys()].filter((variable) => variable.startsWith(section));
       problems.push(`${name}: unknown variable; known are ${names.join(", ")}`);
     }

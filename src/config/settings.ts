@@ -64,6 +64,9 @@ export const settings = {
       "host names as the Host header has them: NAME or NAME:PORT, IPv6 addresses in brackets",
       [],
     ),
+    notice_seconds: setting(milliseconds(0, 600).optional(), "a number of seconds from 0 to 600", undefined, {
+      form: "number",
+    }),
     drain_seconds: setting(milliseconds(0, 3_600), "a number of seconds from 0 to 3600", 30, {
       form: "number",
     }),

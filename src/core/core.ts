@@ -2,28 +2,32 @@ import { randomUUID } from "node:crypto";
 import { CancelAckSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import type { AgentHandle } from "../agents/handle.ts";
 import type { AgentKey } from "../store/store.ts";
+import type { Exchange } from "../link/exchange.ts";
 import { LinkError } from "../wire/errors.ts";
 import { readPayload } from "../wire/payload.ts";
 import { ValinorError } from "./errors.ts";
 import { createGate } from "./gate.ts";
 import { errorOfFrame, translate } from "./guest-errors.ts";
+import { notBegun } from "./lifecycle.ts";
 import { linkName } from "./names.ts";
 import { openRun, type RunRequest } from "./open-run.ts";
 import type { CoreOptions } from "./options.ts";
 import { createPushes, storeAndPush } from "./pushes.ts";
 import { createRegistry } from "./registry.ts";
 import { createRevisionList, createRollback } from "./revisions.ts";
-import { createRunStream } from "./run-stream.ts";
+import { createRunStream, untilEnding } from "./run-stream.ts";
 import { createSeenRuns, type SeenRun, unseenRun } from "./seen-runs.ts";
 import { clientGone, collect, withDeadline } from "./send.ts";
 import { statusOf } from "./status.ts";
+import { createStreamBudget, type HeldStream } from "./stream-budget.ts";
 import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
 import { createWatches } from "./watch.ts";
 
 /** Makes the calls that every API shares. */
 export function createCore(options: CoreOptions): Core {
-  const { fleet, quota, audit } = options;
+  const { fleet, quota, audit, lifecycle } = options;
   const gate = createGate(options);
+  const budget = createStreamBudget(options.streamLimits, options.onShed);
   const seenRuns = createSeenRuns();
 
   /**
@@ -45,19 +49,23 @@ export function createCore(options: CoreOptions): Core {
     throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${key.id}`, { metadata });
   }
 
-  /** Opens a run for a call that was authorized; `isNamed` is false where nobody but this call knows its request_id. */
+  /**
+   * Opens a run for a call that was authorized. `drop`: drops the client of one that is streamed. `isNamed` is false where nobody but
+   * this call knows its request_id.
+   */
   async function open(
     caller: Caller,
     input: StreamInput,
     signal: AbortSignal,
+    drop?: () => void,
     isNamed = true,
   ): Promise<RunStream> {
     const agent = await find(caller, input.agentId);
     // A tool may answer with nothing; a user can't.
     if (input.message?.content === "" && input.message.role !== "tool")
       throw new ValinorError("INVALID_ARGUMENT", "the message has no content");
-    if (options.draining())
-      throw new ValinorError("DRAINING", "this server is stopping: try another, or again");
+    const attachOnly = input.message === undefined || input.afterSequence > 0;
+    if (!attachOnly && lifecycle.reached("draining")) throw notBegun();
     const requestId = input.requestId || randomUUID();
     const metadata = { agent_id: input.agentId, request_id: requestId };
     // A unary call without a name of its own can't be made again.
@@ -65,14 +73,21 @@ export function createCore(options: CoreOptions): Core {
     const leave = quota.run(caller);
     try {
       const request = runRequest(caller, input, requestId, seenOf);
-      const run = await openRun(agent, request, signal);
+      const opening = openRun(agent, request, signal);
+      const run = await untilEnding(lifecycle, opening, input.afterSequence);
       const { bootId, attached, protocol, life } = run;
       const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2, life };
-      return createRunStream(run, opened, metadata, request.seen, (failure) => {
+      const release = drop && budget.add(heldStream(caller, run.exchange, drop));
+      let forget = () => {};
+      const stream = createRunStream(run, opened, metadata, request.seen, (failure) => {
         leave();
+        forget();
+        release?.();
         if (failure?.reason === "TOOL_BLOCKED")
           audit.note(caller, "tool.blocked", input.agentId, { tool: toolName(failure) });
       });
+      forget = lifecycle.on("ending", () => stream.stop());
+      return stream;
     } catch (error) {
       leave();
       throw signal.aborted ? clientGone(requestId) : translate(error).with(metadata);
@@ -87,22 +102,23 @@ export function createCore(options: CoreOptions): Core {
       const streamInput: StreamInput = { ...input, requestId, afterSequence: 0, onDisconnect };
       try {
         return await withDeadline(options.messageMs, signal, async (stop) =>
-          collect(await open(caller, streamInput, stop, input.requestId !== ""), stop),
+          collect(await open(caller, streamInput, stop, undefined, input.requestId !== ""), stop),
         );
       } catch (error) {
         throw translate(error).with({ agent_id: input.agentId, request_id: requestId });
       }
     },
 
-    async stream(caller, input, signal) {
+    async stream(caller, input, signal, drop = () => {}) {
       await gate.check(caller, "stream", input.agentId);
+      budget.admit(caller);
       if (input.message === undefined && input.requestId === "") {
         throw new ValinorError(
           "INVALID_ARGUMENT",
           "a call without a message attaches to a run and needs its request_id",
         );
       }
-      return open(caller, input, signal);
+      return open(caller, input, signal, drop);
     },
 
     async cancel(caller, input, signal) {
@@ -135,6 +151,18 @@ export function createCore(options: CoreOptions): Core {
       storeAndPush(options, agent, next, caller, signal),
     ),
     ...createWatches(options, gate),
+  };
+}
+
+function heldStream(caller: Caller, exchange: Exchange, drop: () => void): HeldStream {
+  return {
+    caller,
+    held: () => exchange.held,
+    takes: () => exchange.takes,
+    shed() {
+      exchange.detach(new LinkError("closed", "the client did not read, and its memory was needed"));
+      drop();
+    },
   };
 }
 

@@ -82,7 +82,7 @@ export function errorRow(reason: Reason): ErrorRow {
 
 /** What an error may carry besides its reason and text. */
 export interface ErrorExtras {
-  /** For ErrorInfo.metadata: `agent_id`, `request_id`, `sequence`, `code`, `tool`, `revision`. No secrets, no message text. */
+  /** For ErrorInfo.metadata: `agent_id`, `request_id`, `sequence`, `last_sequence`, `code`, `tool`, `revision`. No secrets, no message text. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** What REST calls it where that is not the table's text. */
   readonly text?: string;

@@ -1,6 +1,7 @@
 import { ErrorSchema, ToolBlockedSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { AgentError, type AgentErrorCode } from "../agents/errors.ts";
 import { StoreError } from "../store/store.ts";
+import type { StoreTrouble } from "../store/troubles.ts";
 import { VaultError } from "../store/vault.ts";
 import type { Frame } from "../wire/frame.ts";
 import { readPayload } from "../wire/payload.ts";
@@ -73,6 +74,13 @@ const agentReasons: Record<AgentErrorCode, Reason> = {
   deleted: "AGENT_NOT_FOUND",
 };
 
+/** What a client is told of a store that does not work; the log says more. */
+const storeTexts: Record<StoreTrouble | "other", string> = {
+  full: "the store's disk is full, and nothing was changed: try again once the operator has made room",
+  gone: "the store's file was removed or replaced, and nothing is written: try again once the operator has put it back",
+  other: "the store did not answer",
+};
+
 /** Any error of the layers below as a ValinorError. */
 export function translate(thrown: unknown): ValinorError {
   if (thrown instanceof AgentError)
@@ -96,6 +104,6 @@ export function translate(thrown: unknown): ValinorError {
     case "too_many":
       return new ValinorError("LIMIT_EXCEEDED", thrown.message, { cause: thrown });
     case "unavailable":
-      return new ValinorError("STORE_UNAVAILABLE", "the store did not answer", { cause: thrown });
+      return new ValinorError("STORE_UNAVAILABLE", storeTexts[thrown.trouble ?? "other"], { cause: thrown });
   }
 }

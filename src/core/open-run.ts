@@ -122,8 +122,11 @@ async function openOn(
   }
   if (lifeOf(request) !== "" && connection.heartbeat.lives !== true)
     throw new ValinorError("RUN_LOST", "the agent was exchanged for one that knows no such run");
-  if (isShapedByClient(request.message)) checkFrame("message", fullPayload(request, revision));
-  const payload = connection.protocol === 1 ? plainPayload(request) : fullPayload(request, revision);
+  // Before it, the guest says what it has: it takes no message before its configuration is in force.
+  const keepsConversations = connection.heartbeat.openclawKind !== "plain";
+  const full = fullPayload(request, revision, keepsConversations);
+  if (isShapedByClient(request.message)) checkFrame("message", full);
+  const payload = connection.protocol === 1 ? plainPayload(request) : full;
   const exchange = await connection.open("message", payload, signal).catch((error: unknown) => {
     throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
   });
@@ -201,7 +204,7 @@ function plainPayload(request: RunRequest): object {
   return { ...givenKeys(message), role: message?.role ?? "", content: message?.content ?? "" };
 }
 
-function fullPayload(request: RunRequest, revision: number): object {
+function fullPayload(request: RunRequest, revision: number, keepsConversations: boolean): object {
   const { message } = request;
   const own: MessageJson = {
     role: message?.role ?? "",
@@ -214,7 +217,7 @@ function fullPayload(request: RunRequest, revision: number): object {
     ...(request.allowStale ? {} : { min_config_revision: revision }),
     ...knownOf(request),
   };
-  return { ...givenKeys(message), ...own };
+  return { ...givenKeys(message, keepsConversations), ...own };
 }
 
 /** What is known of the run that is meant: the guest refuses where its run is another. Only guests that name lives know these fields. */

@@ -2,7 +2,9 @@ import type { Fleet } from "../agents/fleet.ts";
 import type { Store } from "../store/store.ts";
 import type { Vault } from "../store/vault.ts";
 import type { Audit } from "./audit.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import type { Quota } from "./quota.ts";
+import type { HeldStream, StreamLimits } from "./stream-budget.ts";
 
 /** What the calls need. */
 export interface CoreOptions {
@@ -15,8 +17,12 @@ export interface CoreOptions {
   readonly messageMs: number;
   /** Longest wait for the answer to a push or a cancel, milliseconds. */
   readonly configMs: number;
-  /** True once the program is stopping: no new run is begun. */
-  draining(): boolean;
+  /** From `draining` on no new run is begun; at `ending` those that are read end with DRAINING. */
+  readonly lifecycle: Lifecycle;
+  /** Bounds of what waits for clients that do not read, where they differ from defaultStreamLimits. */
+  readonly streamLimits?: Partial<StreamLimits>;
+  /** Told of each stream that was ended for them, and how many bytes it held. */
+  readonly onShed?: (stream: HeldStream, bytes: number) => void;
   /** Refuses an address that agents may not have; throws ValinorError. */
   checkAddress(address: string): void;
 }

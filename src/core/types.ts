@@ -25,6 +25,11 @@ export interface MessageInput {
   readonly toolCallId?: string;
   /** Turns before this one, in the shape of OpenAI's chat messages. Guests of protocol 1 take none. */
   readonly history?: readonly JsonObject[];
+  /**
+   * All turns before this one, where `history` holds only those that a lasting conversation lacks: sent in its place to a guest whose
+   * server keeps no conversations.
+   */
+  readonly wholeHistory?: readonly JsonObject[];
   /** Tools of the client, in the shape of OpenAI's `tools`. Guests of protocol 1 take none. */
   readonly tools?: readonly JsonObject[];
   /** Which of `tools` the model is to call: as OpenAI's `tool_choice`. */
@@ -153,6 +158,8 @@ export interface AgentStatusView {
   readonly inFlight: number;
   readonly openclaw: string;
   readonly openclawKind: string;
+  /** How the agent knows that, in its words. */
+  readonly openclawKindReason: string;
   /** `disk` or `memory`: where it remembers the requests that it has taken; empty where it does not tell. */
   readonly remembers: string;
   readonly observedRevision: number;
@@ -193,8 +200,11 @@ export interface ConfigRevisionPage {
 export interface Core {
   /** Runs a message to its end. The signal is the client's: when it aborts, the run follows its onDisconnect. */
   send(caller: Caller, input: SendInput, signal: AbortSignal): Promise<SendResult>;
-  /** Opens a stream; resolves once the guest has taken the message. After that `signal` no longer matters: use close(). */
-  stream(caller: Caller, input: StreamInput, signal: AbortSignal): Promise<RunStream>;
+  /**
+   * Opens a stream; resolves once the guest has taken the message. After that `signal` no longer matters: use close(). `drop` ends the client's
+   * end of it: called if the client does not read and the memory of what waits for it is needed. Rejects with LIMIT_EXCEEDED while too much does.
+   */
+  stream(caller: Caller, input: StreamInput, signal: AbortSignal, drop?: () => void): Promise<RunStream>;
   cancel(
     caller: Caller,
     input: { agentId: string; requestId: string; reason: string },

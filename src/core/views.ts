@@ -18,6 +18,7 @@ const unseen: Omit<AgentStatusView, "agent"> = {
   inFlight: 0,
   openclaw: "",
   openclawKind: "",
+  openclawKindReason: "",
   remembers: "",
   observedRevision: 0,
   configState: "unknown",

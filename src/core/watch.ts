@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Fleet } from "../agents/fleet.ts";
-import { ValinorError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
+import { notBegun } from "./lifecycle.ts";
 import type { CoreOptions } from "./options.ts";
 import { createRecheck, type Recheck } from "./recheck.ts";
 import { statusOf } from "./status.ts";
@@ -18,6 +18,8 @@ export interface WatchLimits {
   readonly all: number;
   /** Watchers of one tenant. */
   readonly tenant: number;
+  /** Watchers of one of its credentials, so that one program that leaks them shuts no other one out. */
+  readonly credential: number;
   /** Agents that a watcher may have yet to be told of; with more it gets a new snapshot. */
   readonly changes: number;
   /** Changes of one agent within this time come as one. */
@@ -28,19 +30,17 @@ export interface WatchLimits {
   readonly recheckMs: number;
   /** How soon again, where nobody could tell. */
   readonly retryMs: number;
-  /** How often it is seen whether the server is stopping. */
-  readonly drainMs: number;
 }
 
 const defaults: WatchLimits = {
   all: 1_000,
   tenant: 100,
+  credential: 50,
   changes: 10_000,
   gatherMs: 100,
   keepaliveMs: 15_000,
   recheckMs: 30_000,
   retryMs: 5_000,
-  drainMs: 250,
 };
 
 /** Agents read from the store at once. */
@@ -66,14 +66,13 @@ export function createWatches(
   gate: Gate,
   overrides: Partial<WatchLimits> = {},
 ): Pick<Core, "watchAgents"> {
-  const { store, fleet } = options;
-  const draining = () => options.draining();
+  const { store, fleet, lifecycle } = options;
   const limits = { ...defaults, ...overrides };
-  const watchers = createWatchers(limits, draining);
+  const watchers = createWatchers(limits, lifecycle);
 
   /** True where the watch is to go on. Throws what ends it with an error. */
   async function goesOn({ changes, recheck, signal }: Watch): Promise<boolean> {
-    if (draining()) throw new ValinorError("DRAINING", "this server is stopping: try another, or again");
+    if (lifecycle.reached("draining")) throw notBegun();
     await recheck.ifDue();
     return !signal.aborted && changes.lost === undefined;
   }
@@ -132,7 +131,7 @@ export function createWatches(
       const { tenant } = caller;
       const changes = createChanges(limits.gatherMs, limits.changes);
       const recheck = createRecheck(caller, limits.recheckMs, limits.retryMs);
-      const leave = watchers.join(tenant, changes);
+      const leave = watchers.join(caller, changes);
       // Before the snapshot is read: no change may fall between the two.
       const unwatch = fleet.watch(tenant, changes);
       try {

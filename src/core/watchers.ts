@@ -1,4 +1,6 @@
 import { ValinorError } from "./errors.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Caller } from "./types.ts";
 import type { Changes } from "./watch-changes.ts";
 
 /** Milliseconds after which a refused watcher may find a place. */
@@ -7,41 +9,46 @@ const RETRY_MS = 5_000;
 /** Every watcher of this process: how many there are, and an end for all of them. */
 export interface Watchers {
   /** Takes a watcher in; the answer lets it go (twice is once). Throws LIMIT_EXCEEDED. */
-  join(tenant: string, changes: Changes): () => void;
+  join(caller: Caller, changes: Changes): () => void;
 }
 
-/**
- * Counts watchers, `all` at most and `tenant` at most of one tenant. While there are any, one timer for all of them looks every
- * `drainMs` whether the server is stopping, and wakes them then.
- */
-export function createWatchers(
-  limits: { readonly all: number; readonly tenant: number; readonly drainMs: number },
-  draining: () => boolean,
-): Watchers {
+/** How many there may be at once. */
+export interface WatchersLimits {
+  readonly all: number;
+  /** Of one tenant. */
+  readonly tenant: number;
+  /** Of one of its credentials. */
+  readonly credential: number;
+}
+
+/** Counts watchers, and wakes them when the server begins to drain. */
+export function createWatchers(limits: WatchersLimits, lifecycle: Lifecycle): Watchers {
   const present = new Set<Changes>();
   const counts = new Map<string, number>();
-  let timer: NodeJS.Timeout | undefined;
+  lifecycle.on("draining", () => {
+    for (const changes of present) changes.wake();
+  });
 
-  function look(): void {
-    if (draining()) for (const changes of present) changes.wake();
+  const countOf = (name: string) => counts.get(name) ?? 0;
+
+  function giveBack(name: string): void {
+    const left = countOf(name) - 1;
+    if (left > 0) counts.set(name, left);
+    else counts.delete(name);
   }
 
   return {
-    join(tenant, changes) {
-      const count = counts.get(tenant) ?? 0;
-      if (count >= limits.tenant) throw tooMany(`this tenant has ${limits.tenant}`);
+    join({ tenant, credential, subject }, changes) {
+      const ofCredential = `${tenant}\0${credential}\0${subject}`;
+      if (countOf(ofCredential) >= limits.credential)
+        throw tooMany(`this credential has ${limits.credential}`);
+      if (countOf(tenant) >= limits.tenant) throw tooMany(`this tenant has ${limits.tenant}`);
       if (present.size >= limits.all) throw tooMany(`this server has ${limits.all}`);
-      counts.set(tenant, count + 1);
+      for (const name of [tenant, ofCredential]) counts.set(name, countOf(name) + 1);
       present.add(changes);
-      timer ??= setInterval(look, limits.drainMs).unref();
       return () => {
         if (!present.delete(changes)) return;
-        const left = (counts.get(tenant) ?? 1) - 1;
-        if (left > 0) counts.set(tenant, left);
-        else counts.delete(tenant);
-        if (present.size > 0) return;
-        clearInterval(timer);
-        timer = undefined;
+        for (const name of [tenant, ofCredential]) giveBack(name);
       };
     },
   };

@@ -131,6 +131,7 @@ function statusJson(view: AgentStatusView): object {
     in_flight: view.inFlight,
     openclaw: view.openclaw,
     openclaw_kind: view.openclawKind,
+    openclaw_kind_reason: view.openclawKindReason,
     remembers: view.remembers,
     observed_revision: view.observedRevision,
     config_state: view.configState,

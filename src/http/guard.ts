@@ -1,6 +1,7 @@
 import { cors } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ValinorError } from "../core/errors.ts";
+import { hostOf } from "./authority.ts";
 import { type HostName, isLoopbackName, isSameOrigin, parseHost, parseOrigin } from "./origins.ts";
 import { writeError } from "./rest-errors.ts";
 
@@ -17,7 +18,7 @@ export interface GuardOptions {
   readonly loopbackOnly: boolean;
 }
 
-/** Says whether a request may go on. False: it has been answered, as a preflight or with 403. */
+/** Says whether a request may go on. False: it has been answered, as a preflight or with 400 or 403. */
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 const allowMethods = [...cors.allowedMethods, "HEAD"].join(", ");
@@ -55,6 +56,7 @@ export function createGuard(options: GuardOptions): Guard {
     hosts.has(`${host.name}:${host.port}`);
   return (req, res) => {
     const host = hostOf(req);
+    if (host === "malformed") return refuseHost(res);
     if (options.loopbackOnly || hosts.size > 0) {
       if (host === undefined || !hostAllowed(host))
         return refuse(res, "host not allowed", hostAdvice(options));
@@ -113,13 +115,12 @@ function sdkHeaders(req: IncomingMessage): string[] {
   return names.filter((name) => /^x-stainless-[a-z-]+$/.test(name));
 }
 
-/** The Host header, or HTTP/2's `:authority`. Undefined where there is none, or two that differ. */
-function hostOf(req: IncomingMessage): HostName | undefined {
-  const authority = req.headers[":authority"];
-  const { host } = req.headers;
-  if (typeof authority === "string" && host !== undefined && host !== authority) return undefined;
-  const text = typeof authority === "string" ? authority : host;
-  return text === undefined ? undefined : parseHost(text);
+/** What a route, or a proxy, would make of such a name is anybody's guess: it gets no further, whatever it asks for. */
+function refuseHost(res: ServerResponse): boolean {
+  const message =
+    "the request's Host (or :authority) is not one name with perhaps a port: send one such as example.com:8080";
+  writeError(res, new ValinorError("INVALID_ARGUMENT", message, { text: "malformed host" }));
+  return false;
 }
 
 function refuse(res: ServerResponse, text: string, message: string): boolean {

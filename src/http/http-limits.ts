@@ -14,6 +14,23 @@ export interface HttpLimits {
   readonly writeStallMs: number;
   /** Request line and headers together; a message may stand in a query. */
   readonly headerBytes: number;
+  /** Requests of one HTTP/1 connection that are in flight before it is read no further. */
+  readonly busyPipelined: number;
+  /** Requests of one HTTP/1 connection in flight; one more ends it. */
+  readonly maxPipelined: number;
+  /** Bytes that all HTTP/1 connections together may have sent ahead of what is served; one that sends more then is ended. */
+  readonly backlogBytes: number;
+  /** Answers 401 that an HTTP/1 connection may get in a row before each further request of it waits so long. */
+  readonly refusals: number;
+  readonly refusalMs: number;
+  /** Requests, and milliseconds, that a turn of the event loop spends on connections that have sent ahead. */
+  readonly turnRequests: number;
+  readonly turnMs: number;
+  /** A body whose answer has left is read and thrown away for so long, and so far, before its HTTP/1 connection is ended. */
+  readonly lingerMs: number;
+  readonly lingerBytes: number;
+  /** A body whose answer has left has this long to be complete before its HTTP/2 stream is reset. */
+  readonly earlyResetMs: number;
   /** Streams open at once in an HTTP/2 connection. */
   readonly maxStreams: number;
   /** PING and SETTINGS frames that a session may send within `floodWindowMs`. gRPC clients ping once a round trip. */
@@ -31,6 +48,16 @@ export const defaultHttpLimits: HttpLimits = {
   keepAliveMs: 75_000,
   writeStallMs: 60_000,
   headerBytes: 64 * 1024,
+  busyPipelined: 8,
+  maxPipelined: 64,
+  backlogBytes: 64 * 1024 * 1024,
+  refusals: 32,
+  refusalMs: 50,
+  turnRequests: 8,
+  turnMs: 2,
+  lingerMs: 2_000,
+  lingerBytes: 8 * 1024 * 1024,
+  earlyResetMs: 250,
   maxStreams: 100,
   maxPings: 20_000,
   maxSettingsFrames: 100,

@@ -5,18 +5,19 @@ import {
   type Http2Stream,
   type ServerHttp2Session,
 } from "node:http2";
+import { endEarlyStream } from "./early-answer.ts";
 import type { HttpLimits } from "./http-limits.ts";
 import { monotonicNow } from "../wire/clock.ts";
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
-
-/** While the server stops, a request's body may go on for this long after its response has ended, milliseconds. */
-const LINGER_MS = 500;
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_CANCEL } = constants;
 
 /** An HTTP/2 server that listens on nothing: connections are given to it. */
 export interface SessionServer {
   readonly server: Http2Server;
-  /** Sends GOAWAY on every session: streams in flight go on, new ones are refused, and the session ends after the last. */
+  /**
+   * Sends GOAWAY on every session: streams in flight go on, new ones are refused, which says that nothing of them was done, and the session
+   * ends after the last. A session that comes later may open a stream, to be told, and gets its GOAWAY then.
+   */
   drain(): void;
 }
 
@@ -43,32 +44,20 @@ export function createSessionServer(limits: HttpLimits): SessionServer {
     session.on("error", () => {});
     boundFloods(session, limits);
     boundIdle(session, limits);
-    if (draining) session.close();
+    if (draining) session.once("stream", () => session.close());
   });
-  const answered = new Set<Http2Stream>();
   server.on("stream", (stream) => {
     boundBody(stream, limits);
-    if (stream.endAfterHeaders) return;
-    stream.once("finish", () => {
-      answered.add(stream);
-      if (draining) endSoon(stream);
-    });
-    stream.once("close", () => answered.delete(stream));
+    endEarlyStream(stream, limits.earlyResetMs);
   });
   return {
     server,
     drain: () => {
       draining = true;
+      // node:http2 has no GOAWAY that refuses nothing yet (RFC 9113, 6.8): after any, nghttp2 ignores new streams.
       for (const session of sessions) session.close();
-      for (const stream of answered) endSoon(stream);
     },
   };
-}
-
-/** Resets an answered stream whose client does not end its body: a session would wait for it. */
-function endSoon(stream: Http2Stream): void {
-  const timer = setTimeout(() => stream.close(NGHTTP2_NO_ERROR), LINGER_MS);
-  stream.once("close", () => clearTimeout(timer));
 }
 
 /** Ends a session that sends more PING or SETTINGS frames than any client has a reason to. */

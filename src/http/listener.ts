@@ -1,11 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import { createFlight } from "./flight.ts";
 import { createSessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
+import { endEarlyAnswer } from "./early-answer.ts";
+import { answerParserErrors, type ConnectionResponses } from "./parser-errors.ts";
+import { createPipeline } from "./pipeline.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
+import { createSpread } from "./spread.ts";
 import { createStallWatch } from "./stall-watch.ts";
-import { createTlsEntry, type TlsFiles } from "./tls.ts";
+import { createTlsEntry, type TlsEntry, type TlsFiles } from "./tls.ts";
 import { monotonicNow } from "../wire/clock.ts";
+import { createTurns } from "./turns.ts";
 
 /** Where the HTTP side writes what an operator should know; pino has this shape. */
 export interface HttpLogger {
@@ -34,10 +40,24 @@ export interface HttpListener {
   /** Begins to listen; answers the real port where 0 was asked for. Rejects where the address is taken or not ours. */
   listen(host: string, port: number): Promise<{ host: string; port: number }>;
   /**
-   * Stops to accept, closes idle connections and sends GOAWAY, lets responses in flight end for `drainMs`, then destroys what
-   * is left. Resolves when no connection is open.
+   * Answers of HTTP/1 say `connection: close` from now on: whoever keeps connections for later calls, such as a balancer, has none left
+   * when they are closed.
+   */
+  fade(): void;
+  /** Fades, and sends GOAWAY. Connections are still accepted, so that whoever asks is told. */
+  drain(): void;
+  /**
+   * Resolves when no request has been in flight for `quietMs` (0: as soon as none is), after `ms`, or when the signal aborts; with whether
+   * none is in flight.
+   */
+  idle(ms: number, quietMs: number, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Stops to accept, drains, lets responses in flight end for `drainMs`, then destroys what is left. Resolves when no connection is
+   * open.
    */
   close(drainMs: number): Promise<void>;
+  /** Uses another certificate for new connections; those that are open go on. Throws Error where there was none, or it can't be used. */
+  useCertificate(files: TlsFiles): void;
 }
 
 /** Makes the listener; nothing is bound before `listen`. */
@@ -48,27 +68,50 @@ export function createListener(options: ListenerOptions): HttpListener {
   const http2 = createSessionServer(limits);
   const drain = createHttp1Drain();
   const stalls = createStallWatch(limits.writeStallMs);
+  const flight = createFlight();
+  const tlsEntry = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
+  const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
+  const pipeline = createPipeline(limits, turns);
+  const spread = createSpread(limits.busyPipelined, turns);
+  answerParserErrors(http1, limits, turns, (socket) => drain.responsesOf(socket));
   http1.on("request", (req, res) => {
+    if (!pipeline.track(req.socket, res)) return;
     drain.track(req, res);
+    flight.track(res);
+    endEarlyAnswer(req, res, limits, turns);
     stalls.track(res);
     handler(req, res);
   });
   http2.server.on("request", (req, res) => {
     const response = res as unknown as ServerResponse;
-    stalls.track(response);
-    handler(req as unknown as IncomingMessage, response);
+    flight.track(response);
+    spread(req, () => {
+      stalls.track(response);
+      handler(req as unknown as IncomingMessage, response);
+    });
   });
-  const sockets = replaceConnectionListener(http1, options.tls, limits, (socket, spoken, serveHttp1) => {
+  const sockets = replaceConnectionListener(http1, tlsEntry, limits, (socket, spoken, serveHttp1) => {
     if (spoken === "http2") return void http2.server.emit("connection", socket);
     drain.add(socket);
     serveHttp1(socket);
+    pipeline.add(socket);
   });
   surviveAcceptErrors(http1, options.logger);
   return {
     listen: (host, port) => listen(http1, host, port),
+    fade: () => drain.begin(),
+    drain() {
+      drain.begin();
+      http2.drain();
+    },
+    idle: (ms, quietMs, signal) => flight.idle(ms, quietMs, signal),
+    useCertificate(files) {
+      if (tlsEntry === undefined) throw new Error("the port speaks cleartext");
+      tlsEntry.useCertificate(files);
+    },
     close: async (drainMs) => {
       const closed = stopAccepting(http1);
-      drain.begin();
+      drain.end();
       http2.drain();
       for (const [socket, spoken] of sockets) if (spoken === undefined) socket.destroy();
       const timer = setTimeout(() => {
@@ -94,6 +137,8 @@ function createHttp1(limits: HttpLimits): Server {
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
     noDelay: true,
+    // The guard asks for it, as for all that is wrong with a Host.
+    requireHostHeader: false,
   });
   server.maxHeadersCount = 200;
   server.maxConnections = limits.maxConnections;
@@ -108,7 +153,7 @@ type ServeHttp1 = (socket: Socket) => void;
  */
 function replaceConnectionListener(
   http1: Server,
-  tls: TlsFiles | undefined,
+  tls: TlsEntry | undefined,
   limits: HttpLimits,
   known: (socket: Socket, spoken: Spoken, serveHttp1: ServeHttp1) => void,
 ): Map<Socket, Spoken | undefined> {
@@ -117,18 +162,16 @@ function replaceConnectionListener(
   if (original === undefined) throw new Error("http.Server has no connection listener");
   const serveHttp1: ServeHttp1 = (socket) => original.call(http1, socket);
   http1.removeAllListeners("connection");
-  const enterTls =
-    tls &&
-    createTlsEntry(tls, limits.prefaceMs, (socket, spoken, raw) => {
-      sockets.set(raw, spoken);
-      known(socket, spoken, serveHttp1);
-    });
+  tls?.onKnown((socket, spoken, raw) => {
+    sockets.set(raw, spoken);
+    known(socket, spoken, serveHttp1);
+  });
   http1.on("connection", (socket) => {
     sockets.set(socket, undefined);
     socket.once("close", () => sockets.delete(socket));
     // With half-open sockets an HTTP/2 session outlives its peer's FIN for ever.
     socket.allowHalfOpen = false;
-    if (enterTls !== undefined) return enterTls(socket);
+    if (tls !== undefined) return tls.enter(socket);
     sniffPreface(socket, limits.prefaceMs, (spoken) => {
       sockets.set(socket, spoken);
       known(socket, spoken, serveHttp1);
@@ -140,9 +183,15 @@ function replaceConnectionListener(
 /** Knows which HTTP/1 connections wait for their next request, so that closing cuts none in the middle of a response. */
 function createHttp1Drain() {
   const inFlight = new Map<Socket, Set<ServerResponse>>();
+  const latest = new WeakMap<Socket, ServerResponse>();
   let draining = false;
   const settle = (socket: Socket) => {
     if (draining && inFlight.get(socket)?.size === 0) socket.destroySoon();
+  };
+  const begin = () => {
+    draining = true;
+    for (const responses of inFlight.values())
+      for (const res of responses) if (!res.headersSent) res.shouldKeepAlive = false;
   };
   return {
     add(socket: Socket): void {
@@ -152,18 +201,23 @@ function createHttp1Drain() {
     track(req: IncomingMessage, res: ServerResponse): void {
       const { socket } = req;
       inFlight.get(socket)?.add(res);
+      latest.set(socket, res);
       if (draining) res.shouldKeepAlive = false;
       res.once("close", () => {
         inFlight.get(socket)?.delete(res);
         settle(socket);
       });
     },
-    begin(): void {
-      draining = true;
-      for (const [socket, responses] of inFlight) {
-        for (const res of responses) if (!res.headersSent) res.shouldKeepAlive = false;
-        settle(socket);
-      }
+    responsesOf: (socket: Socket): ConnectionResponses => ({
+      inFlight: inFlight.get(socket) ?? [],
+      latest: latest.get(socket),
+    }),
+    /** Each connection that has had an answer closes; one that waits for its next request may make it. */
+    begin,
+    /** Those that wait close as well. */
+    end(): void {
+      begin();
+      for (const socket of inFlight.keys()) settle(socket);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
 import { toValinorError, type ValinorError } from "../core/errors.ts";
+import { type Lifecycle, untilCut } from "../core/lifecycle.ts";
 import type { Core } from "../core/types.ts";
 import { limits } from "../wire/limits.ts";
 import { cancelRoute, contextRoute, listRoute, messageRoute, statusRoute } from "./agent-routes.ts";
@@ -26,6 +27,8 @@ export interface RestOptions {
   /** A client that takes nothing for this many milliseconds is dropped. Default 30 s. */
   readonly clientStallMs?: number;
   readonly logger?: HttpLogger;
+  /** Lets a call end with DRAINING when the server waits for it no longer; default: it never does. */
+  readonly lifecycle?: Lifecycle;
 }
 
 /** Answers a request and says true; false where the path is none of the REST API's and nothing was done. */
@@ -93,7 +96,7 @@ function createServe(options: RestOptions): Serve {
         client,
         options: bounds,
       };
-      await row.route(context);
+      await untilCut(options.lifecycle, row.route(context));
     } catch (thrown) {
       const error = toValinorError(thrown);
       if (error.reason === "INTERNAL") logInternal(options.logger, error);

@@ -74,11 +74,20 @@ export function encodeError(requestId: string, error: ValinorError): string {
     return block("tool_blocked", eventJson(data), id);
   }
   const code = error.metadata["code"] ?? error.reason.toLowerCase();
-  return block(
-    "error",
-    eventJson({ code, message: error.guestText ?? error.message, reason: error.reason, ...numbered }),
-    id,
-  );
+  const message = error.guestText ?? error.message;
+  const hint = resumeHint(requestId, error);
+  const data = eventJson({ code, message, reason: error.reason, ...numbered, ...hint });
+  // An EventSource makes its next attempt after that time.
+  const retry = hint === undefined ? "" : `retry: ${hint.retry_ms}\n`;
+  return retry + block("error", data, id);
+}
+
+/** How to read on a run that goes on without this server. */
+function resumeHint(requestId: string, { metadata, retryMs = 0 }: ValinorError) {
+  const last = metadata["last_sequence"];
+  return last === undefined
+    ? undefined
+    : { request_id: requestId, last_sequence: Number(last), retry_ms: retryMs };
 }
 
 /** Sequence of an error that ended its run. */

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { toValinorError, ValinorError } from "../core/errors.ts";
 import type { RunEvent, RunStream, StreamInput } from "../core/types.ts";
 import { invalid, parseJsonObject, readJsonObject } from "./body.ts";
-import { type Client, writeText } from "./client.ts";
+import { type Client, dropClient, writeText } from "./client.ts";
 import { parseMessage, parseName, parseOnDisconnect } from "./message.ts";
 import type { RouteContext } from "./routes.ts";
 import { encodeError, encodeEvents, encodeOpened, runHeaders, sequenceOf, sseHeaders } from "./sse.ts";
@@ -15,7 +15,7 @@ import { encodeError, encodeEvents, encodeOpened, runHeaders, sequenceOf, sseHea
 export async function streamRoute(context: RouteContext): Promise<void> {
   const input = await readInput(context);
   const { core, caller, client, res } = context;
-  const run = await core.stream(caller, input, client.signal);
+  const run = await core.stream(caller, input, client.signal, () => dropClient(res));
   client.onGone(() => run.close());
   let first: Step | undefined;
   if (input.message === undefined) {

@@ -35,6 +35,7 @@ export class Exchange {
   #queue: Frame[] = [];
   #queuedBytes = 0;
   #takenBytes = 0; // of the batch the reader has now
+  #takes = 0;
   #received = 0;
   #consumed = 0;
   #granted: number;
@@ -51,6 +52,16 @@ export class Exchange {
     this.#host = host;
     this.#options = options;
     this.#granted = options.credited ? limits.creditWindow : limits.uncreditedBuffer;
+  }
+
+  /** Bytes that were received and the reader has not done with. */
+  get held(): number {
+    return this.#queuedBytes + this.#takenBytes;
+  }
+
+  /** How often the reader has asked for more. */
+  get takes(): number {
+    return this.#takes;
   }
 
   /**
@@ -90,6 +101,7 @@ export class Exchange {
    * Calling it says that the batch before is done with, and lets the guest send more. One caller at a time.
    */
   async take(): Promise<readonly Frame[] | undefined> {
+    this.#takes++;
     this.#release();
     if (this.#queue.length === 0 && !this.#over) {
       // A keepalive is no sign of the guest: the wait before it goes on.

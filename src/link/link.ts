@@ -2,7 +2,8 @@ import type { Duplex } from "node:stream";
 import { LinkError } from "../wire/errors.ts";
 import { limits } from "../wire/limits.ts";
 import { backoffMs, pauseFor, waitAtMost } from "./backoff.ts";
-import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts";
+import type { Connection, ConnectionOptions } from "./connection.ts";
+import { openConnection } from "./open.ts";
 import { monotonicNow } from "../wire/clock.ts";
 
 /** What a link needs. */
@@ -40,6 +41,7 @@ const FLAPS = 5;
 
 /** Makes a link and starts to dial. */
 export function createLink(options: LinkOptions): Link {
+  const { dials } = options.intake;
   const stop = new AbortController();
   let current: Connection | undefined;
   let lastError = "not dialled yet";
@@ -47,9 +49,27 @@ export function createLink(options: LinkOptions): Link {
   let poke: () => void = () => {};
 
   async function attempt(): Promise<Connection> {
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(limits.helloMs)]);
-    const socket = await options.dial(signal);
-    return openConnection(socket, options, signal);
+    const end = dials.begin() ?? (await dialTurn());
+    try {
+      const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(limits.helloMs)]);
+      const socket = await options.dial(signal);
+      return await openConnection(socket, options, signal);
+    } finally {
+      end();
+    }
+  }
+
+  /** Waits until not too many others are dialling. */
+  async function dialTurn(): Promise<() => void> {
+    for (;;) {
+      const ticket = dials.wait(stop.signal);
+      poke = () => ticket.hurry();
+      if (waiters.size > 0) ticket.hurry();
+      await ticket.turn;
+      if (stop.signal.aborted) throw new LinkError("closed", "the link was closed");
+      const end = dials.begin();
+      if (end !== undefined) return end;
+    }
   }
 
   /** Pauses before an attempt: a random time, cut short by a request, but never below the least one. */

@@ -17,6 +17,7 @@ import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/types.t
 import { configStateToProto, statusToProto } from "./agent-messages.ts";
 import { slotKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";
+import { peerKey } from "./peer.ts";
 import { callerOf, failure, type RpcServices, unary } from "./unary.ts";
 
 /** AgentProxy on top of the core. No logic of its own: it translates. */
@@ -37,7 +38,8 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
     async *stream(request, context) {
       const slot = context.values.get(slotKey);
       try {
-        const run = await core.stream(callerOf(context), streamInput(request), context.signal);
+        const { drop } = context.values.get(peerKey);
+        const run = await core.stream(callerOf(context), streamInput(request), context.signal, drop);
         slot.run = run;
         context.signal.addEventListener("abort", () => run.close(), { once: true });
         if (context.signal.aborted) run.close();

@@ -9,8 +9,11 @@ import {
 } from "../../gen/ts/grpc/health/v1/health_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { toValinorError, ValinorError } from "../core/errors.ts";
+import { toValinorError } from "../core/errors.ts";
+import { notBegun } from "../core/lifecycle.ts";
+import { createShares, type Holder } from "../core/shares.ts";
 import type { AgentStatusView } from "../core/types.ts";
+import { peerKey } from "./peer.ts";
 import { failure, identifyCaller, type RpcServices } from "./unary.ts";
 import { monotonicNow } from "../wire/clock.ts";
 
@@ -18,13 +21,15 @@ import { monotonicNow } from "../wire/clock.ts";
 const POLL_MS = 500;
 /** Longest watch; clients open another one. */
 const WATCH_MS = 24 * 60 * 60_000;
-/** Most watches at once, of everybody: they need no credential, and each costs a look twice a second. */
-export const MAX_WATCHES = 500;
+/** Watches at once: they need no credential, and each costs a look twice a second. */
+export const watchShares = { all: 500, strangers: 300, peer: 100, connection: 25, credential: 200 };
 
 /** What tells whether the server takes requests. */
 export interface HealthServices extends RpcServices {
-  /** False once the server begins to stop. */
+  /** False once the server begins to leave. */
   readonly ready: () => boolean;
+  /** Aborts when the server begins to drain. */
+  readonly stopping: AbortSignal;
 }
 
 /** Services of the server itself; the empty name stands for all of it. */
@@ -36,8 +41,8 @@ const own = ["", AgentProxy.typeName, AgentRegistry.typeName];
  * message now.
  */
 export function health(services: HealthServices): ServiceImpl<typeof Health> {
-  const { core, ready } = services;
-  let watches = 0;
+  const { core, ready, stopping } = services;
+  const shares = createShares("health watches", watchShares);
 
   async function statusOf(service: string, context: HandlerContext): Promise<Status> {
     if (own.includes(service)) return ready() ? Status.SERVING : Status.NOT_SERVING;
@@ -52,12 +57,12 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
     }
   }
 
-  /** Each status that differs from the one before, until the client leaves or the server stops. */
+  /** Each status that differs from the one before, until the client leaves or the server drains. */
   async function* changes(service: string, context: HandlerContext) {
     const end = monotonicNow() + WATCH_MS;
     let last: Status | undefined;
     while (!context.signal.aborted && monotonicNow() < end) {
-      const stops = !ready();
+      const stops = stopping.aborted;
       const status = await statusOf(service, context);
       if (status !== last) yield create(HealthCheckResponseSchema, { status });
       last = status;
@@ -74,16 +79,18 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
     },
 
     async *watch({ service }, context) {
-      if (watches >= MAX_WATCHES)
-        throw new ConnectError(`there are ${MAX_WATCHES} watches already: use Check`, Code.ResourceExhausted);
-      watches++;
+      const holder = await holderOf(services, context);
+      let giveBack;
       try {
+        giveBack = shares.take(holder);
         yield* changes(service, context);
+      } catch (error) {
+        throw failure(services, error, context.signal);
       } finally {
-        watches--;
+        giveBack?.();
       }
       // One that went on would keep the server from stopping.
-      if (!ready()) throw failure(services, draining(), context.signal);
+      if (stopping.aborted) throw failure(services, notBegun(), context.signal);
     },
 
     async list(_request, context) {
@@ -94,8 +101,16 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
   };
 }
 
-function draining(): ValinorError {
-  return new ValinorError("DRAINING", "this server is stopping: try another, or again");
+/** Who calls: one whose credential is not good is a stranger like those without. */
+async function holderOf(services: HealthServices, context: HandlerContext): Promise<Holder> {
+  const peer = context.values.get(peerKey);
+  if (!context.requestHeader.has("authorization")) return peer;
+  try {
+    const { tenant, credential, subject } = await identifyCaller(services, context);
+    return { ...peer, credential: `${tenant} ${credential} ${subject}` };
+  } catch {
+    return peer; // what needs a credential asks for it again, and then says what is wrong
+  }
 }
 
 function serves(view: AgentStatusView): boolean {

@@ -12,6 +12,7 @@ import { agentRegistry } from "./agents.ts";
 import { coalesceStream } from "./coalesce.ts";
 import { ERROR_DOMAIN } from "./errors.ts";
 import { health, type HealthServices } from "./health.ts";
+import { peerValues } from "./peer.ts";
 import { reflection, reflectionV1Alpha } from "./reflection.ts";
 import { identifyGate } from "./unary.ts";
 
@@ -25,8 +26,6 @@ export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
 
 /** What the RPC handler needs. */
 export interface RpcOptions extends HealthServices {
-  /** Aborts when the server begins to stop. */
-  readonly stopping: AbortSignal;
   /** Takes what is no RPC. */
   readonly fallback: NodeHandler;
 }
@@ -37,6 +36,7 @@ export function createRpcHandler(options: RpcOptions): NodeHandler {
     readMaxBytes: READ_MAX_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
     requestGate: identifyGate(options),
+    contextValues: peerValues,
     interceptors: [withErrorInfo, createValidateInterceptor()],
     routes(router) {
       router.service(AgentProxy, agentProxy(options));

@@ -4,6 +4,7 @@ import { ServerReflection } from "../../gen/ts/grpc/reflection/v1/reflection_pb.
 import { ServerReflection as ServerReflectionV1Alpha } from "../../gen/ts/grpc/reflection/v1alpha/reflection_pb.ts";
 import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
 import { toValinorError } from "../core/errors.ts";
+import { type Lifecycle, untilCut } from "../core/lifecycle.ts";
 import type { Caller, Core } from "../core/types.ts";
 import { toConnectError } from "./errors.ts";
 
@@ -13,6 +14,8 @@ export interface RpcServices {
   readonly identify: Identify;
   /** Told of every error that is nobody's doing but the server's: clients see only that there was one. */
   readonly onInternalError: (error: unknown) => void;
+  /** Lets a unary call end with DRAINING when the server waits for it no longer; default: it never does. */
+  readonly lifecycle?: Lifecycle;
 }
 
 /** Services that anybody may call: a probe has no credential, and the schemas are public. They identify callers where they need one. */
@@ -70,7 +73,7 @@ export function unary<I, O>(
 ): (request: I, context: HandlerContext) => Promise<O> {
   return async (request, context) => {
     try {
-      return await call(callerOf(context), request, context);
+      return await untilCut(services.lifecycle, call(callerOf(context), request, context));
     } catch (error) {
       throw failure(services, error, context.signal);
     }

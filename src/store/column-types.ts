@@ -8,6 +8,8 @@ export interface ColumnTypes {
   readonly sequence: RawBuilder<unknown>;
   /** A query that has a row where there is a table of this name. */
   hasTable(name: string): RawBuilder<unknown>;
+  /** Takes, to the end of the transaction, the lock of whoever changes the schema; undefined: a transaction has it anyway. */
+  readonly lockSchema: RawBuilder<unknown> | undefined;
   /** Statements after which the table `audit` takes new rows alone. */
   readonly auditRules: readonly RawBuilder<unknown>[];
 }
@@ -17,6 +19,7 @@ export const sqliteTypes: ColumnTypes = {
   key: sql`text`,
   sequence: sql`integer primary key autoincrement`,
   hasTable: (name) => sql`select 1 from sqlite_master where type = 'table' and name = ${name}`,
+  lockSchema: undefined,
   auditRules: [
     sql`create trigger audit_no_update before update on audit
       begin select raise(abort, 'the audit log is append-only'); end`,
@@ -32,11 +35,15 @@ export const sqliteTypes: ColumnTypes = {
 /** Name of the lock that writers of the audit log take one after the other: the bytes of "valaudit". */
 const AUDIT_LOCK = "8530218335053572468";
 
+/** Name of Kysely's own lock, which older versions take for their session: the two kinds keep each other out. */
+const SCHEMA_LOCK = "3853314791062309107";
+
 /** PostgreSQL compares by the database's locale, unless told otherwise. */
 export const postgresTypes: ColumnTypes = {
   key: sql`text collate "C"`,
   sequence: sql`bigint generated always as identity primary key`,
   hasTable: (name) => sql`select 1 where to_regclass(${name}) is not null`,
+  lockSchema: sql`select pg_advisory_xact_lock(${sql.raw(SCHEMA_LOCK)})`,
   auditRules: [
     sql`create function audit_refuse() returns trigger language plpgsql as
       $$ begin raise exception 'the audit log is append-only'; end $$`,

@@ -1,11 +1,16 @@
 import type { Kysely, Transaction } from "kysely";
 import type { Schema } from "./schema.ts";
+import type { StoreTrouble, Troubles } from "./troubles.ts";
 
 /** A database that the store runs on: what differs from one to the other while it runs. */
 export interface Engine {
   /** For messages: where it is, without any secret. */
   readonly name: string;
   readonly db: Kysely<Schema>;
+  /** Told of what fails, and of what works again. */
+  readonly troubles: Troubles;
+  /** What an error of the database means, where that is known. */
+  troubleOf(error: unknown): StoreTrouble | undefined;
   /** Runs an operation in a transaction; resolves once that is on disk. What fails leaves nothing. */
   transaction<T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T>;
   /**

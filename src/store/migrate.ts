@@ -30,13 +30,17 @@ export async function stepsDone(db: Kysely<Schema>, types: ColumnTypes): Promise
   return names;
 }
 
+/** In one transaction, which holds the lock of whoever migrates: it is taken before the first table is made. */
 async function takeSteps(db: Kysely<Schema>, types: ColumnTypes): Promise<string[]> {
   const provider = { getMigrations: () => Promise.resolve(migrations(types)) };
-  const { error, results = [] } = await new Migrator({ db, provider }).migrateToLatest();
-  if (error !== undefined) {
-    throw new Error(`its schema cannot be brought up to date: ${textOf(error)}`, { cause: error });
-  }
-  return results.map((result) => result.migrationName);
+  return db.transaction().execute(async (trx) => {
+    await types.lockSchema?.execute(trx);
+    const { error, results = [] } = await new Migrator({ db: trx, provider }).migrateToLatest();
+    if (error !== undefined) {
+      throw new Error(`its schema cannot be brought up to date: ${textOf(error)}`, { cause: error });
+    }
+    return results.map((result) => result.migrationName);
+  });
 }
 
 /** The list of migrations says what was done once, not what is there now. */

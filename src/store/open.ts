@@ -1,6 +1,7 @@
 import { migratePostgresStore, openPostgresStore, postgresName } from "./postgres.ts";
 import { migrateSqliteStore, openSqliteStore } from "./sqlite.ts";
 import type { Store } from "./store.ts";
+import type { OnStoreNews } from "./troubles.ts";
 
 /** Where a store is. */
 export type StoreLocation =
@@ -12,9 +13,14 @@ export type StoreLocation =
   /** The URL may have a password in it: it stands in no message. */
   | { readonly kind: "postgres"; readonly url: string };
 
-/** Opens a store, and brings its schema up to date. Rejects with StoreError `unavailable` that says which store it is. */
-export function openStore(location: StoreLocation): Promise<Store> {
-  return location.kind === "sqlite" ? openSqliteStore(location.path) : openPostgresStore(location.url);
+/**
+ * Opens a store, and brings its schema up to date. Rejects with StoreError `unavailable` that says which store it is. `onNews` is told
+ * what fails later, and works again.
+ */
+export function openStore(location: StoreLocation, onNews?: OnStoreNews): Promise<Store> {
+  return location.kind === "sqlite"
+    ? openSqliteStore(location.path, onNews)
+    : openPostgresStore(location.url, {}, onNews);
 }
 
 /** Brings a store's schema up to date, as openStore does, and closes it. Resolves with the names of the steps it took. */

@@ -1,12 +1,14 @@
-import { Kysely, PostgresDialect, sql } from "kysely";
-import { Client, DatabaseError, Pool } from "pg";
+import { Kysely, sql } from "kysely";
+import { Client, type ClientConfig, DatabaseError, Pool } from "pg";
 import { postgresTypes } from "./column-types.ts";
 import type { Engine } from "./engine.ts";
 import { migrate } from "./migrate.ts";
+import { postgresDialect } from "./postgres-dialect.ts";
 import { carefulPool } from "./postgres-pool.ts";
 import type { Schema } from "./schema.ts";
 import { createSqlStore } from "./sql-store.ts";
 import { type Store, StoreError, textOf } from "./store.ts";
+import { createTroubles, type OnStoreNews, type Troubles } from "./troubles.ts";
 
 /** How a store uses its server. */
 export interface PostgresOptions {
@@ -23,11 +25,20 @@ export interface PostgresOptions {
 /** How long the server's own report of a statement that took too long may take, milliseconds. */
 const REPORT_MS = 1_000;
 
+/** Longest statement of the connection that finds out whether a pooler is in between, milliseconds. */
+const PROBE_MS = 9_999;
+
 /** A connection that says nothing is asked for a sign of life after this long, milliseconds. */
 const KEEP_ALIVE_MS = 10_000;
 
 /** A transaction whose client is gone holds its locks no longer than this, milliseconds. */
 const ABANDONED_MS = 30_000;
+
+/** SQLSTATE protocol_violation: what PgBouncer says to a setting among the startup parameters. */
+const PROTOCOL_VIOLATION = "08P01";
+
+/** SQLSTATE disk_full. */
+const DISK_FULL = "53100";
 
 /** SQLSTATE: unique_violation, serialization_failure, deadlock_detected. */
 const RETRIED = new Set(["23505", "40001", "40P01"]);
@@ -36,13 +47,17 @@ const RETRIED = new Set(["23505", "40001", "40P01"]);
  * Opens a store in a database of a PostgreSQL server, and brings its schema up to date; several processes may do so at once. Rejects
  * with StoreError `unavailable` that names host and database, never the password.
  */
-export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
-  return createSqlStore((await open(url, options)).engine);
+export async function openPostgresStore(
+  url: string,
+  options: PostgresOptions = {},
+  onNews?: OnStoreNews,
+): Promise<Store> {
+  return createSqlStore((await open(url, options, createTroubles(onNews))).engine);
 }
 
 /** Brings the schema of a database up to date, as openPostgresStore does. Resolves with the names of the steps it took. */
 export async function migratePostgresStore(url: string, options: PostgresOptions = {}): Promise<string[]> {
-  const { engine, steps } = await open(url, options);
+  const { engine, steps } = await open(url, options, createTroubles(undefined));
   await engine.close();
   return steps;
 }
@@ -61,17 +76,24 @@ export function postgresName(url: string): string {
   }
 }
 
-async function open(url: string, options: PostgresOptions): Promise<{ engine: Engine; steps: string[] }> {
+async function open(
+  url: string,
+  options: PostgresOptions,
+  troubles: Troubles,
+): Promise<{ engine: Engine; steps: string[] }> {
   const name = postgresName(url);
   const { maxConnections = 10, statementMs = 10_000, migrationMs = 600_000 } = options;
   try {
+    const isPooled = await keepsNoSettings(url, options);
     const steps = await migrateOver(
-      connect(url, { ...options, maxConnections: 1, statementMs: migrationMs }),
+      connect(url, isPooled, { ...options, maxConnections: 1, statementMs: migrationMs }),
     );
-    const db = connect(url, { ...options, maxConnections, statementMs });
+    const db = connect(url, isPooled, { ...options, maxConnections, statementMs });
     const engine: Engine = {
       name,
       db,
+      troubles,
+      troubleOf: (error) => (error instanceof DatabaseError && error.code === DISK_FULL ? "full" : undefined),
       transaction: (operation) => db.transaction().execute(operation),
       mayRetry: (error) => error instanceof DatabaseError && RETRIED.has(error.code ?? ""),
       read: (operation) => operation(),
@@ -103,18 +125,46 @@ async function checkEncoding(db: Kysely<Schema>): Promise<void> {
   if (encoding !== "UTF8") throw new Error(`its encoding is ${encoding}: a database with UTF8 is needed`);
 }
 
-function connect(url: string, options: PostgresOptions): Kysely<Schema> {
-  const { maxConnections = 1, connectMs = 3_000, statementMs = 0 } = options;
-  const pool = new Pool({
+/**
+ * Whether the server is behind a pooler: one that refuses settings among the startup parameters, or leaves them out as it was told
+ * to. Rejects where no connection is made.
+ */
+async function keepsNoSettings(url: string, options: PostgresOptions): Promise<boolean> {
+  const client = new Client(clientOptions(url, false, { ...options, statementMs: PROBE_MS }));
+  client.on("error", () => undefined); // the query that is under way gets it as well
+  try {
+    await client.connect();
+    const asked = "select setting from pg_settings where name = 'statement_timeout'";
+    const { rows } = await client.query<{ setting: string }>(asked);
+    return rows[0]?.setting !== String(PROBE_MS);
+  } catch (error) {
+    // Whatever else it means, the next connection, without settings, will tell.
+    if (error instanceof DatabaseError && error.code === PROTOCOL_VIOLATION) return true;
+    throw error;
+  } finally {
+    await client.end().catch(() => undefined); // it broke before
+  }
+}
+
+function connect(url: string, isPooled: boolean, options: PostgresOptions): Kysely<Schema> {
+  const { maxConnections = 1, statementMs = 0 } = options;
+  const pool = new Pool({ ...clientOptions(url, isPooled, options), max: maxConnections });
+  const rules = { statementMs, abandonedMs: ABANDONED_MS, isPooled };
+  return new Kysely<Schema>({ dialect: postgresDialect(carefulPool(pool, rules)) });
+}
+
+function clientOptions(url: string, isPooled: boolean, options: PostgresOptions): ClientConfig {
+  const { connectMs = 3_000, statementMs = 0 } = options;
+  return {
     connectionString: url,
     application_name: "valinor",
-    max: maxConnections,
     connectionTimeoutMillis: connectMs,
-    statement_timeout: statementMs,
     query_timeout: statementMs + REPORT_MS,
-    idle_in_transaction_session_timeout: ABANDONED_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-  });
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: carefulPool(pool) }) });
+    ...(!isPooled && {
+      statement_timeout: statementMs,
+      idle_in_transaction_session_timeout: ABANDONED_MS,
+    }),
+  };
 }

@@ -25,9 +25,9 @@ export function createSqlStore(engine: Engine): Store {
   const { db } = engine;
   const underWay = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
-  const run = async <T>(operation: () => Promise<T>): Promise<T> => {
+  const run = async <T>(what: "read" | "write", operation: () => Promise<T>): Promise<T> => {
     if (closed !== undefined) throw new StoreError("unavailable", `the store ${engine.name} is closed`);
-    const running = guarded(engine, operation);
+    const running = guarded(engine, what, operation);
     underWay.add(running);
     try {
       return await running;
@@ -35,9 +35,9 @@ export function createSqlStore(engine: Engine): Store {
       underWay.delete(running);
     }
   };
-  const read = <T>(operation: () => Promise<T>): Promise<T> => run(() => engine.read(operation));
+  const read = <T>(operation: () => Promise<T>): Promise<T> => run("read", () => engine.read(operation));
   const write = <T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> =>
-    run(() => retried(engine, operation));
+    run("write", () => retried(engine, operation));
   const erase = async <T>(
     operation: (trx: Transaction<Schema>) => Promise<T>,
     isDeleted: (result: T) => boolean,
@@ -82,7 +82,7 @@ export function createSqlStore(engine: Engine): Store {
     touchKey: (id, time) => write((trx) => keys.touchKey(trx, id, time)),
     appendAudit: (entries) => write((trx) => audit.appendAudit(trx, entries)),
     listAudit: (page) => read(() => audit.listAudit(db, page)),
-    close: () => (closed ??= guarded(engine, () => close(engine, underWay))),
+    close: () => (closed ??= guarded(engine, "write", () => close(engine, underWay))),
   };
 }
 
@@ -103,11 +103,17 @@ async function retried<T>(engine: Engine, operation: (trx: Transaction<Schema>) 
   }
 }
 
-/** Makes a failure of the database a StoreError `unavailable`. */
-async function guarded<T>(engine: Engine, operation: () => Promise<T>): Promise<T> {
+/** Makes a failure of the database a StoreError `unavailable`, and notes it. */
+async function guarded<T>(engine: Engine, what: "read" | "write", operation: () => Promise<T>): Promise<T> {
   try {
-    return await operation();
-  } catch (error) {
-    throw StoreError.from(error, engine.name);
+    const result = await operation();
+    engine.troubles.worked(what);
+    return result;
+  } catch (thrown) {
+    const error = StoreError.from(thrown, engine.name, engine.troubleOf(thrown));
+    // That the files are gone was told by whoever looks after them.
+    const isNew = error.code === "unavailable" && error.trouble !== "gone";
+    if (isNew) engine.troubles.failed(what, error.message);
+    throw error;
   }
 }

@@ -16,6 +16,7 @@ import { sqliteTypes } from "./column-types.ts";
 import { stepsDone } from "./migrate.ts";
 import type { Schema } from "./schema.ts";
 import { nodeSqliteDialect } from "./sqlite-dialect.ts";
+import { applySettings } from "./sqlite-settings.ts";
 import { textOf } from "./store.ts";
 import { syncFolder } from "./sync-folder.ts";
 
@@ -55,6 +56,7 @@ export async function backupSqlite(path: string, file: string): Promise<void> {
 function copyOut(path: string, file: string): void {
   const database = new DatabaseSync(path, { readOnly: true, timeout: WAIT_MS });
   try {
+    applySettings(database);
     database.prepare("vacuum into ?").run(file);
   } finally {
     database.close();
@@ -104,6 +106,7 @@ function replaceStore(copy: string, path: string): void {
 function lockOut(path: string): DatabaseSync | undefined {
   const database = new DatabaseSync(path, { timeout: WAIT_MS });
   try {
+    applySettings(database);
     database.exec("pragma journal_mode = delete");
     database.exec("pragma locking_mode = exclusive");
     database.exec("begin exclusive");
@@ -122,6 +125,7 @@ async function checkStore(file: string): Promise<void> {
   const database = new DatabaseSync(file, { timeout: WAIT_MS });
   const db = new Kysely<Schema>({ dialect: nodeSqliteDialect(database) });
   try {
+    applySettings(database);
     const found = database.prepare("pragma integrity_check(1)").get()?.["integrity_check"];
     if (found !== "ok") throw new BackupError(`it is damaged: ${String(found)}`);
     if ((await stepsDone(db, sqliteTypes)).length === 0) throw new BackupError("it is no store of Valinor");

@@ -1,8 +1,18 @@
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { monotonicNow } from "../wire/clock.ts";
 
 /** SQLITE_BUSY, the low byte of every code of its family. */
 const BUSY = 5;
+
+/** SQLITE_IOERR, SQLITE_FULL and SQLITE_CANTOPEN, low bytes as well. */
+const IOERR = 10;
+const FULL = 13;
+const CANTOPEN = 14;
+
+/** A disk with less room than this takes no write, bytes: the index of the log grows by half of it. */
+const NO_ROOM = 64 * 1024;
 
 /** SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_PRIMARYKEY. */
 const UNIQUE = [2067, 1555];
@@ -28,7 +38,8 @@ export async function whileBusy<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
-function isBusy(error: unknown): boolean {
+/** True where another connection held the lock that an operation needs. */
+export function isBusy(error: unknown): boolean {
   const code = codeOf(error);
   return code !== undefined && (code & 0xff) === BUSY;
 }
@@ -37,6 +48,25 @@ function isBusy(error: unknown): boolean {
 export function isUniqueViolation(error: unknown): boolean {
   const code = codeOf(error);
   return code !== undefined && UNIQUE.includes(code);
+}
+
+/**
+ * True where there was no room for what was to be written in the file at `path`. SQLite says that itself most of the time; where it only
+ * could not write, sync or open a file of its own, the disk is asked.
+ */
+export function isDiskFull(error: unknown, path: string): boolean {
+  const family = (codeOf(error) ?? 0) & 0xff;
+  if (family === FULL) return true;
+  return (family === IOERR || family === CANTOPEN) && hasNoRoom(path);
+}
+
+function hasNoRoom(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < NO_ROOM;
+  } catch {
+    return false; // the folder is gone, which is another trouble
+  }
 }
 
 /** SQLite's extended code of an error, or of the error that caused it. */

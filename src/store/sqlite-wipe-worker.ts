@@ -1,28 +1,38 @@
+import { pathToFileURL } from "node:url";
 import { DatabaseSync } from "node:sqlite";
-import { workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
+import { applySettings } from "./sqlite-settings.ts";
 
 // Runs in a thread of its own (sqlite-wipe.ts). `workerData` is the path of the database; the exit code is 0 where nothing that was
-// deleted is left in its files.
-const database = new DatabaseSync(String(workerData), { timeout: 1_000, defensive: true });
+// deleted is left in its files. Otherwise the thread says why: a text, or an error that it throws.
+const url = pathToFileURL(String(workerData));
+// Where the file is gone, none is made.
+url.searchParams.set("mode", "rw");
+const database = new DatabaseSync(url, { timeout: 1_000, defensive: true });
 try {
-  process.exitCode = wipe() ? 0 : 1;
+  const reason = wipe();
+  if (reason !== undefined) {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's port has no origin
+    parentPort?.postMessage(reason);
+    process.exitCode = 1;
+  }
 } finally {
   database.close();
 }
 
-/** False where others were in the way. */
-function wipe(): boolean {
-  database.exec("pragma synchronous = full");
-  database.exec("pragma secure_delete = on");
+/** Why something is left; undefined where nothing is. */
+function wipe(): string | undefined {
+  applySettings(database);
   const deletions = countDeletions();
-  if (deletions === 0) return true;
+  if (deletions === 0) return undefined;
   database.exec("vacuum");
-  if (database.prepare("pragma wal_checkpoint(truncate)").get()?.["busy"] !== 0) return false;
+  if (database.prepare("pragma wal_checkpoint(truncate)").get()?.["busy"] !== 0)
+    return "another process reads or writes the store all the time";
   database.exec("begin immediate");
   const isClean = countDeletions() === deletions;
   if (isClean) database.exec("pragma user_version = 0");
   database.exec("commit");
-  return isClean;
+  return isClean ? undefined : "more was deleted meanwhile";
 }
 
 function countDeletions(): number {

@@ -3,14 +3,21 @@ import type { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { type Kysely, sql } from "kysely";
 import type { Schema } from "./schema.ts";
+import { isBusy } from "./sqlite-errors.ts";
+import { textOf } from "./store.ts";
+import type { Troubles } from "./troubles.ts";
 import { monotonicNow } from "../wire/clock.ts";
 
 /** From a deletion to the wiping: many at once are wiped at once. */
 const SOON_MS = 200;
 
-/** Pause after a run that others were in the way of, and how many such runs there are before the next deletion. */
+/** Pause after a run that failed, and after many that did: whatever is in the way then stays for a while. */
 const RETRY_MS = 1_000;
+const LATER_MS = 60_000;
 const ATTEMPTS = 60;
+
+/** Others are in the way of a run now and then; so many runs in a row are told. Everything else is told at once. */
+const TOLD_AFTER = 10;
 
 /** A run is followed by a pause so many times as long: writers wait while a run is under way. */
 const REST = 20;
@@ -34,13 +41,16 @@ export async function countDeletion(trx: Kysely<Schema>): Promise<void> {
   await sql`pragma user_version = ${sql.lit(deletions)}`.execute(trx);
 }
 
-/** A wiper for an open database of this file; it begins with what a process before left. */
-export function createWiper(database: DatabaseSync, path: string): Wiper {
+/**
+ * A wiper for an open database of this file; it begins with what a process before left. What keeps it from wiping is told as a trouble
+ * with `wipe`, and it tries again until it is closed.
+ */
+export function createWiper(database: DatabaseSync, path: string, troubles: Troubles): Wiper {
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<boolean> | undefined;
+  let running: Promise<Outcome> | undefined;
   let isClosed = false;
   let earliest = 0;
-  let attemptsLeft = 0;
+  let failures = 0;
 
   function schedule(ms: number): void {
     if (isClosed || timer !== undefined || running !== undefined) return;
@@ -52,14 +62,25 @@ export function createWiper(database: DatabaseSync, path: string): Wiper {
     timer = undefined;
     const began = monotonicNow();
     running = runWorker(path);
-    const isDone = await running;
+    const outcome = await running;
     running = undefined;
     earliest = monotonicNow() + REST * (monotonicNow() - began);
-    if (!isDone && attemptsLeft-- > 0) schedule(RETRY_MS);
+    note(outcome);
+    if (!outcome.isDone) schedule(failures < ATTEMPTS ? RETRY_MS : LATER_MS);
+  }
+
+  function note({ isDone, reason, isError }: Outcome): void {
+    failures = isDone ? 0 : failures + 1;
+    if (isDone) troubles.worked("wipe");
+    else if (isError || failures >= TOLD_AFTER)
+      troubles.failed(
+        "wipe",
+        `what was deleted is still in the files of ${path}: ${reason}; it is tried again`,
+      );
   }
 
   function wipe(): void {
-    attemptsLeft = ATTEMPTS;
+    failures = 0;
     schedule(SOON_MS);
   }
 
@@ -70,7 +91,7 @@ export function createWiper(database: DatabaseSync, path: string): Wiper {
       isClosed = true;
       clearTimeout(timer);
       await running;
-      if (isLeft(database)) await runWorker(path);
+      if (isLeft(database)) note(await runWorker(path));
     },
   };
 }
@@ -83,14 +104,32 @@ function isLeft(database: DatabaseSync): boolean {
   }
 }
 
-/** Whatever goes wrong (a full disk, a lock), the deletion itself is done: false, and it is tried again. */
-function runWorker(path: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
+/** How a run ended. */
+interface Outcome {
+  /** Nothing is left. */
+  readonly isDone: boolean;
+  /** Why something is. */
+  readonly reason: string;
+  /** True where no other process was in the way, but something went wrong. */
+  readonly isError: boolean;
+}
+
+/** Whatever goes wrong (a full disk, a lock), the deletion itself is done. Never rejects. */
+function runWorker(path: string): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
   // The ending is that of the program as it runs: source, or compiled.
   const file = new URL(`./sqlite-wipe-worker${extname(import.meta.url)}`, import.meta.url);
   const worker = new Worker(file, { workerData: path });
-  // The exit tells it as well.
-  worker.on("error", () => undefined);
-  worker.once("exit", (code) => resolve(code === 0));
+  let reason = "the thread that wipes ended early";
+  let isError = true;
+  worker.once("message", (text: unknown) => {
+    reason = String(text);
+    isError = false;
+  });
+  worker.on("error", (error) => {
+    reason = textOf(error);
+    isError = !isBusy(error);
+  });
+  worker.once("exit", (code) => resolve({ isDone: code === 0, reason, isError }));
   return promise;
 }

@@ -8,11 +8,14 @@ import { createGroupCommit } from "./group-commit.ts";
 import { migrate } from "./migrate.ts";
 import type { Schema } from "./schema.ts";
 import { createSqlStore } from "./sql-store.ts";
-import { isUniqueViolation, whileBusy } from "./sqlite-errors.ts";
+import { isDiskFull, isUniqueViolation, whileBusy } from "./sqlite-errors.ts";
+import { type FileWatch, watchFiles } from "./sqlite-file.ts";
+import { applySettings } from "./sqlite-settings.ts";
 import { nodeSqliteDialect } from "./sqlite-dialect.ts";
 import { countDeletion, createWiper } from "./sqlite-wipe.ts";
 import { type Store, StoreError, textOf } from "./store.ts";
 import { syncFolder } from "./sync-folder.ts";
+import { createTroubles, type OnStoreNews, type Troubles } from "./troubles.ts";
 
 const MEMORY = ":memory:";
 
@@ -21,44 +24,52 @@ const MEMORY = ":memory:";
  * up to date. Rejects with StoreError `unavailable` that names the file: no access, no SQLite database, damaged, or written
  * by a newer version.
  */
-export async function openSqliteStore(path: string): Promise<Store> {
-  return createSqlStore((await open(path)).engine);
+export async function openSqliteStore(path: string, onNews?: OnStoreNews): Promise<Store> {
+  return createSqlStore((await open(path, createTroubles(onNews))).engine);
 }
 
 /** Brings the schema of a store's file up to date, as openSqliteStore does. Resolves with the names of the steps it took. */
 export async function migrateSqliteStore(path: string): Promise<string[]> {
-  const { engine, steps } = await open(path);
+  const { engine, steps } = await open(path, createTroubles(undefined));
   await engine.close();
   return steps;
 }
 
-async function open(path: string): Promise<{ engine: Engine; steps: string[] }> {
+async function open(path: string, troubles: Troubles): Promise<{ engine: Engine; steps: string[] }> {
   try {
     if (path !== MEMORY) prepareFile(path);
     // Another process may be at the very same: making the file, or bringing its schema up to date.
-    return await whileBusy(() => openEngine(path));
+    return await whileBusy(() => openEngine(path, troubles));
   } catch (error) {
-    throw new StoreError("unavailable", `cannot open the store ${path}: ${textOf(error)}`, { cause: error });
+    const trouble = isDiskFull(error, path) ? "full" : undefined;
+    throw new StoreError("unavailable", `cannot open the store ${path}: ${textOf(error)}`, {
+      cause: error,
+      trouble,
+    });
   }
 }
 
-async function openEngine(path: string): Promise<{ engine: Engine; steps: string[] }> {
+async function openEngine(path: string, troubles: Troubles): Promise<{ engine: Engine; steps: string[] }> {
   const database = openDatabase(path);
   try {
     const db = new Kysely<Schema>({ dialect: nodeSqliteDialect(database) });
     const steps = await migrate(db, sqliteTypes);
     // Versions before 0002 did not wipe what was deleted.
     if (steps.length > 0 && !steps.includes("0001_agents")) await countDeletion(db);
-    const wiper = path === MEMORY ? undefined : createWiper(database, path);
+    const files = path === MEMORY ? undefined : watchFiles(path, troubles);
+    const wiper = path === MEMORY ? undefined : createWiper(database, path, troubles);
     const engine: Engine = {
       name: path,
       db,
-      transaction: createGroupCommit(db),
+      troubles,
+      troubleOf: (error) => (isDiskFull(error, path) ? "full" : undefined),
+      transaction: inIntactFiles(files, createGroupCommit(db)),
       mayRetry: isUniqueViolation,
       read: whileBusy,
       beforeDeleted: countDeletion,
       deleted: () => wiper?.wipe(),
       async close() {
+        files?.close();
         await wiper?.close();
         await db.destroy();
       },
@@ -68,6 +79,20 @@ async function openEngine(path: string): Promise<{ engine: Engine; steps: string
     database.close();
     throw error;
   }
+}
+
+/** Before, so that nothing goes into files that are gone; and after, so that nothing is acknowledged that went there. */
+function inIntactFiles(
+  files: FileWatch | undefined,
+  transaction: Engine["transaction"],
+): Engine["transaction"] {
+  if (files === undefined) return transaction;
+  return async (operation) => {
+    files.check();
+    const result = await transaction(operation);
+    files.check();
+    return result;
+  };
 }
 
 /** SQLite gives its side files the mode of this one. */
@@ -90,10 +115,7 @@ function openDatabase(path: string): DatabaseSync {
   });
   try {
     database.exec("pragma journal_mode = wal");
-    database.exec("pragma synchronous = full");
-    // What is deleted is overwritten (see sqlite-wipe.ts), and nothing of it goes to a temporary file.
-    database.exec("pragma secure_delete = on");
-    database.exec("pragma temp_store = memory");
+    applySettings(database);
     return database;
   } catch (error) {
     database.close();

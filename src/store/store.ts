@@ -2,6 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Actor } from "./actor.ts";
 import type { AuditStore } from "./audit.ts";
 import type { KeyStore } from "./keys.ts";
+import type { StoreTrouble } from "./troubles.ts";
 
 /** Names an agent: ids are unique in their tenant. */
 export interface AgentKey {
@@ -227,22 +228,26 @@ export class StoreError extends Error {
   readonly code: StoreErrorCode;
   /** With `revision_conflict`: the revision that is current. */
   readonly currentRevision: number | undefined;
+  /** With `unavailable`: why, where that is known. */
+  readonly trouble: StoreTrouble | undefined;
 
   constructor(
     code: StoreErrorCode,
     message: string,
-    options: { cause?: unknown; currentRevision?: number } = {},
+    options: { cause?: unknown; currentRevision?: number; trouble?: StoreTrouble | undefined } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.currentRevision = options.currentRevision;
+    this.trouble = options.trouble;
   }
 
   /** The error itself where it is one, otherwise `unavailable` with itself as the cause. `name` is the store's, for the message. */
-  static from(reason: unknown, name = ""): StoreError {
+  static from(reason: unknown, name = "", trouble?: StoreTrouble): StoreError {
     if (reason instanceof StoreError) return reason;
     const what = name === "" ? "the store" : `the store ${name}`;
-    return new StoreError("unavailable", `${what} failed: ${textOf(reason)}`, { cause: reason });
+    const how = trouble === "full" ? "has no room left on its disk: make room there" : "failed";
+    return new StoreError("unavailable", `${what} ${how}: ${textOf(reason)}`, { cause: reason, trouble });
   }
 }
 

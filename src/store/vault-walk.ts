@@ -4,48 +4,80 @@ import { isObject } from "../wire/values.ts";
 /** What a text of a configuration begins with that is a secret. */
 export const SECRET_PREFIX = "secret:";
 
-/** What becomes of a secret. `place` is its JSON pointer, `beside` what the other configuration has there. */
-export type SecretChange = (text: string, place: string, beside: JsonValue | undefined) => string;
+/** What the other configuration has for a value. */
+export interface Beside {
+  /** undefined where it has nothing, or where nothing tells which one it is. */
+  readonly value: JsonValue | undefined;
+  /** Its JSON pointer there: in lists it may have another index. */
+  readonly place: string;
+  /** JSON pointer, in the walked configuration, of the list that has it or has it under it, where nothing tells which item it was. */
+  readonly unclear?: string;
+}
 
-/** A copy of a configuration in which each text that begins with `secret:` is changed. Nested at most as deep as a frame may be. */
+/** What becomes of a secret. `place` is its JSON pointer. */
+export type SecretChange = (text: string, place: string, beside: Beside) => string;
+
+/** For each item of a list the index that it has in the other one; undefined where nothing tells. */
+export type PairItems = (
+  items: readonly JsonValue[],
+  others: readonly JsonValue[],
+) => readonly (number | undefined)[];
+
+/**
+ * A copy of a configuration in which each text that begins with `secret:` is changed. Nested at most as deep as a frame may be. The
+ * other configuration is walked along, by keys and, in lists, as `pair` says (default: by index, for two of the same shape).
+ */
 export function mapSecrets(
   config: JsonObject,
   other: JsonObject | undefined,
   change: SecretChange,
+  pair: PairItems = byIndex,
 ): JsonObject {
-  return mapObject(config, "", other, change);
+  const walk: Walk = { change, pair };
+  return mapObject(walk, config, "", { value: other, place: "" });
 }
 
-function mapObject(
-  object: JsonObject,
-  place: string,
-  beside: JsonValue | undefined,
-  change: SecretChange,
-): JsonObject {
-  const others = isObject(beside) ? beside : {};
+interface Walk {
+  readonly change: SecretChange;
+  readonly pair: PairItems;
+}
+
+function byIndex(items: readonly JsonValue[]): readonly number[] {
+  return items.map((_, index) => index);
+}
+
+function mapObject(walk: Walk, object: JsonObject, place: string, beside: Beside): JsonObject {
+  const others = isObject(beside.value) ? beside.value : {};
   // fromEntries defines keys: one named __proto__ stays one.
   return Object.fromEntries(
     Object.entries(object).map(([key, value]) => {
+      const step = `/${escapeKey(key)}`;
       const other = Object.hasOwn(others, key) ? others[key] : undefined;
-      return [key, mapValue(value, `${place}/${escapeKey(key)}`, other, change)];
+      const under = { ...beside, value: other, place: beside.place + step };
+      return [key, mapValue(walk, value, place + step, under)];
     }),
   );
 }
 
-function mapValue(
-  value: JsonValue,
-  place: string,
-  beside: JsonValue | undefined,
-  change: SecretChange,
-): JsonValue {
+function mapValue(walk: Walk, value: JsonValue, place: string, beside: Beside): JsonValue {
   if (typeof value === "string") {
-    return value.startsWith(SECRET_PREFIX) ? change(value, place, beside) : value;
+    return value.startsWith(SECRET_PREFIX) ? walk.change(value, place, beside) : value;
   }
-  if (Array.isArray(value)) {
-    const others = Array.isArray(beside) ? beside : [];
-    return value.map((item, index) => mapValue(item, `${place}/${index}`, others[index], change));
-  }
-  return isObject(value) ? mapObject(value, place, beside, change) : value;
+  if (Array.isArray(value)) return mapList(walk, value, place, beside);
+  return isObject(value) ? mapObject(walk, value, place, beside) : value;
+}
+
+function mapList(walk: Walk, list: readonly JsonValue[], place: string, beside: Beside): JsonValue[] {
+  const others = Array.isArray(beside.value) ? beside.value : [];
+  const indexes = others.length === 0 ? [] : walk.pair(list, others);
+  return list.map((item, index) => {
+    const found = indexes[index];
+    const under =
+      found === undefined
+        ? { ...beside, value: undefined, ...(others.length > 0 && { unclear: place }) }
+        : { ...beside, value: others[found], place: `${beside.place}/${found}` };
+    return mapValue(walk, item, `${place}/${index}`, under);
+  });
 }
 
 /** A key as a JSON pointer has it (RFC 6901). */

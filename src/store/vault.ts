@@ -6,12 +6,13 @@ import {
   type KeyObject,
   randomBytes,
 } from "node:crypto";
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { AgentKey } from "./store.ts";
+import { identifyItems } from "./vault-items.ts";
 import { KEY_BYTES } from "./vault-keys.ts";
-import { mapSecrets, SECRET_PREFIX, shownPlace } from "./vault-walk.ts";
+import { type Beside, mapSecrets, SECRET_PREFIX, shownPlace } from "./vault-walk.ts";
 
-/** What a secret reads as. Pushed back at the same place, it keeps the secret. */
+/** What a secret reads as. Pushed back at the same place, or in the same item of a list, it keeps the secret. */
 export const REDACTED = "secret:[redacted]";
 
 /** Most secrets in one configuration: each takes a few microseconds, and about a hundred bytes more than its text. */
@@ -24,9 +25,9 @@ export const MAX_PLACE = 2_048;
 export interface Vault {
   /**
    * The configuration as it is to be stored: every text that begins with `secret:`, at any depth, is encrypted for this agent and
-   * this place. `secret:[redacted]` keeps the secret that `current` (the stored form) has at the same place. Throws VaultError
-   * `no_key`, `no_secret` (nothing to keep there, or an empty secret), `too_many` (MAX_SECRETS), `too_deep` (MAX_PLACE), `damaged` (the
-   * one to keep).
+   * this place. `secret:[redacted]` keeps the secret that `current` (the stored form) has at the same place: under the same keys, and in
+   * lists in the item that identifyItems finds. Throws VaultError `no_key`, `no_secret` (nothing to keep there, nothing that tells which
+   * one, or an empty secret), `too_many` (MAX_SECRETS), `too_deep` (MAX_PLACE), `damaged` (the one to keep).
    */
   seal(agent: AgentKey, config: JsonObject, current: JsonObject): JsonObject;
   /** The configuration as the guest gets it: secrets in the open, without their prefix. Throws VaultError `no_key`, `damaged`. */
@@ -76,7 +77,7 @@ export function createVault(keys: readonly Buffer[]): Vault {
   return {
     seal(agent, config, current) {
       let secrets = 0;
-      return mapSecrets(config, current, (text, place, beside) => {
+      const change = (text: string, place: string, beside: Beside): string => {
         const [first] = ring;
         if (first === undefined) throw noKey("to encrypt secrets with");
         if (++secrets > MAX_SECRETS) {
@@ -86,32 +87,43 @@ export function createVault(keys: readonly Buffer[]): Vault {
           const how = `a secret's place has at most ${MAX_PLACE} characters: use shorter keys above it`;
           throw new VaultError("too_deep", `the secret at ${shownPlace(place)} lies too deep: ${how}`);
         }
-        const bound = boundTo(agent, place);
-        if (text === REDACTED) return keep(first, ring, bound, place, beside);
+        if (text === REDACTED) return keep(ring, first, agent, place, beside);
         const secret = text.slice(SECRET_PREFIX.length);
         if (secret === "") throw new VaultError("no_secret", `the secret at ${shownPlace(place)} is empty`);
-        return encrypt(first, bound, secret);
-      });
+        return encrypt(first, boundTo(agent, place), secret);
+      };
+      return mapSecrets(config, current, change, identifyItems(REDACTED));
     },
     open: (agent, stored) =>
       mapSecrets(stored, undefined, (text, place) => decrypt(ring, boundTo(agent, place), place, text)),
   };
 }
 
-/** A secret that stays. It is encrypted anew where another key than the first one did it, so that that one can go. */
+/**
+ * A secret that stays. It is encrypted anew where another key than the first one did it, so that that one can go, and where its item
+ * of a list moved.
+ */
 function keep(
-  first: VaultKey,
   ring: readonly VaultKey[],
-  bound: Buffer,
+  first: VaultKey,
+  agent: AgentKey,
   place: string,
-  current: JsonValue | undefined,
+  { value, place: from, unclear }: Beside,
 ): string {
-  const id = typeof current === "string" ? SEALED.exec(current)?.[1] : undefined;
-  if (typeof current !== "string" || id === undefined) {
-    const text = `there is no secret at ${shownPlace(place)} to keep: write "secret:" and its text`;
-    throw new VaultError("no_secret", text);
-  }
-  return id === first.id ? current : encrypt(first, bound, decrypt(ring, bound, place, current));
+  const id = typeof value === "string" ? SEALED.exec(value)?.[1] : undefined;
+  if (typeof value !== "string" || id === undefined)
+    throw new VaultError("no_secret", noSecret(place, unclear));
+  if (id === first.id && from === place) return value;
+  return encrypt(first, boundTo(agent, place), decrypt(ring, boundTo(agent, from), from, value));
+}
+
+function noSecret(place: string, unclear: string | undefined): string {
+  const how = `write "secret:" and its text`;
+  if (unclear === undefined) return `there is no secret at ${shownPlace(place)} to keep: ${how}`;
+  return (
+    `nothing tells which secret is to be kept at ${shownPlace(place)}, since the list at ${shownPlace(unclear)} has changed: ${how}. ` +
+    "An entry keeps its secrets where a unique id or name, or all of it but the secrets, is as before"
+  );
 }
 
 /** What a sealed secret can't be taken away from: its agent and its place there. */

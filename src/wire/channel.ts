@@ -1,20 +1,22 @@
 import type { Duplex } from "node:stream";
-import { createFrameDecoder } from "./decoder.ts";
+import { createFrameDecoder, type FrameRules } from "./decoder.ts";
 import { LinkError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { encodeFrame } from "./frame.ts";
 import { limits } from "./limits.ts";
+import { SlicedReader, type Turns } from "./reader.ts";
 import type { FrameType } from "./vocabulary.ts";
 import { createFrameWriter, type FrameWriter } from "./writer.ts";
-import { monotonicNow } from "./clock.ts";
 
 /** One connection that carries frames: one reader, one ordered writer. Knows nothing of what frames mean. */
 export interface Channel {
   readonly writer: FrameWriter;
   /** Queues a small frame of the protocol itself; closes the channel where the peer takes nothing. */
   control(type: FrameType, id: string, payload: object): void;
-  /** When a byte was last received, as `monotonicNow()` says. */
+  /** When a byte was last received, or left waiting, as `monotonicNow()` says. */
   readonly heardAt: number;
+  /** True while bytes of the peer wait here for their turn: what seems late may be among them. */
+  readonly behind: boolean;
   /** To be called every second or so: closes the channel where a bound on time is broken. */
   check(now: number): void;
   /** Ends the channel at once; `onClose` gets the reason. Later calls do nothing. */
@@ -32,40 +34,44 @@ export interface ChannelEvents {
   onClose(reason: LinkError): void;
 }
 
+/** What a channel may be told beside its events. */
+export interface ChannelOptions {
+  /** Default: the protocol's own bounds. */
+  readonly rules?: FrameRules;
+  /** Default: everything is decoded when it comes. */
+  readonly turns?: Turns;
+}
+
 /** Makes a channel of a connected socket and starts to read. The socket belongs to the channel from here on. */
-export function createChannel(socket: Duplex, events: ChannelEvents): Channel {
+export function createChannel(socket: Duplex, events: ChannelEvents, options: ChannelOptions = {}): Channel {
   const writer = createFrameWriter(socket);
   const decoder = createFrameDecoder((frame) => {
-    partialSince = undefined;
     if (!closed) events.onFrame(frame);
-  });
+  }, options.rules);
+  const reader = new SlicedReader(socket, decoder, options.turns, (error) =>
+    close(LinkError.from(error, "invalid_frame")),
+  );
   let closed = false;
-  let heardAt = monotonicNow();
-  let partialSince: number | undefined;
 
   function close(reason: LinkError): void {
     if (closed) return;
     closed = true;
+    reader.stop();
     socket.destroy();
     events.onClose(reason);
   }
 
-  socket.on("data", (bytes: Buffer) => {
-    if (closed) return;
-    heardAt = monotonicNow();
-    try {
-      decoder.push(bytes);
-    } catch (error) {
-      close(LinkError.from(error, "invalid_frame"));
-      return;
-    }
-    if (decoder.partial) partialSince ??= heardAt;
-  });
+  /** What was received before the end still counts. */
+  function lost(reason: LinkError): void {
+    reader.afterRest(() => close(reason));
+  }
+
+  socket.on("data", (bytes: Buffer) => reader.take(bytes));
   // Neither end means success: what was not ended by its own frame is interrupted.
-  socket.on("end", () => close(new LinkError("interrupted", "the peer closed the connection")));
-  socket.on("close", () => close(new LinkError("interrupted", "the connection closed")));
+  socket.on("end", () => lost(new LinkError("interrupted", "the peer closed the connection")));
+  socket.on("close", () => lost(new LinkError("interrupted", "the connection closed")));
   socket.on("error", (error) =>
-    close(new LinkError("interrupted", `the connection broke: ${error.message}`, error)),
+    lost(new LinkError("interrupted", `the connection broke: ${error.message}`, error)),
   );
 
   // A socket that ended before it got here says nothing any more.
@@ -84,10 +90,14 @@ export function createChannel(socket: Duplex, events: ChannelEvents): Channel {
       }
     },
     get heardAt() {
-      return heardAt;
+      return reader.heardAt;
+    },
+    get behind() {
+      return reader.behind;
     },
     check(now) {
       if (closed) return;
+      const { partialSince } = reader;
       if (partialSince !== undefined && now - partialSince > limits.frameMs) {
         close(new LinkError("invalid_frame", `a frame was not complete within ${limits.frameMs / 1000} s`));
       } else if (writer.stalledFor(now) > limits.sendStallMs) {

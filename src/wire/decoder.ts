@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { type Envelope, glanceEnvelope, readEnvelope } from "./envelope.ts";
 import { LinkError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { limits } from "./limits.ts";
@@ -6,8 +7,33 @@ import { prescan, prescanFrom } from "./prescan.ts";
 import { isObject } from "./values.ts";
 import { typeName } from "./vocabulary.ts";
 
-/** First allocation for a frame that arrives in pieces; it doubles as bytes come, so memory follows what was received. */
+/** First allocation for a frame that arrives in pieces; it grows as bytes come, so that memory follows what was received. */
 const FIRST_PIECE = 64 * 1024;
+/** Growing by more than two leaves less behind for the collector, and copies less. */
+const GROWTH = 4;
+
+/** A frame shorter than this costs less to parse than to judge. */
+const JUDGE_FROM = 512;
+
+/** What the owner of a decoder knows better than the protocol: everything here has the protocol's own bound as default. */
+export interface FrameRules {
+  /** Largest value of a frame's length field, asked when a frame begins. */
+  mostBytes?(): number;
+  /** Most structural characters in a frame. */
+  readonly tokens?: number;
+  /**
+   * Judges a frame of at least 512 bytes from its envelope: false drops it unparsed, and what is wrong with its payload is then never seen.
+   * `size` is as Frame has it. Must not throw.
+   */
+  wants?(envelope: Envelope, size: number): boolean;
+  /** A frame was dropped so. Must not throw. */
+  onDropped?(envelope: Envelope, size: number): void;
+  /**
+   * Memory that a frame takes which spans reads: told as it grows, with the length that was announced, and 0 once it is complete. A
+   * LinkError that it throws ends the link.
+   */
+  onPartial?(bytes: number, announced: number): void;
+}
 
 /** An incremental decoder of frames. */
 export interface FrameDecoder {
@@ -16,29 +42,33 @@ export interface FrameDecoder {
    * Throws LinkError `frame_too_large` or `invalid_frame`: both are fatal to the link.
    */
   push(bytes: Buffer): void;
+  /** As `push`, from a position on, and only up to the end of the first frame; answers the position after what it took. */
+  step(bytes: Buffer, from: number): number;
   /** True while a frame has begun and is not complete. */
   readonly partial: boolean;
 }
 
 /** Makes a decoder that hands complete frames to `onFrame`. */
-export function createFrameDecoder(onFrame: (frame: Frame) => void): FrameDecoder {
+export function createFrameDecoder(onFrame: (frame: Frame) => void, rules: FrameRules = {}): FrameDecoder {
   const header = Buffer.alloc(4);
   let headerHave = 0;
   let bodyLength = -1; // -1: the header is not complete
   let body: Buffer | undefined; // a frame that spans reads
   let bodyHave = 0;
 
+  const mostBytes = () => rules.mostBytes?.() ?? limits.frameBytes;
+
   /** Takes bytes of the header; answers the position after them. */
   function readHeader(bytes: Buffer, from: number): number {
     if (headerHave === 0 && bytes.length - from >= 4) {
-      bodyLength = checkLength(bytes.readUInt32BE(from));
+      bodyLength = checkLength(bytes.readUInt32BE(from), mostBytes());
       return from + 4;
     }
     const take = Math.min(4 - headerHave, bytes.length - from);
     bytes.copy(header, headerHave, from, from + take);
     headerHave += take;
     if (headerHave === 4) {
-      bodyLength = checkLength(header.readUInt32BE(0));
+      bodyLength = checkLength(header.readUInt32BE(0), mostBytes());
       headerHave = 0;
     }
     return from + take;
@@ -47,7 +77,10 @@ export function createFrameDecoder(onFrame: (frame: Frame) => void): FrameDecode
   /** Takes bytes of a body that spans reads; answers the position after them. */
   function readBody(bytes: Buffer, from: number): number {
     const take = Math.min(bodyLength - bodyHave, bytes.length - from);
-    body = grown(body, bodyHave, bodyHave + take, bodyLength);
+    if (body === undefined || body.length < bodyHave + take) {
+      body = grown(body, bodyHave, bodyHave + take, bodyLength);
+      rules.onPartial?.(body.length, bodyLength);
+    }
     bytes.copy(body, bodyHave, from, from + take);
     bodyHave += take;
     if (bodyHave === bodyLength) {
@@ -56,39 +89,64 @@ export function createFrameDecoder(onFrame: (frame: Frame) => void): FrameDecode
       bodyLength = -1;
       body = undefined;
       bodyHave = 0;
-      onFrame(parseFrame(complete, 0, length));
+      rules.onPartial?.(0, length);
+      deliver(complete, 0, length);
     }
     return from + take;
+  }
+
+  function step(bytes: Buffer, from: number): number {
+    let at = from;
+    if (bodyLength < 0) {
+      at = readHeader(bytes, at);
+      if (bodyLength < 0 || at === bytes.length) return at;
+    }
+    if (bodyHave > 0 || bytes.length - at < bodyLength) return readBody(bytes, at);
+    const start = at;
+    at += bodyLength;
+    bodyLength = -1;
+    deliver(bytes, start, at);
+    return at;
+  }
+
+  /** Hands on a frame that is complete, unless its envelope says that nobody wants it. */
+  function deliver(bytes: Buffer, start: number, end: number): void {
+    const unwanted = end - start < JUDGE_FROM ? undefined : unwantedEnvelope(bytes, start, end, rules);
+    if (unwanted === undefined) onFrame(parseFrame(bytes, start, end, rules.tokens));
+    else rules.onDropped?.(unwanted, end - start + 4);
   }
 
   return {
     push(bytes) {
       let at = 0;
-      while (at < bytes.length) {
-        if (bodyLength < 0) {
-          at = readHeader(bytes, at);
-        } else if (bodyHave === 0 && bytes.length - at >= bodyLength) {
-          const start = at;
-          at += bodyLength;
-          bodyLength = -1;
-          onFrame(parseFrame(bytes, start, at));
-        } else {
-          at = readBody(bytes, at);
-        }
-      }
+      while (at < bytes.length) at = step(bytes, at);
     },
+    step,
     get partial() {
       return headerHave > 0 || bodyLength >= 0;
     },
   };
 }
 
-function checkLength(length: number): number {
-  if (length > limits.frameBytes) {
-    throw new LinkError(
-      "frame_too_large",
-      `a frame of ${length} bytes is over the limit of ${limits.frameBytes}`,
-    );
+/** The envelope of a frame that nobody wants; undefined if it is to be parsed. */
+function unwantedEnvelope(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  rules: FrameRules,
+): Envelope | undefined {
+  if (rules.wants === undefined) return undefined;
+  const size = end - start + 4;
+  const glance = glanceEnvelope(bytes, start, end);
+  if (glance !== undefined && rules.wants(glance, size)) return undefined;
+  // It might be repeated keys that make it a wanted one.
+  const envelope = readEnvelope(bytes, start, end);
+  return envelope === undefined || rules.wants(envelope, size) ? undefined : envelope;
+}
+
+function checkLength(length: number, most: number): number {
+  if (length > most) {
+    throw new LinkError("frame_too_large", `a frame of ${length} bytes is over the limit of ${most}`);
   }
   if (length < limits.frameMinBytes) {
     throw new LinkError("invalid_frame", `a frame of ${length} bytes is too short to hold JSON`);
@@ -98,17 +156,16 @@ function checkLength(length: number): number {
 
 /** A buffer that holds the first `have` bytes of `old` and has room for `need`; never longer than `most`. */
 function grown(old: Buffer | undefined, have: number, need: number, most: number): Buffer {
-  if (old !== undefined && old.length >= need) return old;
-  const size = Math.min(most, Math.max(need, old === undefined ? FIRST_PIECE : old.length * 2));
+  const size = Math.min(most, Math.max(need, old === undefined ? FIRST_PIECE : old.length * GROWTH));
   const bigger = Buffer.allocUnsafeSlow(size);
   old?.copy(bigger, 0, 0, have);
   return bigger;
 }
 
 /** Parses the JSON of one frame and checks its envelope. */
-function parseFrame(bytes: Buffer, start: number, end: number): Frame {
+function parseFrame(bytes: Buffer, start: number, end: number, tokens?: number): Frame {
   if (end - start >= prescanFrom) {
-    const wrong = prescan(bytes, start, end);
+    const wrong = prescan(bytes, start, end, tokens);
     if (wrong !== undefined) throw new LinkError("invalid_frame", `a frame has ${wrong}`);
   }
   const text = bytes.toString("utf8", start, end);

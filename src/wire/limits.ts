@@ -31,12 +31,33 @@ export const limits = {
   /** A guest of protocol 2 that says nothing for this long on a message's id has broken that promise. */
   runSilenceMs: 45_000,
 
+  /** Largest frame of a guest of which no message is read, and for `frameMs` after the last one was. */
+  smallFrameBytes: 64 * 1024,
+  /** Most structural characters in a frame of a guest: none that this protocol knows has more than a few dozen. */
+  guestTokens: 4_096,
+  /** Bytes of incomplete frames that a host holds of all guests together. */
+  partialTotalBytes: 64 * 1024 * 1024,
   /** Largest heartbeat, and most heartbeats and pings in a second, that a host takes of a guest. */
-  heartbeatBytes: 64 * 1024,
+  heartbeatBytes: 8 * 1024,
   heartbeatsPerSecond: 50,
+  /** Heartbeats of a second that are read when they come; of those beyond only the last is read, at the second's end. */
+  heartbeatsRead: 5,
   /** Most frames, and most bytes of them, that a host takes in a second without having asked for them. */
-  unaskedFrames: 50_000,
-  unaskedBytes: 16 * 1024 * 1024,
+  unaskedFrames: 2_000,
+  unaskedBytes: 256 * 1024,
+  /** The same of all guests together: the one that sent the most is cut off. */
+  unaskedTotalFrames: 20_000,
+  unaskedTotalBytes: 4 * 1024 * 1024,
+  /** Bytes that a guest may still send for an exchange that was given up; of protocol 1, which is not told of it. */
+  lateBytes: 1024 * 1024,
+  lateUncreditedBytes: 4 * 1024 * 1024,
+  /** Time of each turn of the event loop in which a host decodes what came over all links; of it for slices of what had to wait. */
+  readTurnMs: 5,
+  readSlicesMs: 2,
+  /** One slice of one link. */
+  readSliceMs: 0.5,
+  /** A read of at most so many bytes waits behind no large one. */
+  readLightBytes: 4 * 1024,
   /** Most messages that are read at once over one link (protocol 1: as many as runs in flight). */
   messagesPerLink: 1_024,
 
@@ -56,6 +77,9 @@ export const limits = {
   /** Redial waits a random time up to a bound that doubles from the first to the second. */
   redialMinMs: 50,
   redialMaxMs: 5_000,
+  /** Links that a host dials at once; an attempt counts for the second time at most. */
+  dialsAtOnce: 512,
+  dialYoungMs: 1_000,
   /** A request waits this long at most for dial and hello. */
   requestDialMs: 5_000,
 

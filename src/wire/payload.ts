@@ -56,6 +56,9 @@ function isAbsent(value: unknown): boolean {
   return value === undefined || value === null;
 }
 
+/** Protobuf's own words up to where they quote the peer's, which are no part of an error: it is logged. */
+const OWN_WORDS = /^cannot decode \w+ [\w.]+ from JSON(?:: expected [a-z0-9 ()]+)?(?:: invalid UTF8)?/;
+
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return OWN_WORDS.exec(error instanceof Error ? error.message : "")?.[0] ?? "it cannot be decoded";
 }

@@ -15,10 +15,15 @@ export const prescanFrom = 2 * limits.jsonDepth;
 const WALK = 48;
 
 /**
- * Looks through JSON text for nesting over 64 and more than 100,000 structural characters, in one linear pass, before it is
- * parsed: JSON.parse bounds neither. Answers what is wrong, or undefined. Text that is not JSON may pass: the parser decides.
+ * Looks through JSON text for nesting over 64 and more than `most` structural characters (default 100,000), in one linear pass,
+ * before it is parsed: JSON.parse bounds neither. Answers what is wrong, or undefined. Text that is not JSON may pass: the parser decides.
  */
-export function prescan(bytes: Buffer, start: number, end: number): string | undefined {
+export function prescan(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  most: number = limits.jsonTokens,
+): string | undefined {
   let depth = 0;
   let tokens = 0;
   for (let i = start; i < end; i++) {
@@ -28,7 +33,7 @@ export function prescan(bytes: Buffer, start: number, end: number): string | und
       i = endOfString(bytes, i + 1, end);
       continue;
     }
-    if (++tokens > limits.jsonTokens) return `more than ${limits.jsonTokens} tokens`;
+    if (++tokens > most) return `more than ${most} tokens`;
     if (kind === 1 && ++depth > limits.jsonDepth) return `nesting over ${limits.jsonDepth}`;
     if (kind === -1) depth--;
   }
@@ -36,7 +41,7 @@ export function prescan(bytes: Buffer, start: number, end: number): string | und
 }
 
 /** Position of the quote that ends the string whose first byte is at `from`, or `end`. */
-function endOfString(bytes: Buffer, from: number, end: number): number {
+export function endOfString(bytes: Buffer, from: number, end: number): number {
   let i = from;
   const walkEnd = Math.min(end, from + WALK);
   for (; i < walkEnd; i++) {

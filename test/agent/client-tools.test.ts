@@ -117,8 +117,8 @@ describe("a history", () => {
     await host.ask("config_update", configUpdate(1, { system_prompt: "you are an agent" }));
     host.message({ role: "tool", content: "sunny", tool_call_id: "c1", history });
     expect(messagesOf(await model.next())).toEqual([
-      { role: "system", content: "you are an agent" },
-      ...history,
+      { role: "system", content: "you are an agent\n\nbe brief" },
+      ...history.slice(1),
       { role: "tool", content: "sunny", tool_call_id: "c1" },
     ]);
   });

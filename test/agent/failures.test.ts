@@ -31,7 +31,17 @@ describe("a model that fails", () => {
     };
     const { code, message, sequence } = await outcome((call) => call.json(404, said));
     expect({ code, sequence }).toEqual({ code: "openclaw_error", sequence: 1 });
-    expect(message).toBe("OpenClaw answered 404: no model at [address] or [address]");
+    expect(message).toBe(
+      "OpenClaw answered 404 to POST /v1/chat/completions: no model at [address] or [address]",
+    );
+  });
+
+  it("that repeats the agent's token keeps it from the client all the same", async () => {
+    const { host, model } = await setup({ openclawToken: "oc-t0ken" });
+    const exchange = host.message(userSays("hi"));
+    (await model.next()).json(401, { detail: "Bearer oc-t0ken is wrong" });
+    const message = "OpenClaw answered 401: Bearer [token] is wrong";
+    expect((await exchange.rest()).at(-1)?.payload).toMatchObject({ message });
   });
 
   it("with an error status and no JSON tells the status alone", async () => {
@@ -82,10 +92,10 @@ describe("a model that fails", () => {
     expect(got.message).not.toMatch(/127\.0\.0\.1|http/);
   });
 
-  it("by ending without a finish reason is truncated", async () => {
+  it("by ending without a finish reason or an end mark is truncated", async () => {
     const half = `data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n`;
-    expect(await outcome(raw(`${half}data: [DONE]\n\n`))).toMatchObject({ text: "a", code: "truncated" });
     expect(await outcome(raw(half))).toMatchObject({ text: "a", code: "truncated", sequence: 2 });
+    expect(await outcome(raw(`${half}data: {"choi`))).toMatchObject({ text: "a", code: "truncated" });
   });
 
   it.each(["", "data: [DONE]\n\n", ": nothing\n\n", `data: {"choices":[]}\n\ndata: [DONE]\n\n`])(

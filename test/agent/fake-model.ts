@@ -19,7 +19,7 @@ export interface ModelCall {
   text(...pieces: string[]): void;
   /** Writes a delta of a choice. */
   delta(delta: unknown, choice?: number): void;
-  /** Writes finish reason, usage and [DONE], and ends the answer. */
+  /** Writes finish reason, usage and [DONE], and ends the answer; before it a word, if there was none: an empty answer is none. */
   finish(reason?: string): void;
   /** Answers with JSON and a status. */
   json(status: number, value: unknown): void;
@@ -28,8 +28,10 @@ export interface ModelCall {
 /** An OpenAI-compatible server that a test controls. */
 export interface FakeModel {
   readonly url: string;
-  /** Status of /readyz: 200 is a real OpenClaw, with a gateway beside the model. */
+  /** Status of /readyz: 200 and 503 are a real OpenClaw's, with a gateway beside the model. */
   ready: number;
+  /** What /readyz answers; undefined: what OpenClaw does. */
+  readyBody: string | undefined;
   readonly gateway: FakeGateway;
   /** Calls so far. */
   readonly calls: number;
@@ -45,7 +47,10 @@ export async function startModel(): Promise<FakeModel> {
   let count = 0;
   const server = createServer((request, response) => {
     if (request.url === "/readyz") {
-      response.writeHead(model.ready).end();
+      const isReady = model.ready === 200;
+      const body = { ready: isReady, failing: isReady ? [] : ["startup-sidecars"], uptimeMs: 5 };
+      const own = isReady || model.ready === 503 ? JSON.stringify(body) : "";
+      response.writeHead(model.ready).end(model.readyBody ?? own);
       return;
     }
     count++;
@@ -63,6 +68,7 @@ export async function startModel(): Promise<FakeModel> {
   const model: FakeModel = {
     url: `http://127.0.0.1:${port}`,
     ready: 404,
+    readyBody: undefined,
     gateway,
     get calls() {
       return count;
@@ -98,6 +104,7 @@ function callOf(body: ModelCall["body"], headers: IncomingHttpHeaders, response:
     },
     delta: (delta, index = 0) => call.event({ choices: [{ index, delta, finish_reason: null }] }),
     finish(reason = "stop") {
+      if (!response.headersSent) call.text("ok");
       call.event({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });
       call.event({ choices: [], usage });
       response.end("data: [DONE]\n\n");

@@ -42,12 +42,14 @@ describe("the command line", () => {
   it("says everything there is to say", () => {
     const argv = ["--transport", "tcp", "--port", "0", "--host", "::1", "--insecure", "--state-dir", "/s"];
     argv.push("--openclaw-url", "https://oc/x", "--agent-id", "a-1", "--drain-seconds", "5");
+    argv.push("--server-kind", "openai");
     argv.push("--token-file", file("link-secret\n"), "--openclaw-token-file", file(" oc-secret "));
     expect(parseCommand(argv)).toEqual({
       kind: "run",
       options: {
         address: { kind: "tcp", host: "::1", port: 0 },
         openclawUrl: "https://oc/x",
+        serverKind: "plain",
         openclawToken: "oc-secret",
         token: "link-secret",
         insecure: true,
@@ -78,6 +80,7 @@ describe("the command line", () => {
     [["--openclaw-url", "localhost:8081"], "--openclaw-url"],
     [["--openclaw-url", "ftp://x"], "--openclaw-url"],
     [["--openclaw-url", "http://user:pass@x"], "credentials"],
+    [["--server-kind", "ollama"], "auto, openclaw or openai, not ollama"],
     [["--token-file", "/does/not/exist"], "--token-file"],
   ])("is refused where it is wrong: %j", (argv, told) => {
     expect(() => parseCommand(argv)).toThrow(UsageError);

@@ -163,7 +163,9 @@ describe("after the hello", () => {
     const exchange = other.message(userSays("hi"));
     host.socket.write(bytes);
     await host.closed;
-    (await model.next()).finish();
+    const call = await model.next();
+    call.text("a");
+    call.finish();
     expect((await exchange.rest()).at(-1)).toMatchObject({ type: "chunk", payload: { done: true } });
   });
 });

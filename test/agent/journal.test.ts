@@ -120,7 +120,9 @@ describe("all journals together", () => {
     stuck.credit(1e9);
     expect(textOf(await stuck.rest())).toHaveLength(30 * 1024);
     const exchange = host.message(userSays("more", { request_id: "again" }));
-    (await model.next()).finish();
+    const last = await model.next();
+    last.text("a");
+    last.finish();
     expect((await exchange.rest()).at(-1)?.payload).toMatchObject({ done: true });
   });
 });

@@ -107,11 +107,11 @@ describe("a tool call", () => {
 
   it("with arguments of 1 MiB passes, and with a byte more is too_large", async () => {
     const { exchange, call } = await runWith(undefined);
-    const half = "x".repeat(512 * 1024);
-    call.delta({ tool_calls: [piece(0, "c1", "open", half)] });
-    call.delta({ tool_calls: [piece(0, undefined, undefined, half)] });
-    call.delta({ tool_calls: [piece(1, "c2", "open", half)] });
-    call.delta({ tool_calls: [piece(1, undefined, undefined, `${half}x`)] });
+    const [first, second] = [`["${"x".repeat(512 * 1024 - 2)}`, `${"x".repeat(512 * 1024 - 2)}"]`];
+    call.delta({ tool_calls: [piece(0, "c1", "open", first)] });
+    call.delta({ tool_calls: [piece(0, undefined, undefined, second)] });
+    call.delta({ tool_calls: [piece(1, "c2", "open", first)] });
+    call.delta({ tool_calls: [piece(1, undefined, undefined, `${second}x`)] });
     await exchange.next("opened");
     expect((await exchange.next("tool_call"))["arguments"]).toHaveLength(1024 * 1024);
     expect(await exchange.next("error")).toMatchObject({ code: "too_large", sequence: 2 });

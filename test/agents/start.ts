@@ -38,7 +38,7 @@ export async function start(agents: { [id: string]: string }, options: Start = {
     store: wrap(store),
     dial,
     addressOf: ({ address }) => (address === "" ? undefined : parseAddress(address)),
-    token: "",
+    token: () => "",
     pingMs: 3_000,
     configMs: 100,
     messageMs: 5_000,

@@ -131,6 +131,24 @@ describe("what doctor says of an agent", () => {
     ["OpenClaw is down", { openclaw: "down" }, "fail", /OpenClaw/],
     ["OpenClaw is starting", { openclaw: "starting" }, "warn", /starting/],
     [
+      "OpenClaw is there, and how that is known",
+      { openclawKind: "openclaw", openclawKindReason: "it answers /readyz as OpenClaw does" },
+      "ok",
+      /OpenClaw ready \(it answers \/readyz as OpenClaw does\)/,
+    ],
+    [
+      "another server is there, and how that is known",
+      { openclawKind: "plain", openclawKindReason: "told by --server-kind" },
+      "ok",
+      /a server of OpenAI's API ready \(told by --server-kind\)/,
+    ],
+    [
+      "what is there is not known",
+      { openclawKindReason: "it answers /readyz with 500, and not as OpenClaw does" },
+      "warn",
+      /not known: it answers \/readyz with 500/,
+    ],
+    [
       "it has another configuration",
       { configState: ConfigState.PENDING, configReason: "why" },
       "fail",

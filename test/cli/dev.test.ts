@@ -34,8 +34,12 @@ async function ready(program: Program, dir: string): Promise<Dev> {
   return { program, url, modelUrl, dir, agentPort: Number(readFileSync(join(dir, "agent-port"), "utf8")) };
 }
 
-function startDev(dir = tempDir(), env: Record<string, string> = {}): Promise<Dev> {
-  return ready(spawnValinor(["dev", "--port", "0", "--data", dir], { env }), dir);
+function startDev(
+  dir = tempDir(),
+  env: Record<string, string> = {},
+  flags: readonly string[] = [],
+): Promise<Dev> {
+  return ready(spawnValinor(["dev", "--port", "0", "--data", dir, ...flags], { env }), dir);
 }
 
 async function call(
@@ -74,6 +78,9 @@ test("every command that dev prints works as it stands", async () => {
   expect(JSON.parse(context ?? "")).toEqual({ applied: true });
   expect(stream).toContain('"text": "word1"');
   expect(stream).toContain('"finishReason": "stop"');
+  // A terminal that is closed ends what was started in it.
+  dev.program.kill("SIGHUP");
+  expect(await dev.program.exited).toEqual({ code: 0, signal: null });
 });
 
 test("SIGTERM ends control plane, agent and model, streams under way included, within 10 s", async () => {
@@ -141,11 +148,13 @@ test("the data directory is its owner's alone, and one dev has it at a time", as
   expect(other.stderr()).toContain("another valinor dev uses");
 });
 
-test("with OPENCLAW_URL the agent talks to that server, and no scripted model is started", async () => {
+test("with OPENCLAW_URL the agent talks to that server, told of what kind it is, and no scripted model is started", async () => {
   const model = await startModel();
-  const dev = await startDev(tempDir(), { OPENCLAW_URL: model.url });
+  const dev = await startDev(tempDir(), { OPENCLAW_URL: model.url }, ["--server-kind", "openai"]);
   expect(dev.modelUrl).toBe(model.url);
   expect(await say(dev, "!echo from outside")).toMatchObject({ content: "from outside" });
+  const known = { openclawKind: "plain", openclawKindReason: "told by --server-kind" };
+  expect(await call(dev, "AgentProxy/GetAgentStatus", {})).toMatchObject(known);
   expect(model.calls).toBe(1);
 });
 

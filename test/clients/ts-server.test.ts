@@ -111,7 +111,30 @@ describe("an agent of protocol 1", () => {
   });
 });
 
-function withReason(reason: string, code: Code): ConnectError {
-  const value = create(ErrorInfoSchema, { reason, domain: "valinor.dev" });
+describe("a server that stops", () => {
+  it("says by its last event that the agent may have the message: the run is attached to", async () => {
+    const requests: StreamRequest[] = [];
+    const client = clientOf({
+      async *stream(request) {
+        requests.push(request);
+        if (requests.length === 1) throw withReason("DRAINING", Code.Unavailable, { last_sequence: "0" });
+        yield opened;
+        yield text(1);
+        if (requests.length === 2) throw withReason("DRAINING", Code.Unavailable, { last_sequence: "1" });
+        yield { sequence: 2, event: { case: "done", value: { finishReason: "stop" } } };
+      },
+    });
+    expect(await client.send("demo", "hello")).toMatchObject({ content: "1 ", finishReason: "stop" });
+    const asked = requests.map(({ message, afterSequence }) => [message !== undefined, afterSequence]);
+    expect(asked).toEqual([
+      [true, 0],
+      [false, 0],
+      [false, 1],
+    ]);
+  });
+});
+
+function withReason(reason: string, code: Code, metadata: Record<string, string> = {}): ConnectError {
+  const value = create(ErrorInfoSchema, { reason, domain: "valinor.dev", metadata });
   return new ConnectError(reason, code, undefined, [{ desc: ErrorInfoSchema, value }]);
 }

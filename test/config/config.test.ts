@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError, loadConfig } from "../../src/config.ts";
+import { settings } from "../../src/config/settings.ts";
 
 let folder: string;
 let files = 0;
@@ -62,6 +63,7 @@ describe("without a file", () => {
         port: 8080,
         allowedOrigins: [],
         allowedHosts: [],
+        noticeMs: 0,
         drainMs: 30_000,
         tls: undefined,
       },
@@ -219,16 +221,71 @@ describe("problems", () => {
     expect(() => loadConfig({ file, env: {}, mode: "serve" })).toThrow(file);
   });
 
-  test("do not come from other programs' variables, Kubernetes' own included", () => {
-    const env = {
-      VALINOR_URL: "x",
-      VALINOR_SERVER_SERVICE_HOST: "10.0.0.1",
-      VALINOR_SERVER_PORT_8080_TCP_ADDR: "10.0.0.1",
-      PROXY_TRANSPORT: "x",
-    };
-    expect(loadConfig({ env, mode: "serve" }).server.port).toBe(8080);
+  test("do not come from other programs' variables", () => {
+    expect(loadConfig({ env: { VALINOR_URL: "x", PROXY_TRANSPORT: "x" }, mode: "serve" }).server.port).toBe(
+      8080,
+    );
   });
+
+  test("do not come from a service of Kubernetes, whatever its name is", () => {
+    const services = ["valinor", ...Object.keys(settings).map((section) => `valinor-${section}`)];
+    const longer = [
+      "valinor-proxy-tcp-base",
+      "valinor-proxy-guest",
+      "valinor-server-http",
+      "valinor-log-x-2",
+    ];
+    for (const service of [...services, ...longer]) {
+      const env = variablesOf(service, "10.96.0.12", { "": 8080, http: 8080, "grpc-web": 9090 });
+      const { server, proxy } = loadConfig({ env, mode: "serve" });
+      expect({ ...server, ...proxy }).toMatchObject({ port: 8080, tcpBasePort: 9_100, guestPort: 1_024 });
+    }
+    const own = { ...variablesOf("valinor-server", "fd00::1", { "": 53 }), VALINOR_LOG_LEVEL: "warn" };
+    expect(loadConfig({ env: own, mode: "serve" }).log.level).toBe("warn");
+  });
+
+  test.each([
+    ["VALINOR_SERVER_PORTS", "8080"],
+    ["VALINOR_SERVER_PORT", "http://10.96.0.12:8080"],
+    ["VALINOR_SERVER_PORT", "tcp"],
+    ["VALINOR_SERVER_SERVICE_HOSTS", "10.96.0.12"],
+    ["VALINOR_SERVER_PORT_8080", "10.96.0.12"],
+    ["VALINOR_SERVER_PORT_8080_TCP_ADRR", "10.96.0.12"],
+    ["VALINOR_PROXY_PORT", "9100"],
+    ["VALINOR_SERVER_HOST", "tcp://10.96.0.12:8080"],
+  ])(
+    "come from a setting that is misspelt or wrong, though it looks a little like Kubernetes': %s=%s",
+    (name, value) => {
+      expect(problemsOf("", { env: { [name]: value } })).toEqual([expect.stringContaining(`${name}: `)]);
+    },
+  );
 });
+
+/** The environment that Kubernetes gives every container for a service with these ports. */
+function variablesOf(service: string, host: string, ports: Record<string, number>): Record<string, string> {
+  const name = service.toUpperCase().replaceAll("-", "_");
+  const [first] = Object.values(ports);
+  const shown = host.includes(":") ? `[${host}]` : host;
+  const env: Record<string, string> = {
+    [`${name}_SERVICE_HOST`]: host,
+    [`${name}_SERVICE_PORT`]: String(first),
+    [`${name}_PORT`]: `tcp://${shown}:${first}`,
+  };
+  for (const [port, number] of Object.entries(ports)) {
+    const suffix = port.toUpperCase().replaceAll("-", "_");
+    if (suffix !== "") env[`${name}_SERVICE_PORT_${suffix}`] = String(number);
+    for (const protocol of ["tcp", "udp"]) {
+      const prefix = `${name}_PORT_${number}_${protocol.toUpperCase()}`;
+      env[prefix] = `${protocol}://${shown}:${number}`;
+      Object.assign(env, {
+        [`${prefix}_PROTO`]: protocol,
+        [`${prefix}_PORT`]: String(number),
+        [`${prefix}_ADDR`]: host,
+      });
+    }
+  }
+  return env;
+}
 
 describe("the server's address", () => {
   test.each(["127.0.0.1", "127.8.8.8", "::1", "localhost"])("may be loopback: %s", (host) => {
@@ -398,6 +455,9 @@ describe("authentication", () => {
     expect(problemsOf("server: {host: 0.0.0.0}")).toHaveLength(1);
     expect(load(`server: {host: 0.0.0.0}\n${issuer}`).server.host).toBe("0.0.0.0");
     expect(load("server: {host: 0.0.0.0}\nauth: {api_keys: true}").auth.required).toBe(true);
+    expect(load("server: {host: 0.0.0.0}\nauth: {api_keys: true}").server.noticeMs).toBe(5_000);
+    const quick = "server: {host: 0.0.0.0, notice_seconds: 0}\nauth: {api_keys: true}";
+    expect(load(quick).server.noticeMs).toBe(0);
     expect(problemsOf(`server: {host: 0.0.0.0}\n${issuer}`, { mode: "dev" })).toHaveLength(1);
   });
 

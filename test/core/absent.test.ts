@@ -139,6 +139,7 @@ const frames: readonly [string, FrameType, Payload, (payload: Payload) => Promis
       in_flight: 2,
       openclaw: "ready",
       openclaw_kind: "plain",
+      openclaw_kind_reason: "it says so",
       context_sha256: hash,
       lives: true,
       remembers: "disk",

@@ -223,7 +223,7 @@ describe("send", () => {
     expect(await failureOf(world.core.send(me, message("a", ""), forever))).toMatchObject({
       reason: "INVALID_ARGUMENT",
     });
-    world.draining = true;
+    world.lifecycle.enter("draining");
     expect(await failureOf(send())).toMatchObject({ reason: "DRAINING" });
     await settle();
     expect((await guest.session(1)).received.map(({ type }) => type)).not.toContain("message");

@@ -2,16 +2,17 @@ import { describe, expect, it } from "vitest";
 import { localCaller } from "../../src/core/authorize.ts";
 import type { MessageInput } from "../../src/core/types.ts";
 import { forever } from "../link/connect.ts";
-import { echo, startGuest } from "../link/fake-guest.ts";
+import { echo, type Session, startGuest } from "../link/fake-guest.ts";
 import { message, startWorld } from "./world.ts";
 
 const history = [{ role: "system", content: "be brief" }];
 const tools = [{ type: "function", function: { name: "look" } }];
 
-/** Sends to a guest of that protocol; what the guest got. */
-async function sent(protocol: 1 | 2, input: MessageInput) {
+/** Sends to a guest of that protocol, with that beside it; what the guest got. */
+async function sent(protocol: 1 | 2, input: MessageInput, kind?: "openclaw" | "plain") {
   const world = await startWorld();
-  const guest = await startGuest({ protocol, on: { message: echo } });
+  const hello = (session: Session) => session.heartbeat({ ...(kind && { openclaw_kind: kind }) });
+  const guest = await startGuest({ protocol, on: { message: echo, hello } });
   await world.add("a", guest.address);
   await world.core.send(localCaller, message("a", "", { message: input }), forever);
   const { received } = await guest.session(1);
@@ -45,6 +46,19 @@ describe("history and tools of a message", () => {
       tool_choice: "none",
       mine: 1,
     });
+  });
+
+  it("are those that the conversation lacks, and all of them where the guest keeps no conversations", async () => {
+    const wholeHistory = [
+      ...history,
+      { role: "user", content: "I am Ann" },
+      { role: "assistant", content: "Hi" },
+    ];
+    const input = { role: "user", content: "who am I?", history, wholeHistory } as const;
+    expect(await sent(2, input, "openclaw")).toMatchObject({ history });
+    expect(await sent(2, input)).toMatchObject({ history });
+    expect(await sent(2, input, "plain")).toMatchObject({ history: wholeHistory });
+    expect(await sent(2, { role: "user", content: "hi", history }, "plain")).toMatchObject({ history });
   });
 
   it("leave no key in the frame where there are none", async () => {

@@ -177,8 +177,21 @@ describe("a watch ends", () => {
     const world = await startWorld();
     const watcher = createWatcherOf(world)(ann);
     await until("the snapshot is complete", () => watcher.complete);
-    world.draining = true;
+    world.lifecycle.enter("draining");
     expect(await watcher.ended).toMatchObject({ reason: "DRAINING" });
+  });
+
+  it("one credential can't have all of its tenant's watchers", async () => {
+    const watch = createWatcherOf(await startWorld(), { tenant: 3, credential: 2 });
+    const watchers = [watch(ann), watch(ann)];
+    for (const watcher of watchers) await until("it watches", () => watcher.complete);
+    expect(await watch(ann).ended).toMatchObject({
+      reason: "LIMIT_EXCEEDED",
+      message: expect.stringContaining("credential"),
+    });
+    const other = watch({ ...ann, credential: "key:other" });
+    await until("it watches", () => other.complete);
+    for (const watcher of [other, ...watchers]) await watcher.stop();
   });
 
   it("and so makes room for another: there are only so many", async () => {

@@ -27,7 +27,7 @@ export interface Watcher {
 }
 
 /** Bounds for tests: everything comes soon. */
-export const soonLimits: Partial<WatchLimits> = { gatherMs: 5, drainMs: 5, retryMs: 5 };
+export const soonLimits: Partial<WatchLimits> = { gatherMs: 5, retryMs: 5 };
 
 /** Makes a function that watches; all its watchers share one bound. */
 export function createWatcherOf(world: World, limits: Partial<WatchLimits> = {}) {

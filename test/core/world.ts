@@ -2,6 +2,7 @@ import { createFleet, type Fleet } from "../../src/agents/fleet.ts";
 import { createAudit } from "../../src/core/audit.ts";
 import { localCaller } from "../../src/core/authorize.ts";
 import { createCore } from "../../src/core/core.ts";
+import { createLifecycle, type Lifecycle } from "../../src/core/lifecycle.ts";
 import type { CoreOptions } from "../../src/core/options.ts";
 import { createQuota, type QuotaLimits } from "../../src/core/quota.ts";
 import type { Caller, Core, RunEvent, RunStream, SendInput, StreamInput } from "../../src/core/types.ts";
@@ -21,7 +22,7 @@ export interface World {
   readonly options: CoreOptions;
   /** Adds an agent of the caller's tenant that listens at the address. */
   add(id: string, address: string, caller?: Caller): Promise<void>;
-  draining: boolean;
+  readonly lifecycle: Lifecycle;
 }
 
 /** Durations in milliseconds; each has a default that suits a guest that answers. */
@@ -53,7 +54,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     dial,
     openConfig: (key, stored) => vault.open(key, stored),
     addressOf: ({ address }) => (address === "" ? undefined : parseAddress(address)),
-    token: "",
+    token: () => "",
     pingMs: 3_000,
     configMs,
     messageMs,
@@ -65,6 +66,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await audit.close();
     await store.close();
   });
+  const lifecycle = createLifecycle();
   const coreOptions: CoreOptions = {
     store,
     fleet,
@@ -73,7 +75,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     quota: createQuota({ ...unbounded, ...options.quotas }),
     messageMs,
     configMs,
-    draining: () => world.draining,
+    lifecycle,
     checkAddress: () => {},
   };
   const world: World = {
@@ -84,7 +86,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     async add(id, address, caller = localCaller) {
       await world.core.createAgent(caller, { id, status: "RUNNING", vsockCid: 0, address });
     },
-    draining: false,
+    lifecycle,
   };
   return world;
 }

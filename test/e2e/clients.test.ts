@@ -55,6 +55,7 @@ describe("curl", () => {
       desiredRevision: 1,
       observedRevision: 1,
       openclawKind: "plain",
+      openclawKindReason: "it answers /readyz with 404, and not as OpenClaw does",
     };
     await expect
       .poll(async () => JSON.parse(await curl(url)) as unknown, { timeout: 10_000 })

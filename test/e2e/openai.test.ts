@@ -100,7 +100,7 @@ describe("the tools of a client", () => {
   it("in a lasting conversation go on where the call was: the results are sent, and the call that they answer", async () => {
     const run = client.chat.completions.runTools({ ...params, user: randomUUID() });
     expect(await run.finalContent()).toBe('The tool answered: "the sky is blue".');
-    expect(seen()?.messages.map(({ role }) => role)).toEqual(["assistant", "tool"]);
+    expect(seen()?.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
   });
 
   it("are refused before the model is asked where the agent's policy does not list them", async () => {
@@ -126,13 +126,15 @@ describe("a conversation", () => {
     user("!echo what is my name?"),
   ];
 
-  it("by user is the agent's own: the last turn alone is sent, and what the client instructs", async () => {
+  it("by user has its whole history all the same where the agent's server keeps none", async () => {
     const name = `ann+${randomUUID()}@example.com`;
     await complete(chat.slice(0, 2), { user: name });
     const first = seen();
     await complete(chat, { user: name });
     expect(seen()?.messages).toEqual([
       { role: "system", text: "be brief" },
+      { role: "user", text: "my name is Ann" },
+      { role: "assistant", text: "hello Ann" },
       { role: "user", text: "!echo what is my name?" },
     ]);
     expect(seen()?.user).toBe(first?.user);

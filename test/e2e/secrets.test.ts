@@ -231,3 +231,24 @@ test("a guest that refuses a configuration and quotes its secrets tells them to 
   await host.stop();
   expect(findCanary(secret, { ...(await host.written()), reason })).toEqual([]);
 });
+
+test("an entry taken out of a list takes its secret along, and another's place holder is not filled with it", async () => {
+  const host = startHost();
+  const guest = await startGuest();
+  const { registry, push, revisions } = await host.start([oldKey]);
+  await registry.createAgent({ agent: { id: "a", address: guest.address } });
+  const servers = [
+    { name: "alpha", key: "secret:A" },
+    { name: "bravo", key: "secret:B" },
+  ];
+  await push({ servers, texts: ["secret:one", "secret:two"] });
+  const shown = (await revisions())[0]?.config as { servers: JsonObject[]; texts: string[] };
+  const [, bravo] = shown.servers;
+  expect(await push({ ...shown, servers: [bravo ?? {}] })).toMatchObject({ applied: true });
+  expect(lastConfig(guest)).toEqual({ servers: [{ name: "bravo", key: "B" }], texts: ["one", "two"] });
+
+  const failure = await failureOf(push({ servers: [{ ...bravo, name: "carol" }] }));
+  expect(failure.code).toBe(Code.InvalidArgument);
+  expect(failure.message).toContain('"/servers/0/key"');
+  expect((await failureOf(push({ texts: shown.texts.slice(1) }))).message).toContain('"/texts/0"');
+});

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { Client } from "pg";
@@ -10,6 +10,8 @@ const FOLDERS = ["/usr/lib/postgresql/15/bin", ...(process.env["PATH"] ?? "").sp
 
 /** A PostgreSQL server with databases of its own. */
 export interface TestPostgres {
+  /** Its folder, in which its programs run: `data` and `log` are in it. */
+  readonly folder: string;
   /** URL of a database, over loopback. */
   url(database: string): string;
   /** Makes an empty database and resolves with its name. */
@@ -17,6 +19,8 @@ export interface TestPostgres {
   /** `fast` ends connections first, `immediate` ends the server as a crash does. */
   stop(mode: "fast" | "immediate"): void;
   start(): void;
+  /** Ends every process of the server with SIGKILL, as a host does that dies. */
+  kill(): void;
   /** Runs a program of PostgreSQL, such as pg_dump, and gives its output. */
   run(program: string, args: readonly string[]): string;
   /** Stops the server and removes its files; the end of the test file does so, too. */
@@ -69,6 +73,7 @@ export async function launchPostgres(): Promise<TestPostgres> {
   let isRunning = false;
   let databases = 0;
   const server: TestPostgres = {
+    folder: top,
     url: (database) => `postgres://valinor:${PASSWORD}@127.0.0.1:${port}/${database}`,
     async createDatabase() {
       const name = `test_${++databases}`;
@@ -88,6 +93,12 @@ export async function launchPostgres(): Promise<TestPostgres> {
     start() {
       run("pg_ctl", ["start", "-D", data, "-w", "-o", settings, "-l", join(top, "log")]);
       isRunning = true;
+    },
+    kill() {
+      const [pid = ""] = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n");
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+      for (const each of [pid, ...children]) process.kill(Number(each), "SIGKILL");
+      isRunning = false;
     },
     run,
     remove() {

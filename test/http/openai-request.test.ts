@@ -75,8 +75,14 @@ describe("the messages of a chat", () => {
     ["instructions behind the last turn", [user("hi"), system], { role: "user", content: "hi" }, [system]],
   ])("of a lasting conversation are what it lacks; %s", (_, messages, message, history) => {
     const { input } = read({ user: "ann", messages });
-    expect(input.message).toEqual({ ...message, history });
+    const { wholeHistory, ...rest } = input.message;
+    expect(rest).toEqual({ ...message, history });
     expect(input.conversationId).toBe("ann");
+    // All of it goes along for an agent whose server keeps no conversations.
+    const others = messages.filter(
+      (turn) => turn["content"] !== message.content || turn["role"] !== message.role,
+    );
+    expect(wholeHistory ?? history).toHaveLength(others.length);
   });
 
   it("may have their text in parts", () => {

@@ -87,6 +87,38 @@ describe("a completion", () => {
     expect(told).toBeUndefined();
   });
 
+  it.each([
+    ["stop", 0, "stop"],
+    ["STOP", 0, "stop"],
+    ["end_turn", 0, "stop"],
+    ["max_tokens", 0, "length"],
+    ["SAFETY", 0, "content_filter"],
+    ["unknown", 0, "unknown"],
+    ["error", 0, "error"],
+    ["content_filter: SAFETY", 0, "content_filter: SAFETY"],
+    ["constructor", 0, "constructor"],
+    ["stop", 1, "tool_calls"],
+    ["unknown", 1, "tool_calls"],
+    ["length", 1, "length"],
+  ])(
+    "that ended with %s and %i calls says so, and never that a word it does not know is stop",
+    async (word, calls, told) => {
+      const toolCalls = Array.from({ length: calls }, () => call);
+      const core = fakeCore({
+        send: () =>
+          Promise.resolve({ requestId: "r1", content: "x", finishReason: word, toolCalls, resumable: true }),
+      });
+      const { port } = await serveRest(core);
+      const { choices } = JSON.parse((await ask(port, PATH, { body: chat() })).body);
+      expect(choices[0].finish_reason).toBe(told);
+      const done: RunEvent = { kind: "done", sequence: calls + 1, finishReason: word };
+      const chunks = dataOf((await stream([...toolCalls, done])).body).slice(0, -1) as {
+        choices: unknown[];
+      }[];
+      expect(chunks.at(-1)?.choices[0]).toMatchObject({ finish_reason: told });
+    },
+  );
+
   it("takes a history that is larger than a message may be", async () => {
     const core = fakeCore({
       send: (_caller, { message }) =>
@@ -171,9 +203,9 @@ describe("a stream", () => {
   it.each([
     ["length", "length"],
     ["content_filter", "content_filter"],
-    ["", "stop"],
-    ["<made up by the guest>", "stop"],
-  ])("knows a closed list of reasons: %s", async (finishReason, told) => {
+    ["", "unknown"],
+    ["<made up by the guest>", "unknown"],
+  ])("tells no reason that is no word: %s", async (finishReason, told) => {
     const { body } = await stream([{ kind: "done", sequence: 1, finishReason }]);
     expect(dataOf(body).at(-2)).toMatchObject({ choices: [{ finish_reason: told }] });
   });

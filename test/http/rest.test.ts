@@ -372,6 +372,7 @@ describe("agents", () => {
       inFlight: 0,
       openclaw: "ready",
       openclawKind: "plain",
+      openclawKindReason: "told by --server-kind",
       remembers: "disk",
       observedRevision: 1,
       configState: "applied" as const,

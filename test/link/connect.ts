@@ -1,5 +1,7 @@
 import { connect } from "node:net";
-import { type Connection, type ConnectionOptions, openConnection } from "../../src/link/connection.ts";
+import type { Connection, ConnectionOptions } from "../../src/link/connection.ts";
+import { createIntake } from "../../src/link/intake.ts";
+import { openConnection } from "../../src/link/open.ts";
 import { LinkError } from "../../src/wire/errors.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import type { Guest } from "./fake-guest.ts";
@@ -15,7 +17,15 @@ export async function connectTo(
 ): Promise<Connection> {
   const connection = await openConnection(
     connect(guest.port, "127.0.0.1"),
-    { token: "", agentId: "a", pingMs: 3_000, silenceMs: 60_000, onHeartbeat: () => {}, ...options },
+    {
+      token: "",
+      agentId: "a",
+      pingMs: 3_000,
+      silenceMs: 60_000,
+      intake: createIntake(),
+      onHeartbeat: () => {},
+      ...options,
+    },
     signal,
   );
   afterFile(() => connection.close(new LinkError("closed", "the test is over")));

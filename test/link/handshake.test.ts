@@ -140,9 +140,9 @@ describe("the hello", () => {
       { code: "invalid_frame", message: "a frame has nesting over 64" },
     ],
     [
-      "4 MiB and a byte",
-      Buffer.from([0, 0x40, 0, 1]),
-      { code: "frame_too_large", message: "a frame of 4194305 bytes is over the limit of 4194304" },
+      "the beginning of a frame over 64 KiB",
+      Buffer.from([0, 1, 0, 1]),
+      { code: "frame_too_large", message: "a frame of 65537 bytes is over the limit of 65536" },
     ],
     [
       "a status that is no text",

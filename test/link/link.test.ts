@@ -1,5 +1,6 @@
 import { connect, createServer } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { createIntake } from "../../src/link/intake.ts";
 import { createLink, type Link, type LinkOptions } from "../../src/link/link.ts";
 import { dial } from "../../src/transport/dial.ts";
 import { LinkError } from "../../src/wire/errors.ts";
@@ -24,6 +25,7 @@ function watch(port: number, options: Partial<LinkOptions> = {}): Watched {
     agentId: "a",
     pingMs: 3_000,
     silenceMs: 60_000,
+    intake: createIntake(),
     onHeartbeat: () => {},
     dial(signal) {
       watched.dials++;

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { afterEach, expect, it, vi } from "vitest";
+import { createIntake } from "../../src/link/intake.ts";
 import { createLink, type Link } from "../../src/link/link.ts";
 import { dial } from "../../src/transport/dial.ts";
 import { LinkError } from "../../src/wire/errors.ts";
@@ -28,6 +29,7 @@ it("a link to a machine that was restored is given up by its pings, and dialled 
     agentId: "a",
     pingMs: limits.pingMs,
     silenceMs: limits.messageMs,
+    intake: createIntake(),
     onHeartbeat: () => {},
     dial: (signal) => dial({ kind: "hybrid", path: muxer.path, port: 1024 }, signal),
     onUp: () => void ups++,

@@ -113,12 +113,14 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
 
   it("that restarts is told, gets a config that was pushed meanwhile, and answers again", async () => {
     expect(await stack.push({}, ["read"])).toMatchObject({ applied: true });
-    expect(await status()).toMatchObject({ openclaw: "ready" });
+    const known = { openclawKind: "openclaw", openclawKindReason: "it answers /readyz as OpenClaw does" };
+    expect(await status()).toMatchObject({ openclaw: "ready", ...known });
     await stack.gateway.stop();
     await vi.waitFor(async () => expect(await status()).toMatchObject({ openclaw: "down" }), {
       interval: 100,
       timeout: 20_000,
     });
+    expect(await status()).toMatchObject(known);
     expect(await stack.push({}, ["exec"])).toMatchObject({ applied: false });
     await stack.gateway.start();
     await vi.waitFor(async () => expect(await status()).toMatchObject({ openclaw: "ready" }), {

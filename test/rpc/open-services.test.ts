@@ -8,7 +8,7 @@ import {
 } from "../../gen/ts/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/ts/grpc/reflection/v1/reflection_pb.ts";
 import { loadConfig } from "../../src/config.ts";
-import { MAX_WATCHES } from "../../src/rpc/health.ts";
+import { watchShares } from "../../src/rpc/health.ts";
 import { startServer, type ValinorServer } from "../../src/server.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { until } from "../helpers/until.ts";
@@ -64,23 +64,31 @@ describe("a server that stops", () => {
   });
 });
 
-it("strangers can't have more watches of health than a bound, and one that leaves makes room", async () => {
+const watch = (transport: Transport, signal: AbortSignal, headers: Record<string, string> = {}) =>
+  collect(
+    createClient(Health, transport).watch({ service: "" }, { signal, headers }),
+    ({ status }) => status,
+  );
+
+it("one address can't take all watches of health: callers who are known get theirs, and one that leaves makes room", async () => {
   const { server } = await start();
   const stop = new AbortController();
-  const watch = (transport: Transport, signal: AbortSignal) =>
-    collect(createClient(Health, transport).watch({ service: "" }, { signal }), ({ status }) => status);
-  const transports = Array.from({ length: MAX_WATCHES / 100 + 1 }, () =>
+  const { peer, connection } = watchShares;
+  const connections = Array.from({ length: peer / connection + 1 }, () =>
     createGrpcTransport({ baseUrl: server.url }),
   );
-  const all = Array.from({ length: MAX_WATCHES }, (_, index) =>
-    watch(transports[Math.floor(index / 100)] as Transport, stop.signal),
+  const all = Array.from({ length: peer }, (_, index) =>
+    watch(connections[Math.floor(index / connection)] as Transport, stop.signal),
   );
   await until("all have begun", () => all.every((got) => got.length === 1));
   expect(all.every(([first]) => first === Status.SERVING)).toBe(true);
-  const last = transports.at(-1) as Transport;
+  const last = connections.at(-1) as Transport;
   const refused = watch(last, AbortSignal.timeout(60_000));
   await until("one too many is refused", () => refused.length > 0);
-  expect(refused).toEqual([expect.stringContaining("[resource_exhausted]")]);
+  expect(refused).toEqual([expect.stringContaining("[resource_exhausted] this address may hold 100")]);
+  const known = watch(last, stop.signal, { authorization: "Bearer of a server that asks for none" });
+  await until("one who is known is not", () => known.length > 0);
+  expect(known).toEqual([Status.SERVING]);
   const { status } = await createClient(Health, last).check({ service: "" });
   expect(status).toBe(Status.SERVING);
   stop.abort();
@@ -91,4 +99,14 @@ it("strangers can't have more watches of health than a bound, and one that leave
     end.abort();
     return got[0] === Status.SERVING;
   });
+});
+
+it("one connection has a share of its own", async () => {
+  const { transport } = await start();
+  const stop = new AbortController();
+  const all = Array.from({ length: watchShares.connection + 1 }, () => watch(transport, stop.signal));
+  await until("all are answered", () => all.every((got) => got.length > 0));
+  expect(all.filter(([first]) => first === Status.SERVING)).toHaveLength(watchShares.connection);
+  expect(all.flat()).toContainEqual(expect.stringContaining("this connection may hold 25"));
+  stop.abort();
 });

@@ -89,6 +89,16 @@ test("isUint32 takes integers from 0 to 2^32-1 and nothing else", () => {
 });
 
 describe("readPayload", () => {
+  test.each([
+    ["a text where a number belongs", { protocol: "forged line\n{}" }],
+    ["a list", { status: ["forged line"] }],
+    ["a number out of range", { protocol: 987_654_321_000 }],
+  ])("says which field is wrong, and quotes nothing of the peer: %s", (_what, payload) => {
+    const read = () => readPayload(HeartbeatSchema, payload);
+    expect(read).toThrow(/Heartbeat\.(protocol|status) from JSON: expected (string|number \(uint32\))$/);
+    expect(read).not.toThrow(/forged|987/);
+  });
+
   test("ignores fields it does not know", () => {
     expect(readChunk({ content: "a", later: { deep: [1] } })?.content).toBe("a");
   });

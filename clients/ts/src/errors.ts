@@ -41,7 +41,7 @@ export class ValinorError extends Error {
   readonly reason: Reason;
   /** Connect's code of it. */
   readonly code: CodeName;
-  /** What the server says besides: `agent_id`, `request_id`, `sequence`, `code` (the agent's), `tool`. */
+  /** What the server says besides: `agent_id`, `request_id`, `sequence`, `last_sequence`, `code` (the agent's), `tool`. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Name of the run, where the call was about one. */
   readonly requestId: string | undefined;

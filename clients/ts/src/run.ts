@@ -179,7 +179,9 @@ async function failureOf(
       return undefined;
     }
   }
-  if (progress.delivery === "none" && unsureReasons.has(error.reason)) progress.delivery = "unsure";
+  // A server that stops says by its last event that the agent may have the message.
+  const unsure = unsureReasons.has(error.reason) || error.metadata["last_sequence"] !== undefined;
+  if (progress.delivery === "none" && unsure) progress.delivery = "unsure";
   const failure = ofRun(error, plan.requestId, progress.sequence);
   if (error.sequence !== undefined || !progress.resumable) throw failure;
   return failure;

@@ -120,7 +120,8 @@ func leavesOpen(err error) bool {
 	case "", "RUN_INTERRUPTED", "AGENT_TIMEOUT", "INTERNAL":
 		return true
 	}
-	return false
+	// A server that stops says so by naming the last event that it gave.
+	return Info(err).GetMetadata()["last_sequence"] != ""
 }
 
 func codeOf(err error) connect.Code {

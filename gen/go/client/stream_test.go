@@ -73,8 +73,12 @@ func done(sequence uint32) *valinorv1.StreamResponse {
 }
 
 func reasoned(code connect.Code, reason string) error {
-	failure := connect.NewError(code, errors.New(reason))
-	detail, err := connect.NewErrorDetail(&errdetails.ErrorInfo{Reason: reason, Domain: "valinor.dev"})
+	return told(code, &errdetails.ErrorInfo{Reason: reason, Domain: "valinor.dev"})
+}
+
+func told(code connect.Code, info *errdetails.ErrorInfo) error {
+	failure := connect.NewError(code, errors.New(info.GetReason()))
+	detail, err := connect.NewErrorDetail(info)
 	if err != nil {
 		return err
 	}
@@ -128,6 +132,26 @@ func TestAnAgentOfProtocol1NeverGetsAMessageTwice(t *testing.T) {
 	}
 	if _, err := server.read(t); client.Reason(err) != "RUN_UNKNOWN" {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestARunOfAServerThatStopsIsAttachedTo(t *testing.T) {
+	server := &rogue{protocol: 2}
+	server.stream = func(attempt int, request *valinorv1.StreamRequest, send func(*valinorv1.StreamResponse)) error {
+		if attempt == 1 {
+			return told(connect.CodeUnavailable, &errdetails.ErrorInfo{
+				Reason: "DRAINING", Domain: "valinor.dev", Metadata: map[string]string{"last_sequence": "0"},
+			})
+		}
+		if request.GetMessage() != nil {
+			t.Error("the message was sent again")
+		}
+		send(opened(true))
+		send(done(1))
+		return nil
+	}
+	if _, err := server.read(t); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -38,13 +38,13 @@ export function judgeAgent(id: string, known: GetAgentStatusResponse): Check[] {
   const found = [
     judgeHeartbeat(known),
     judgeOpenclaw(known),
+    judgeKind(known),
     judgeConfig(id, known),
     judgeLife(known),
     judgeMemory(known),
   ].filter((finding) => finding !== undefined);
   if (found.length > 0) return found.map((finding) => ({ name, ...finding }));
-  const openclaw = known.openclaw === "" ? "" : `, OpenClaw ${known.openclaw}`;
-  const detail = `link up, revision ${known.desiredRevision} in force${openclaw}, ${known.inFlight} runs`;
+  const detail = `link up, revision ${known.desiredRevision} in force${serverText(known)}, ${known.inFlight} runs`;
   return [{ name, state: "ok", detail }];
 }
 
@@ -87,6 +87,31 @@ function judgeOpenclaw({ openclaw }: GetAgentStatusResponse): Finding | undefine
   if (openclaw !== "starting") return undefined;
   const detail = "OpenClaw beside the agent is starting";
   return { state: "warn", detail, hint: "Wait; it takes up to a minute after a boot." };
+}
+
+/** What is beside the agent, how it is, and how the agent knows. */
+function serverText({
+  openclaw,
+  openclawKind: kind,
+  openclawKindReason: reason,
+}: GetAgentStatusResponse): string {
+  if (openclaw === "") return "";
+  const name = kind === "plain" ? "a server of OpenAI's API" : "OpenClaw";
+  return `, ${name} ${openclaw}${reason === "" ? "" : ` (${reason})`}`;
+}
+
+/** A server that answered, and could be either kind. */
+function judgeKind({
+  openclaw,
+  openclawKind,
+  openclawKindReason: reason,
+}: GetAgentStatusResponse): Finding | undefined {
+  if (openclaw === "down" || openclawKind !== "" || reason === "") return undefined;
+  return {
+    state: "warn",
+    detail: `whether OpenClaw or another server is beside the agent is not known: ${reason}`,
+    hint: "Wait until it is up, or start valinor-agent with --server-kind openclaw or openai.",
+  };
 }
 
 function judgeConfig(id: string, known: GetAgentStatusResponse): Finding | undefined {

@@ -26,6 +26,7 @@ export async function status(agentId: string, options: StatusOptions, env: Envir
 
 function statusRows(agentId: string, known: GetAgentStatusResponse): [string, string][] {
   const { connected, heartbeatAgeSecs: age, openclaw, openclawKind: kind } = known;
+  const kindText = [kind, known.openclawKindReason].filter((text) => text !== "").join(": ");
   const revisions =
     known.observedRevision === known.desiredRevision || known.observedRevision === 0
       ? `revision ${known.desiredRevision}`
@@ -40,7 +41,7 @@ function statusRows(agentId: string, known: GetAgentStatusResponse): [string, st
     ["version", known.agentVersion],
     ["boot", known.bootId],
     ["runs", String(known.inFlight)],
-    ["openclaw", kind === "" ? openclaw : `${openclaw} (${kind})`],
+    ["openclaw", kindText === "" ? openclaw : `${openclaw} (${kindText})`],
     [
       "requests",
       known.remembers === ""

@@ -83,10 +83,40 @@ function callJson({ callId, toolName, arguments: args }: ToolCallEvent): object 
   return { id: callId, type: "function", function: { name: toolName, arguments: args } };
 }
 
-const reasons: readonly string[] = ["stop", "length", "content_filter"];
+/** Words of other servers for the reasons that OpenAI's clients know. */
+const known: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    end_turn: "stop",
+    eos: "stop",
+    eos_token: "stop",
+    stop_sequence: "stop",
+    max_tokens: "length",
+    max_length: "length",
+    model_length: "length",
+    model_context_window_exceeded: "length",
+    safety: "content_filter",
+    recitation: "content_filter",
+    refusal: "content_filter",
+    sensitive: "content_filter",
+  }),
+);
 
-/** OpenAI's clients know a closed list of reasons; an answer with tool calls waits for their results, whatever the model says. */
+/** OpenAI's own. */
+const openai: readonly string[] = ["stop", "length", "content_filter", "tool_calls", "function_call"];
+
+/** Reasons for which a tool call may be half of one. */
+const cutShort: readonly string[] = ["length", "content_filter"];
+
+/** What a reason looks like. */
+const WORD = /^[A-Za-z][\w:. -]{0,63}$/;
+
+/**
+ * The reason in OpenAI's words. An answer with tool calls waits for their results, whatever the model says, unless it was cut. A word
+ * that nobody knows is passed on as it is, and what is no word is `unknown`: neither is told as a success.
+ */
 function reasonOf(finishReason: string, calls: number): string {
-  if (calls > 0) return "tool_calls";
-  return reasons.includes(finishReason) ? finishReason : "stop";
+  const word = finishReason.toLowerCase();
+  const told = WORD.test(finishReason) ? finishReason : "unknown";
+  const reason = known.get(word) ?? (openai.includes(word) ? word : told);
+  return calls > 0 && !cutShort.includes(reason) ? "tool_calls" : reason;
 }

@@ -3,7 +3,7 @@ import { toValinorError, ValinorError } from "../../core/errors.ts";
 import type { RunEvent, RunOpened, RunStream } from "../../core/types.ts";
 import { limits } from "../../wire/limits.ts";
 import { readJsonObject } from "../body.ts";
-import { type Client, writeText } from "../client.ts";
+import { type Client, dropClient, writeText } from "../client.ts";
 import { writeJson } from "../rest-errors.ts";
 import type { RouteContext } from "../routes.ts";
 import { eventJson, runHeaders, sseHeaders } from "../sse.ts";
@@ -25,7 +25,9 @@ export async function chatRoute(context: RouteContext): Promise<void> {
 
 async function streamChat(context: RouteContext, request: ChatRequest): Promise<void> {
   const { core, caller, client, res, options } = context;
-  const run = await core.stream(caller, { ...request.input, afterSequence: 0 }, client.signal);
+  const run = await core.stream(caller, { ...request.input, afterSequence: 0 }, client.signal, () =>
+    dropClient(res),
+  );
   client.onGone(() => run.close());
   // What fails before the first event is an error with a status: so SDKs raise the class that is meant.
   const first = await nextOf(run);

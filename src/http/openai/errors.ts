@@ -49,10 +49,14 @@ export function writeOpenAIError(res: ServerResponse, error: ValinorError, req: 
   writeJson(res, errorRow(reason).status, openaiError(error), headers);
 }
 
-/** Of the errors that a retry can help, only an interrupted run may have begun: one that has a name is attached to, and not run again. */
-function mayRetry({ reason, retryMs }: ValinorError, req: IncomingMessage): boolean {
+/**
+ * Of the errors that a retry can help, only those of a run that is read no further are of one that may have begun: one that has a name is
+ * attached to, and not run again.
+ */
+function mayRetry({ reason, retryMs, metadata }: ValinorError, req: IncomingMessage): boolean {
   if (retryMs === undefined) return false;
-  return reason !== "RUN_INTERRUPTED" || req.headers["idempotency-key"] !== undefined;
+  const begun = reason === "RUN_INTERRUPTED" || metadata["last_sequence"] !== undefined;
+  return !begun || req.headers["idempotency-key"] !== undefined;
 }
 
 /** An INVALID_ARGUMENT error about one parameter of a request. `code` is one that OpenAI uses. */

@@ -23,11 +23,11 @@ export function readChatRequest(body: UnknownJson, headers: IncomingHttpHeaders)
   refuseUnsupported(body);
   const agentId = readModel(body["model"]);
   const conversationId = readUser(body["user"] ?? "");
-  const { message, history } = readTurns(body["messages"], conversationId !== "");
+  const { message, ...turns } = readTurns(body["messages"], conversationId !== "");
   return {
     input: {
       agentId,
-      message: { ...message, history, ...readTools(body) },
+      message: { ...message, ...turns, ...readTools(body) },
       conversationId,
       requestId: readKey(headers["idempotency-key"]),
       allowStaleConfig: false,

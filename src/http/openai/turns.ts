@@ -8,6 +8,8 @@ import { refusal } from "./errors.ts";
 export interface Turns {
   readonly message: Pick<MessageInput, "role" | "content" | "toolCallId">;
   readonly history: readonly JsonObject[];
+  /** All turns before it, where `history` does not hold them: an agent that keeps no conversations gets these. */
+  readonly wholeHistory?: readonly JsonObject[];
 }
 
 /** A turn of a chat with what is passed on of it. */
@@ -40,7 +42,8 @@ export function readTurns(value: unknown, lasting: boolean): Turns {
   const before = turns.toSpliced(at, 1);
   const since = lasting ? unknownSince(turns, at) : 0;
   const history = before.filter((turn, index) => isInstruction(turn) || index >= since);
-  return { message: messageOf(last), history };
+  const isShorter = history.length < before.length;
+  return { message: messageOf(last), history, ...(isShorter && { wholeHistory: before }) };
 }
 
 /** Index of the first turn that a lasting conversation lacks: the last one, or the call that it and the turns before it answer. */

@@ -82,6 +82,9 @@ function Facts({ reading }: { readonly reading: Reading }) {
       <Fact name="OpenClaw">
         <Badge kind={openclaw.kind}>{openclaw.text}</Badge>
         {status.openclawKind === "plain" && <span class="muted"> an ordinary server of OpenAI's API</span>}
+        {status.openclawKindReason !== "" && (
+          <span class="muted"> ({visible(status.openclawKindReason)})</span>
+        )}
       </Fact>
       <Fact name="Configuration">
         <Badge kind={config.kind}>{config.text}</Badge>

@@ -1361,6 +1361,8 @@ type GetAgentStatusResponse struct {
 	OpenclawKind string `protobuf:"bytes,14,opt,name=openclaw_kind,json=openclawKind,proto3" json:"openclaw_kind,omitempty"`
 	// Whether the agent has its desired configuration.
 	ConfigState ConfigState `protobuf:"varint,15,opt,name=config_state,json=configState,proto3,enum=valinor.v1.ConfigState" json:"config_state,omitempty"`
+	// How the agent knows `openclaw_kind`, or why it does not: a sentence for people. Empty where it says nothing.
+	OpenclawKindReason string `protobuf:"bytes,16,opt,name=openclaw_kind_reason,json=openclawKindReason,proto3" json:"openclaw_kind_reason,omitempty"`
 	// `disk` or `memory`: where the agent remembers which requests it has taken; those in memory alone can run again after the agent
 	// was restarted. Empty while it was never reached, and for agents that do not tell.
 	Remembers     string `protobuf:"bytes,17,opt,name=remembers,proto3" json:"remembers,omitempty"`
@@ -1503,6 +1505,13 @@ func (x *GetAgentStatusResponse) GetConfigState() ConfigState {
 	return ConfigState_CONFIG_STATE_UNSPECIFIED
 }
 
+func (x *GetAgentStatusResponse) GetOpenclawKindReason() string {
+	if x != nil {
+		return x.OpenclawKindReason
+	}
+	return ""
+}
+
 func (x *GetAgentStatusResponse) GetRemembers() string {
 	if x != nil {
 		return x.Remembers
@@ -1601,7 +1610,7 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\x15CancelMessageResponse\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\"\\\n" +
 	"\x15GetAgentStatusRequest\x12C\n" +
-	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\x82\x05\n" +
+	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\xb4\x05\n" +
 	"\x16GetAgentStatusResponse\x12/\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x17.valinor.v1.AgentStatusR\x06status\x12\x1c\n" +
 	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x1a\n" +
@@ -1619,7 +1628,8 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\r \x01(\tR\tlastError\x12#\n" +
 	"\ropenclaw_kind\x18\x0e \x01(\tR\fopenclawKind\x12:\n" +
-	"\fconfig_state\x18\x0f \x01(\x0e2\x17.valinor.v1.ConfigStateR\vconfigState\x12\x1c\n" +
+	"\fconfig_state\x18\x0f \x01(\x0e2\x17.valinor.v1.ConfigStateR\vconfigState\x120\n" +
+	"\x14openclaw_kind_reason\x18\x10 \x01(\tR\x12openclawKindReason\x12\x1c\n" +
 	"\tremembers\x18\x11 \x01(\tR\tremembersB\x15\n" +
 	"\x13_heartbeat_age_secs*c\n" +
 	"\fOnDisconnect\x12\x1d\n" +

@@ -1097,7 +1097,8 @@ type ConfigRevision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its number, from 1.
 	Revision uint32 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	// The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret.
+	// The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret,
+	// in a list that changed only for an entry that a unique id or name, or all its other content, tells from the others.
 	Config *structpb.Struct `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
 	// Tools that the agent may use.
 	ToolPolicy *ToolPolicy `protobuf:"bytes,3,opt,name=tool_policy,json=toolPolicy,proto3" json:"tool_policy,omitempty"`

@@ -954,7 +954,8 @@ export type ConfigRevision = Message<"valinor.v1.ConfigRevision"> & {
   revision: number;
 
   /**
-   * The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret.
+   * The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret,
+   * in a list that changed only for an entry that a unique id or name, or all its other content, tells from the others.
    *
    * @generated from field: google.protobuf.Struct config = 2;
    */
@@ -1039,7 +1040,8 @@ export type ConfigRevisionJson = {
   revision?: number;
 
   /**
-   * The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret.
+   * The configuration. Secrets read `secret:[redacted]`; pushing that text back at the same place keeps the secret,
+   * in a list that changed only for an entry that a unique id or name, or all its other content, tells from the others.
    *
    * @generated from field: google.protobuf.Struct config = 2;
    */

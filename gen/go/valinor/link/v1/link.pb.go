@@ -59,6 +59,8 @@ type Heartbeat struct {
 	OpenclawKind *string `protobuf:"bytes,11,opt,name=openclaw_kind,proto3,oneof" json:"openclaw_kind,omitempty"`
 	// Digest of the context in force, hexadecimal: see docs/wire-protocol.md. Absent: the guest can't tell.
 	ContextSha256 *string `protobuf:"bytes,12,opt,name=context_sha256,proto3,oneof" json:"context_sha256,omitempty"`
+	// How the guest knows `openclaw_kind`, or why it does not: a sentence for people. Absent before the first answer of the server.
+	OpenclawKindReason *string `protobuf:"bytes,13,opt,name=openclaw_kind_reason,proto3,oneof" json:"openclaw_kind_reason,omitempty"`
 	// True where the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
 	Lives *bool `protobuf:"varint,14,opt,name=lives,proto3,oneof" json:"lives,omitempty"`
 	// `disk` or `memory`: where the guest remembers which requests it has taken. Absent: the guest can't tell.
@@ -177,6 +179,13 @@ func (x *Heartbeat) GetOpenclawKind() string {
 func (x *Heartbeat) GetContextSha256() string {
 	if x != nil && x.ContextSha256 != nil {
 		return *x.ContextSha256
+	}
+	return ""
+}
+
+func (x *Heartbeat) GetOpenclawKindReason() string {
+	if x != nil && x.OpenclawKindReason != nil {
+		return *x.OpenclawKindReason
 	}
 	return ""
 }
@@ -1527,7 +1536,7 @@ var File_valinor_link_v1_link_proto protoreflect.FileDescriptor
 
 const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\n" +
-	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xbb\x05\n" +
+	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\x8d\x06\n" +
 	"\tHeartbeat\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12 \n" +
 	"\vuptime_secs\x18\x02 \x01(\x01R\vuptime_secs\x12\x1f\n" +
@@ -1541,10 +1550,11 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\bopenclaw\x18\n" +
 	" \x01(\tH\aR\bopenclaw\x88\x01\x01\x12)\n" +
 	"\ropenclaw_kind\x18\v \x01(\tH\bR\ropenclaw_kind\x88\x01\x01\x12+\n" +
-	"\x0econtext_sha256\x18\f \x01(\tH\tR\x0econtext_sha256\x88\x01\x01\x12\x19\n" +
-	"\x05lives\x18\x0e \x01(\bH\n" +
-	"R\x05lives\x88\x01\x01\x12!\n" +
-	"\tremembers\x18\x0f \x01(\tH\vR\tremembers\x88\x01\x01B\v\n" +
+	"\x0econtext_sha256\x18\f \x01(\tH\tR\x0econtext_sha256\x88\x01\x01\x127\n" +
+	"\x14openclaw_kind_reason\x18\r \x01(\tH\n" +
+	"R\x14openclaw_kind_reason\x88\x01\x01\x12\x19\n" +
+	"\x05lives\x18\x0e \x01(\bH\vR\x05lives\x88\x01\x01\x12!\n" +
+	"\tremembers\x18\x0f \x01(\tH\fR\tremembers\x88\x01\x01B\v\n" +
 	"\t_protocolB\v\n" +
 	"\t_agent_idB\n" +
 	"\n" +
@@ -1556,7 +1566,8 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"_in_flightB\v\n" +
 	"\t_openclawB\x10\n" +
 	"\x0e_openclaw_kindB\x11\n" +
-	"\x0f_context_sha256B\b\n" +
+	"\x0f_context_sha256B\x17\n" +
+	"\x15_openclaw_kind_reasonB\b\n" +
 	"\x06_livesB\f\n" +
 	"\n" +
 	"_remembers\"9\n" +

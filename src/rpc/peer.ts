@@ -1,0 +1,23 @@
+import { createContextKey, createContextValues, type ContextValues } from "@connectrpc/connect";
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
+
+/** Where a call comes from. */
+export interface Peer {
+  readonly address: string;
+  /** The same object for every call of a connection. */
+  readonly connection: object;
+  /** Ends the call from this side at once: its stream, or over HTTP/1 its connection. */
+  readonly drop: () => void;
+}
+
+/** Context key of a call's peer; set for every call that came over a socket. */
+export const peerKey = createContextKey<Peer>({ address: "", connection: {}, drop: () => {} });
+
+/** The first values of a call's context, as connect-node asks for them. */
+export function peerValues(req: IncomingMessage | Http2ServerRequest): ContextValues {
+  const isHttp2 = "stream" in req;
+  const connection = isHttp2 ? (req.stream.session ?? req.stream) : req.socket;
+  const drop = () => void (isHttp2 ? req.stream : req.socket).destroy();
+  return createContextValues().set(peerKey, { address: req.socket.remoteAddress ?? "", connection, drop });
+}

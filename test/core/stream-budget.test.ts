@@ -1,0 +1,84 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { localCaller } from "../../src/core/authorize.ts";
+import { createStreamBudget, type HeldStream, type StreamLimits } from "../../src/core/stream-budget.ts";
+
+const limits: StreamLimits = { process: 1_000, tenant: 600, credential: 400, stalledMs: 1_000, lookMs: 500 };
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A budget with streams whose state the test sets. */
+function world() {
+  const shed: string[] = [];
+  const budget = createStreamBudget(limits);
+  function open(name: string, held: number, of: { tenant?: string; credential?: string } = {}) {
+    const caller = { ...localCaller, ...of };
+    const state = { held, takes: 0 };
+    const stream: HeldStream = {
+      caller,
+      held: () => state.held,
+      takes: () => state.takes,
+      shed: () => {
+        shed.push(name);
+        release();
+      },
+    };
+    const release = budget.add(stream);
+    return { state, caller, release };
+  }
+  return { budget, shed, open };
+}
+
+test("what waits for clients that go on reading is no concern", () => {
+  const { budget, shed, open } = world();
+  const streams = Array.from({ length: 20 }, (_, i) => open(`s${i}`, 300));
+  for (let i = 0; i < 10; i++) {
+    for (const { state } of streams) state.takes++;
+    vi.advanceTimersByTime(500);
+  }
+  expect(shed).toEqual([]);
+  expect(() => budget.admit(localCaller)).not.toThrow();
+});
+
+test("of a credential's stalled streams the largest is ended, until they are within its share", () => {
+  const { shed, open } = world();
+  open("small", 100);
+  open("large", 250);
+  open("middle", 200);
+  vi.advanceTimersByTime(2_000);
+  expect(shed).toEqual(["large"]);
+});
+
+test("the streams of a tenant, and all of the process, have shares as well", () => {
+  const { shed, open } = world();
+  for (let i = 0; i < 3; i++) open(`a${i}`, 210 + i, { tenant: "a", credential: `k${i}` });
+  vi.advanceTimersByTime(2_000);
+  expect(shed).toEqual(["a2"]);
+  for (const tenant of ["b", "c"]) open(tenant, 300 + tenant.length, { tenant });
+  vi.advanceTimersByTime(2_000);
+  expect(shed).toHaveLength(2);
+});
+
+test("at four fifths of a share its holder gets no new stream, and others do", () => {
+  const { budget, shed, open } = world();
+  const { caller, state } = open("s", 350, { credential: "k" });
+  vi.advanceTimersByTime(2_000);
+  expect(() => budget.admit(caller)).toThrow("this credential's streams wait for clients");
+  expect(() => budget.admit({ ...caller, credential: "other" })).not.toThrow();
+  state.takes++;
+  vi.advanceTimersByTime(500);
+  expect(() => budget.admit(caller)).not.toThrow();
+  expect(shed).toEqual([]);
+});
+
+test("a stream whose agent says nothing is not stalled, and one that ends frees its share", () => {
+  const { budget, shed, open } = world();
+  open("waits", 0);
+  const { caller, release } = open("s", 350);
+  vi.advanceTimersByTime(2_000);
+  expect(() => budget.admit(caller)).toThrow("streams wait");
+  release();
+  vi.advanceTimersByTime(500);
+  expect(() => budget.admit(caller)).not.toThrow();
+  expect(shed).toEqual([]);
+});
