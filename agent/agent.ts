@@ -30,10 +30,11 @@ const FAREWELL_MS = 1_000;
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   checkAccess(options);
   const core = await openCore(options);
-  const { bounds, bootId, log, links, runs, ledger, openclaw } = core;
+  const { bounds, bootId, log, links, runs, ledger, state, openclaw } = core;
   const listener = await listen(options.address, (socket) => links.accept(socket)).catch(
     async (error: unknown) => {
       await ledger.close();
+      state?.release();
       throw error;
     },
   );
@@ -57,6 +58,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clearInterval(ticking);
     await openclaw.close();
     await ledger.close();
+    state?.release();
     log.info("stopped");
   }
 
@@ -74,6 +76,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       runs.abandonAll();
       void openclaw.close();
       void ledger.close();
+      state?.release();
     },
   };
 }

@@ -68,7 +68,7 @@ export class Context {
 }
 
 function readChange(payload: UnknownObject): ContextChange {
-  const text = payload["context"];
+  const text = payload["context"] ?? "";
   const key = payload["key"] ?? "";
   const replace = payload["replace"] ?? false;
   if (typeof text !== "string") throw new Failure("invalid_config", "context is not a string");

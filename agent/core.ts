@@ -12,12 +12,15 @@ import { createOpenClaw } from "./openclaw/client.ts";
 import type { AgentOptions } from "./options.ts";
 import type { Parts } from "./parts.ts";
 import { Runs } from "./runs.ts";
+import { openStateDir, type StateDir } from "./state-dir.ts";
 import { VERSION } from "./version.ts";
 
 /** Everything of an agent but its listener. */
 export interface Core extends Parts {
   draining: boolean;
   readonly links: Links;
+  /** Where the agent keeps what outlives it; undefined where it does not. */
+  readonly state: StateDir | undefined;
   /** Resolves when no run is in flight and no exchange open, after `drainMs` at the latest. */
   quiet(): Promise<void>;
 }
@@ -28,7 +31,11 @@ export async function openCore(options: AgentOptions): Promise<Core> {
   const bounds = boundsWith(options.bounds);
   const bootId = randomBytes(16).toString("hex");
   const startedAt = monotonicNow();
-  const ledger = await openLedger(options.stateDir, bounds, log);
+  const state = await openStateDir(options, log);
+  const ledger = await openLedger(state?.path, bounds, log).catch((error: unknown) => {
+    state?.release();
+    throw error;
+  });
   let onQuieter = () => {};
 
   const onCount = () => {
@@ -52,6 +59,7 @@ export async function openCore(options: AgentOptions): Promise<Core> {
     bootId,
     log,
     ledger,
+    state,
     token: options.token,
     draining: false,
     runs: new Runs({ bounds, ledger, log, onCount }),
@@ -66,7 +74,7 @@ export async function openCore(options: AgentOptions): Promise<Core> {
       url: options.openclawUrl,
       serverKind: options.serverKind,
       token: options.openclawToken,
-      stateDir: options.stateDir,
+      stateDir: state?.path,
       bounds,
       onChange,
     }),
@@ -104,6 +112,8 @@ function describe(parts: Parts, uptime: number, agentId: string | undefined): He
     config_sha256: config.applied.sha256,
     context_sha256: context.sha256,
     in_flight: runs.inFlight.size,
+    lives: true,
+    remembers: parts.ledger.remembers,
     openclaw: state,
     ...(kind !== undefined && { openclaw_kind: kind }),
     ...(kindReason !== "" && { openclaw_kind_reason: kindReason }),

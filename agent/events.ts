@@ -15,11 +15,16 @@ export const ENVELOPE_BYTES = 1024;
 const NOT_ALLOWED = "tool not in allow-list";
 
 /** Payload of `chunk` with text. The hot path: put together by hand, keys as JSON.stringify would order them. */
-export function textJson(content: string, sequence: number): string {
-  return `{"content":${JSON.stringify(content)},"done":false,"sequence":${sequence}}`;
+export function textJson(content: string, sequence: number, mark: number): string {
+  return `{"content":${JSON.stringify(content)},"done":false,"sequence":${sequence},"mark":${mark}}`;
 }
 
-/** Payload of the `chunk` that ends a run. */
+/** The payload of any other event with its mark, which stands last. */
+export function withMark(json: string, mark: number): string {
+  return `${json.slice(0, -1)},"mark":${mark}}`;
+}
+
+/** Payload of the `chunk` that ends a run, without its mark; so are those below. */
 export function doneJson(sequence: number, finishReason: string, usage: UsageJson | undefined): string {
   const payload: ChunkJson = { content: "", done: true, sequence, finish_reason: finishReason };
   return JSON.stringify(usage === undefined ? payload : { ...payload, usage });
@@ -31,8 +36,8 @@ export function errorJson(code: ErrorCode, message: string, sequence?: number): 
 }
 
 /** Payload of `opened`. */
-export function openedJson(bootId: string, attached: boolean, nextSequence: number): string {
-  const payload: OpenedJson = { boot_id: bootId, attached, next_sequence: nextSequence };
+export function openedJson(bootId: string, attached: boolean, nextSequence: number, life: string): string {
+  const payload: OpenedJson = { boot_id: bootId, attached, next_sequence: nextSequence, life };
   return JSON.stringify(payload);
 }
 

@@ -11,6 +11,9 @@ export type Command =
   | { readonly kind: "version" }
   | { readonly kind: "run"; readonly options: AgentOptions };
 
+/** Where an agent in a guest keeps its state where it is not told otherwise. */
+const STATE_DIR = "/var/lib/valinor-agent";
+
 /** Answer to `--help`. */
 export const USAGE = `valinor-agent: runs messages of a Valinor host on the OpenClaw beside it
 
@@ -26,7 +29,8 @@ Usage: valinor-agent [flags]
   --openclaw-token-file FILE     its bearer token
   --server-kind auto|openclaw|openai
                                  what is there: OpenClaw, or another server of OpenAI's API (auto: found out)
-  --state-dir DIR                remembers there which requests were taken
+  --state-dir DIR|none           remembers there which requests were taken; none: in memory alone, so that they run again after
+                                 a restart ($STATE_DIRECTORY; else on vsock ${STATE_DIR}, else none)
   --agent-id ID                  id of the agent, told to hosts
   --drain-seconds SECONDS        time that runs have to finish on SIGTERM (30)
   --help, --version
@@ -54,8 +58,11 @@ const flags = {
   version: { type: "boolean", default: false },
 } as const;
 
-/** Reads the command line (without program and script) and the files it names. Throws UsageError. */
-export function parseCommand(argv: readonly string[]): Command {
+/** Reads the command line (without program and script), the files it names, and systemd's $STATE_DIRECTORY. Throws UsageError. */
+export function parseCommand(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Command {
   const values = parseFlags(argv);
   if (values.help) return { kind: "help" };
   if (values.version) return { kind: "version" };
@@ -66,7 +73,7 @@ export function parseCommand(argv: readonly string[]): Command {
     openclawToken: readToken("openclaw-token-file", values["openclaw-token-file"]),
     token: readToken("token-file", values["token-file"]),
     insecure: values.insecure,
-    stateDir: values["state-dir"],
+    ...readStateDir(values, env["STATE_DIRECTORY"]),
     agentId: values["agent-id"],
     bounds: { drainMs: 1000 * readNumber("drain-seconds", values["drain-seconds"], 0, 86_400) },
   };
@@ -94,6 +101,18 @@ function readAddress(values: ReturnType<typeof parseFlags>): Address {
     default:
       throw new UsageError(`--transport is vsock, tcp or unix, not ${transport}`);
   }
+}
+
+/** systemd gives the directories of a unit with colons between; the first is the agent's. */
+function readStateDir(
+  { transport, "state-dir": given }: ReturnType<typeof parseFlags>,
+  byUnit: string | undefined,
+): Pick<AgentOptions, "stateDir" | "stateDirByDefault"> {
+  if (given === "") throw new UsageError("--state-dir is a directory, or none");
+  if (given !== undefined) return { stateDir: given === "none" ? undefined : given };
+  const [first = ""] = (byUnit ?? "").split(":");
+  if (first !== "") return { stateDir: first };
+  return transport === "vsock" ? { stateDir: STATE_DIR, stateDirByDefault: true } : { stateDir: undefined };
 }
 
 function readNumber(name: string, text: string, least: number, most: number): number {

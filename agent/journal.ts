@@ -11,6 +11,8 @@ export interface JournalEvent {
   readonly type: FrameType;
   readonly json: string;
   readonly bytes: number;
+  /** See nextMark. */
+  readonly mark: number;
 }
 
 /** Bytes that all journals of an agent hold, their overheads included. */
@@ -25,9 +27,14 @@ export class Journal {
   #head = 0; // index of the oldest event that is kept
   #first = 1;
   #bytes = 0;
+  #mark: number; // of the latest event
+  #droppedMark: number; // of the latest event that was dropped
 
-  constructor(total: JournalTotal) {
+  /** `firstMark` stands for the mark of the event before the first. */
+  constructor(total: JournalTotal, firstMark: number) {
     this.#total = total;
+    this.#mark = firstMark;
+    this.#droppedMark = firstMark;
     total.bytes += RUN_OVERHEAD;
   }
 
@@ -46,10 +53,16 @@ export class Journal {
     return this.#bytes;
   }
 
-  /** Adds an event; its JSON carries the number `next` already. */
-  append(type: FrameType, json: string): void {
+  /** Mark of the latest event. */
+  get mark(): number {
+    return this.#mark;
+  }
+
+  /** Adds an event; its JSON carries the number `next` and the mark already. */
+  append(type: FrameType, json: string, mark: number): void {
     const bytes = Buffer.byteLength(json) + EVENT_OVERHEAD;
-    this.#events.push({ type, json, bytes });
+    this.#events.push({ type, json, bytes, mark });
+    this.#mark = mark;
     this.#count(bytes);
   }
 
@@ -58,11 +71,21 @@ export class Journal {
     return sequence < this.#first ? undefined : this.#events[this.#head + sequence - this.#first];
   }
 
+  /**
+   * True where the event of that number has that mark, false where it has another or is not there yet, undefined where it is gone, and
+   * so is the one after it: of those nothing is known.
+   */
+  has(sequence: number, mark: number): boolean | undefined {
+    if (sequence >= this.#first) return this.at(sequence)?.mark === mark;
+    return sequence === this.#first - 1 ? this.#droppedMark === mark : undefined;
+  }
+
   /** Drops the oldest event; does nothing where there is none. */
   dropOldest(): void {
     const event = this.#events[this.#head];
     if (event === undefined) return;
     this.#count(-event.bytes);
+    this.#droppedMark = event.mark;
     this.#first++;
     this.#head++;
     // The dropped part is given back in large steps: each event is moved once on average.

@@ -7,6 +7,8 @@ import type { Log } from "./log.ts";
 
 /** Remembers which requests were taken, so that none runs twice. */
 export interface Ledger {
+  /** Where: what is in memory alone is gone with the process. */
+  readonly remembers: "disk" | "memory";
   /** What is known of a request; its message is the same where `digest` is the digestOfHash of the message's. */
   find(requestId: string): LedgerEntry | undefined;
   /**
@@ -57,6 +59,7 @@ export async function openLedger(
   }
 
   return {
+    remembers: file === undefined ? "memory" : "disk",
     find: (requestId) => entries.find(digestOfName(requestId)),
     async record(requestId, hash) {
       const line = { name: digestOfName(requestId), digest: digestOfHash(hash), at: time() };

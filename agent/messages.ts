@@ -22,12 +22,13 @@ export interface OpenedRun {
  */
 export function openRun(message: Message, parts: Parts): OpenedRun {
   const { requestId, afterSequence, hash } = message;
-  const attachOnly = message.role === undefined || afterSequence > 0;
+  const attachOnly = message.role === undefined || afterSequence > 0 || message.runLife !== "";
   if (requestId === "" && attachOnly)
     throw new Failure("invalid_message", "nothing to run and no request_id");
   const known = parts.runs.find(requestId);
   if (known !== undefined) {
     checkHash(message, known.hash);
+    checkLife(message, known);
     return { run: known, attached: true, next: nextOf(known, afterSequence) };
   }
   const entry = requestId === "" ? undefined : parts.ledger.find(requestId);
@@ -50,13 +51,27 @@ function reused(): Failure {
   return new Failure("request_id_reused", "the request_id was used with another message");
 }
 
+/**
+ * A reader goes on with the run that it has read, or not at all. The same name can stand for another run where this boot forgot the
+ * first; and for another answer of the same run where the machine was put back to a time before some of its events.
+ */
+function checkLife({ runLife, runSeen }: Message, { life, journal }: Run): void {
+  if (runLife !== "" && runLife !== life)
+    throw new Failure("run_lost", "the run of that name is another one: it began anew");
+  if (runSeen === undefined) return;
+  const has = journal.has(runSeen.sequence, runSeen.mark);
+  if (has === false)
+    throw new Failure("run_lost", "the agent was put back to an earlier time: its run is another");
+  if (has === undefined) throw new Failure("run_trimmed", "what was read of the run is not kept any more");
+}
+
 /** The event after `afterSequence`; of a run that is over, the terminal event again for one who has read it. */
 function nextOf(run: Run, afterSequence: number): number {
   const { first, next } = run.journal;
   const last = next - 1;
-  if (run.ended && afterSequence > last) {
-    throw new Failure("invalid_message", `after_sequence is past the end of the run, which is ${last}`);
-  }
+  // Nobody has an event that was not sent: the one who asks has read the answer of another life.
+  if (afterSequence > last)
+    throw new Failure("run_lost", `event ${afterSequence} was read of another run: this one has ${last}`);
   const wanted = run.ended ? Math.min(afterSequence + 1, last) : afterSequence + 1;
   if (wanted < first) throw new Failure("run_trimmed", "the next event of the run is not kept any more");
   return wanted;

@@ -17,8 +17,10 @@ export interface AgentOptions {
   readonly token?: string | undefined;
   /** Lets any host in that reaches the agent; on tcp only where it listens on loopback. */
   readonly insecure?: boolean | undefined;
-  /** Directory of the ledger; without one, requests are remembered for this boot only. */
+  /** Directory of the ledger, for this agent alone; without one, requests are remembered for this boot only. */
   readonly stateDir?: string | undefined;
+  /** True: nobody asked for that directory, and where it cannot be used the agent starts without one. */
+  readonly stateDirByDefault?: boolean | undefined;
   /** Id of the agent, told in heartbeats so that a host knows that it reached the right one. */
   readonly agentId?: string | undefined;
   /** Bounds other than the default ones. */

@@ -1,13 +1,19 @@
 import type { UnknownObject } from "../src/wire/frame.ts";
 import { canonicalJson, sha256 } from "../src/wire/digest.ts";
 import type { OnDisconnect } from "./run.ts";
-import { isUint32 } from "../src/wire/values.ts";
+import { isObject, isUint32 } from "../src/wire/values.ts";
 import { type ClientTool, readHistory, readTools } from "./turns.ts";
 
 // Payloads are read by hand: the generated schemas would load the protobuf runtime into a daemon that has to start quickly.
 
 /** Longest request or conversation id that is taken, in UTF-16 units. */
 const ID_LENGTH = 512;
+
+/** An event that a host has: its number and its mark. */
+export interface Seen {
+  readonly sequence: number;
+  readonly mark: number;
+}
 
 /** A `message` frame, checked. */
 export interface Message {
@@ -30,6 +36,10 @@ export interface Message {
   readonly tools: readonly ClientTool[];
   /** As OpenAI's `tool_choice`; undefined where nothing is said. */
   readonly toolChoice: unknown;
+  /** Life of the run that is meant; empty: whichever has the name. */
+  readonly runLife: string;
+  /** The latest event of the run that the host has; undefined where it says nothing of that. */
+  readonly runSeen: Seen | undefined;
   /** Digest of everything that the client said: role, content, history, tools and its own keys; empty where no message is given. */
   readonly hash: string;
 }
@@ -41,6 +51,8 @@ const OWN_KEYS = new Set([
   "credit",
   "on_disconnect",
   "min_config_revision",
+  "run_life",
+  "run_seen",
 ]);
 
 /** Reads the payload of a `message` frame; a string says what is wrong with it. */
@@ -61,8 +73,11 @@ export function readMessage(payload: UnknownObject): Message | string {
   if (typeof history === "string") return history;
   const tools = readTools(payload["tools"]);
   if (typeof tools === "string") return tools;
-  const ids = [payload["request_id"] ?? "", payload["conversation_id"] ?? ""];
-  if (!ids.every(isId)) return `request_id or conversation_id is not a string of at most ${ID_LENGTH}`;
+  const ids = [payload["request_id"] ?? "", payload["conversation_id"] ?? "", payload["run_life"] ?? ""];
+  if (!ids.every(isId))
+    return `request_id, conversation_id or run_life is not a string of at most ${ID_LENGTH}`;
+  const runSeen = readSeen(payload["run_seen"] ?? undefined);
+  if (runSeen === "wrong") return "run_seen is not an object of a sequence and a mark";
   const counts = [payload["after_sequence"] ?? 0, payload["min_config_revision"] ?? 0];
   if (!counts.every(isUint32)) return "after_sequence or min_config_revision is not an integer from 0";
   return {
@@ -70,6 +85,8 @@ export function readMessage(payload: UnknownObject): Message | string {
     content,
     requestId: ids[0] as string,
     conversationId: ids[1] as string,
+    runLife: ids[2] as string,
+    runSeen,
     afterSequence: counts[0] as number,
     credit,
     onDisconnect,
@@ -80,6 +97,14 @@ export function readMessage(payload: UnknownObject): Message | string {
     toolChoice: payload["tool_choice"] ?? undefined,
     hash: role === "" ? "" : messageHash(payload),
   };
+}
+
+function readSeen(value: unknown): Seen | "wrong" | undefined {
+  if (value === undefined) return undefined;
+  if (!isObject(value)) return "wrong";
+  const sequence = value["sequence"] ?? 0;
+  const mark = value["mark"] ?? 0;
+  return isUint32(sequence) && isUint32(mark) ? { sequence, mark } : "wrong";
 }
 
 /** Digest of what the client said: everything in the payload but the keys that are the link's own. */

@@ -42,8 +42,6 @@ export class Reader implements RunReader {
       this.#openedSent = true;
     }
     const { journal } = this.#run;
-    // A run may end before the event that the reader waits for: it still gets the terminal one.
-    if (this.#run.ended && this.next >= journal.next) this.next = journal.next - 1;
     for (let event = journal.at(this.next); event !== undefined; event = journal.at(this.next)) {
       if (!this.#send(event.type, event.json)) return;
       this.next++;

@@ -2,8 +2,17 @@ import type { UsageJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
 import { monotonicNow } from "../src/wire/clock.ts";
 import type { ErrorCode, FrameType } from "../src/wire/vocabulary.ts";
 import type { Bounds } from "./bounds.ts";
-import { doneJson, ENVELOPE_BYTES, errorJson, textJson, toolBlockedJson, toolCallJson } from "./events.ts";
+import {
+  doneJson,
+  ENVELOPE_BYTES,
+  errorJson,
+  textJson,
+  toolBlockedJson,
+  toolCallJson,
+  withMark,
+} from "./events.ts";
 import { Journal, type JournalTotal } from "./journal.ts";
+import { firstMark, mintLife, nextMark } from "./marks.ts";
 import { startWatch, type Watch } from "./watch.ts";
 
 /** What becomes of a run when its last reader has left. */
@@ -38,6 +47,8 @@ export interface RunOwner {
 export class Run {
   readonly requestId: string;
   readonly hash: string;
+  /** Random name: another run of the same request has another. */
+  readonly life = mintLife();
   readonly journal: Journal;
   readonly readers = new Set<RunReader>();
   /** When it ended, by monotonicNow(); 0 while it is in flight. */
@@ -55,7 +66,7 @@ export class Run {
     this.#owner = owner;
     this.requestId = requestId;
     this.hash = hash;
-    this.journal = new Journal(owner.total);
+    this.journal = new Journal(owner.total, firstMark(this.life));
   }
 
   /** True once the request is in the ledger: from then on readers are answered. */
@@ -117,7 +128,9 @@ export class Run {
 
   /** Adds text; its JSON must fit into a chunk frame. */
   text(content: string): void {
-    this.#append("chunk", textJson(content, this.journal.next));
+    const { next, mark: before } = this.journal;
+    const mark = nextMark(before, content);
+    this.#append("chunk", textJson(content, next, mark), mark);
   }
 
   /** Adds a tool call. A call that fits into no frame ends the run with `too_large`. */
@@ -126,7 +139,8 @@ export class Run {
     if (Buffer.byteLength(json) + ENVELOPE_BYTES > this.#owner.bounds.frameBytes) {
       return this.fail("too_large", "a tool call fits into no frame");
     }
-    this.#append("tool_call", json);
+    const mark = nextMark(this.journal.mark, json);
+    this.#append("tool_call", withMark(json, mark), mark);
   }
 
   /** Ends the run with success. */
@@ -199,9 +213,9 @@ export class Run {
     });
   }
 
-  #append(type: FrameType, json: string): void {
+  #append(type: FrameType, json: string, mark: number): void {
     if (this.ended) return;
-    this.journal.append(type, json);
+    this.journal.append(type, json, mark);
     this.#watch?.event();
     this.#pump();
     this.#owner.settle(this);
@@ -209,7 +223,8 @@ export class Run {
 
   #end(type: FrameType, json: string): void {
     if (this.ended) return;
-    this.journal.append(type, json);
+    const mark = nextMark(this.journal.mark, json);
+    this.journal.append(type, withMark(json, mark), mark);
     this.#finish(type === "chunk");
     this.#pump();
     this.#owner.settle(this);

@@ -230,7 +230,7 @@ export class Session implements ReaderLink {
     if (this.#exchanges.size >= bounds.exchanges)
       throw new Failure("busy", "the link has too many exchanges");
     const { run, attached, next } = openRun(message, this.#parts);
-    const opened = openedJson(bootId, attached, next);
+    const opened = openedJson(bootId, attached, next, run.life);
     const reader = new Reader(this, run, id, next, message.credit, opened);
     this.#exchanges.set(id, reader);
     run.attach(reader, message.onDisconnect);
@@ -238,7 +238,7 @@ export class Session implements ReaderLink {
 
   #credit({ id, payload }: Frame): void {
     const reader = this.#exchanges.get(id);
-    const limit = payload["limit"];
+    const limit = payload["limit"] ?? 0;
     if (reader === undefined || typeof limit !== "number") this.#dropped++;
     else reader.credit(limit);
   }

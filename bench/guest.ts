@@ -33,6 +33,11 @@ interface Run {
 
 let sentChunks = 0;
 
+/** As long as the marks of a real guest, and no function of the texts, which are all the same. */
+function markOf(sequence: number): number {
+  return Math.imul(sequence, 0x9e3779b1) & 0x1fffffff;
+}
+
 /** Serves one link. */
 function serveLink(socket: Socket): void {
   const flatOut = new Map<string, Run>(); // streams of `each` and `batch`
@@ -46,7 +51,8 @@ function serveLink(socket: Socket): void {
   /** The run's next chunk; undefined where its credit is used up. */
   function nextChunk(run: Run): Buffer | undefined {
     if (run.sent >= run.limit) return undefined;
-    const json = `{"content":"${CHUNK_TEXT}","done":false,"sequence":${++run.sequence}}`;
+    const sequence = ++run.sequence;
+    const json = `{"content":"${CHUNK_TEXT}","done":false,"sequence":${sequence},"mark":${markOf(sequence)}}`;
     const frame = encodeFrameJson("chunk", run.id, json);
     run.sent += frame.length;
     sentChunks++;
@@ -102,7 +108,12 @@ function serveLink(socket: Socket): void {
 
   function begin(frame: Frame): void {
     const { content, credit } = frame.payload;
-    const opened = encodeFrame("opened", frame.id, { boot_id: "bench", attached: false, next_sequence: 1 });
+    const opened = encodeFrame("opened", frame.id, {
+      boot_id: "bench",
+      attached: false,
+      next_sequence: 1,
+      life: frame.id,
+    });
     socket.write(opened);
     const limit = typeof credit === "number" ? credit : limits.uncreditedBuffer;
     const run: Run = { id: frame.id, sequence: 0, sent: opened.length, limit };
@@ -116,7 +127,8 @@ function serveLink(socket: Socket): void {
   /** The whole answer of a unary call; `opened` has left before, as it does where a model is asked. */
   function answer(run: Run): void {
     const chunk = nextChunk(run);
-    const done = { content: "", done: true, sequence: ++run.sequence, finish_reason: "stop" };
+    const sequence = ++run.sequence;
+    const done = { content: "", done: true, sequence, finish_reason: "stop", mark: markOf(sequence) };
     if (chunk !== undefined) socket.write(Buffer.concat([chunk, encodeFrame("chunk", run.id, done)]));
   }
 
@@ -175,6 +187,8 @@ function fullHeartbeat(): object {
     config_sha256: "",
     in_flight: 0,
     openclaw: "ready",
+    lives: true,
+    remembers: "memory",
   };
 }
 

@@ -270,13 +270,13 @@ function isInForce({ state }: Convergence): boolean {
 
 /** Everything that can be seen of an agent in one text, the time of its heartbeats apart. */
 function lookOf({ record, link, last, convergence }: AgentHandle): string {
-  const { status, inFlight, openclaw, openclawKind, openclawKindReason, agentVersion } =
+  const { status, inFlight, openclaw, openclawKind, openclawKindReason, remembers, agentVersion } =
     last?.heartbeat ?? {};
   const { state, observedRevision } = convergence;
   return JSON.stringify([
     [record.etag, record.status, record.configRevision, record.address, record.vsockCid],
     [link?.current !== undefined, link?.lastError, last?.bootId, last?.protocol],
-    [status, inFlight, openclaw, openclawKind, openclawKindReason, agentVersion],
+    [status, inFlight, openclaw, openclawKind, openclawKindReason, remembers, agentVersion],
     [state, observedRevision],
   ]);
 }

@@ -132,6 +132,8 @@ function contextPayload({ key, payload, keys }: ContextPush): object {
   };
 }
 
+const NO_REASON = "no reason given";
+
 /** The acknowledgement; undefined for an error, which refuses. Any other frame breaks the protocol. */
 function readAck(answer: Frame): ConfigAck | undefined {
   if (answer.type === "error") return undefined;
@@ -142,13 +144,15 @@ function readAck(answer: Frame): ConfigAck | undefined {
 const same = (text: string): string => text;
 
 function refusalOf({ payload }: Frame, hide: (text: string) => string): Verdict {
-  const text = payload["message"] ?? payload["code"];
-  return refused(typeof text === "string" && text !== "" ? hide(text) : "no reason given");
+  const text = [payload["message"], payload["code"]].find(
+    (given) => typeof given === "string" && given !== "",
+  );
+  return refused(typeof text === "string" ? hide(text) : NO_REASON);
 }
 
 function verdictOf({ applied, retry, reason }: ConfigAck, hide: (text: string) => string): Verdict {
   if (applied) return { applied: true, refused: false, reason: "" };
-  const why = hide(reason ?? "no reason given");
+  const why = hide(reason || NO_REASON);
   return retry === true ? notApplied(`the agent can't apply it yet: ${shown(why)}`) : refused(why);
 }
 

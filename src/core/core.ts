@@ -16,6 +16,7 @@ import { createPushes, storeAndPush } from "./pushes.ts";
 import { createRegistry } from "./registry.ts";
 import { createRevisionList, createRollback } from "./revisions.ts";
 import { createRunStream, untilEnding } from "./run-stream.ts";
+import { createSeenRuns, type SeenRun, unseenRun } from "./seen-runs.ts";
 import { clientGone, collect, withDeadline } from "./send.ts";
 import { statusOf } from "./status.ts";
 import { createStreamBudget, type HeldStream } from "./stream-budget.ts";
@@ -27,6 +28,7 @@ export function createCore(options: CoreOptions): Core {
   const { fleet, quota, audit, lifecycle } = options;
   const gate = createGate(options);
   const budget = createStreamBudget(options.streamLimits, options.onShed);
+  const seenRuns = createSeenRuns();
 
   /**
    * The caller's agent; AGENT_NOT_FOUND for one of another tenant as well. One that another process has just created is looked up in
@@ -47,12 +49,16 @@ export function createCore(options: CoreOptions): Core {
     throw new ValinorError("AGENT_NOT_FOUND", `there is no agent ${key.id}`, { metadata });
   }
 
-  /** Opens a run for a call that was authorized. `drop`: drops the client of one that is streamed. */
+  /**
+   * Opens a run for a call that was authorized. `drop`: drops the client of one that is streamed. `isNamed` is false where nobody but
+   * this call knows its request_id.
+   */
   async function open(
     caller: Caller,
     input: StreamInput,
     signal: AbortSignal,
     drop?: () => void,
+    isNamed = true,
   ): Promise<RunStream> {
     const agent = await find(caller, input.agentId);
     // A tool may answer with nothing; a user can't.
@@ -62,15 +68,18 @@ export function createCore(options: CoreOptions): Core {
     if (!attachOnly && lifecycle.reached("draining")) throw notBegun();
     const requestId = input.requestId || randomUUID();
     const metadata = { agent_id: input.agentId, request_id: requestId };
+    // A unary call without a name of its own can't be made again.
+    const seenOf = (runId: string) => (isNamed ? seenRuns.open(agent.record, runId) : unseenRun());
     const leave = quota.run(caller);
     try {
-      const opening = openRun(agent, runRequest(caller, input, requestId), signal);
+      const request = runRequest(caller, input, requestId, seenOf);
+      const opening = openRun(agent, request, signal);
       const run = await untilEnding(lifecycle, opening, input.afterSequence);
-      const { bootId, attached, protocol } = run;
-      const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2 };
+      const { bootId, attached, protocol, life } = run;
+      const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2, life };
       const release = drop && budget.add(heldStream(caller, run.exchange, drop));
       let forget = () => {};
-      const stream = createRunStream(run, opened, metadata, (failure) => {
+      const stream = createRunStream(run, opened, metadata, request.seen, (failure) => {
         leave();
         forget();
         release?.();
@@ -93,7 +102,7 @@ export function createCore(options: CoreOptions): Core {
       const streamInput: StreamInput = { ...input, requestId, afterSequence: 0, onDisconnect };
       try {
         return await withDeadline(options.messageMs, signal, async (stop) =>
-          collect(await open(caller, streamInput, stop), stop),
+          collect(await open(caller, streamInput, stop, undefined, input.requestId !== ""), stop),
         );
       } catch (error) {
         throw translate(error).with({ agent_id: input.agentId, request_id: requestId });
@@ -163,13 +172,21 @@ function toolName({ metadata }: ValinorError): string {
   return /^[\w.:/-]{1,128}$/.test(name) ? name : "(not a name)";
 }
 
-function runRequest(caller: Caller, input: StreamInput, requestId: string): RunRequest {
+function runRequest(
+  caller: Caller,
+  input: StreamInput,
+  requestId: string,
+  seenOf: (runId: string) => SeenRun,
+): RunRequest {
+  const runId = linkName(caller, requestId);
   return {
-    runId: linkName(caller, requestId),
+    runId,
     conversationId: input.conversationId === "" ? "" : linkName(caller, input.conversationId),
     message: input.message,
     afterSequence: input.afterSequence,
     onDisconnect: input.onDisconnect ?? (input.requestId === "" ? "cancel" : "continue"),
     allowStale: input.allowStaleConfig,
+    life: input.life ?? "",
+    seen: seenOf(runId),
   };
 }

@@ -11,6 +11,7 @@ import { ValinorError } from "./errors.ts";
 import { checkFrame } from "./frame-check.ts";
 import { errorOfFrame } from "./guest-errors.ts";
 import { fitsProtocol1, givenKeys, isShapedByClient } from "./message-keys.ts";
+import type { SeenRun } from "./seen-runs.ts";
 import type { MessageInput } from "./types.ts";
 
 /** A message for a guest, or the name of a run to attach to. */
@@ -23,6 +24,10 @@ export interface RunRequest {
   readonly afterSequence: number;
   readonly onDisconnect: "continue" | "cancel";
   readonly allowStale: boolean;
+  /** Life that the caller read before; empty: whichever has the name. */
+  readonly life: string;
+  /** What was seen of the run under this name; the life is written into it. */
+  readonly seen: SeenRun;
 }
 
 /** An exchange whose guest has taken the message. */
@@ -33,9 +38,14 @@ export interface OpenedRun {
   readonly attached: boolean;
   /** Number of the first event. */
   readonly nextSequence: number;
+  /** Name of the run's life; empty where the guest names none. */
+  readonly life: string;
   /** Frames that came with the first. */
   readonly rest: readonly Frame[];
 }
+
+/** What a guest may call a life: it is remembered for each run, and clients give it back. */
+const LIFE = /^[A-Za-z0-9._:-]{0,128}$/;
 
 /** How often an opening is tried again where that is known to be safe. */
 const TRIES = 3;
@@ -82,8 +92,17 @@ function inDoubt(error: unknown): unknown {
 
 /** Reading a run that exists needs no configuration in force; running one does. */
 function connect(agent: AgentHandle, request: RunRequest, signal: AbortSignal): Promise<Connection> {
-  const attachOnly = request.message === undefined || request.afterSequence > 0;
-  return attachOnly ? agent.reach(signal) : agent.admit(request.allowStale, signal);
+  return isAttachOnly(request) ? agent.reach(signal) : agent.admit(request.allowStale, signal);
+}
+
+/** A run that this process, or the caller, has seen exists: handing its message over again may not begin another one. */
+function isAttachOnly(request: RunRequest): boolean {
+  return request.message === undefined || request.afterSequence > 0 || lifeOf(request) !== "";
+}
+
+/** The life that is meant: what the caller says counts more than what this process has seen. */
+function lifeOf({ life, seen }: RunRequest): string {
+  return life === "" ? seen.life : life;
 }
 
 async function openOn(
@@ -92,7 +111,7 @@ async function openOn(
   request: RunRequest,
   signal: AbortSignal,
 ): Promise<OpenedRun> {
-  if (connection.protocol === 1 && (request.message === undefined || request.afterSequence > 0)) {
+  if (connection.protocol === 1 && isAttachOnly(request)) {
     throw new ValinorError("RUN_UNKNOWN", "this agent speaks protocol 1: its runs can't be attached to");
   }
   if (connection.protocol === 1 && !fitsProtocol1(request.message)) {
@@ -101,6 +120,8 @@ async function openOn(
       "this agent speaks protocol 1: it takes no tools and no history",
     );
   }
+  if (lifeOf(request) !== "" && connection.heartbeat.lives !== true)
+    throw new ValinorError("RUN_LOST", "the agent was exchanged for one that knows no such run");
   // Before it, the guest says what it has: it takes no message before its configuration is in force.
   const keepsConversations = connection.heartbeat.openclawKind !== "plain";
   const full = fullPayload(request, revision, keepsConversations);
@@ -110,9 +131,9 @@ async function openOn(
     throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
   });
   if (connection.protocol === 1) {
-    return { exchange, protocol: 1, bootId: "", attached: false, nextSequence: 1, rest: [] };
+    return { exchange, protocol: 1, bootId: "", attached: false, nextSequence: 1, life: "", rest: [] };
   }
-  return takeOpened(exchange, request, signal);
+  return takeOpened(exchange, connection.heartbeat.lives === true, request, signal);
 }
 
 /** What does not fit into a frame towards the guest is the client's, not the guest's doing. */
@@ -120,8 +141,13 @@ function tooLarge(error: LinkError): ValinorError {
   return new ValinorError("REQUEST_TOO_LARGE", error.message, { cause: error });
 }
 
-/** Waits for `opened`, always the first answer. */
-async function takeOpened(exchange: Exchange, request: RunRequest, signal: AbortSignal): Promise<OpenedRun> {
+/** Waits for `opened`, always the first answer; of guests that name no lives none is taken. */
+async function takeOpened(
+  exchange: Exchange,
+  hasLife: boolean,
+  request: RunRequest,
+  signal: AbortSignal,
+): Promise<OpenedRun> {
   const onAbort = () => exchange.detach(new LinkError("closed", "the client left"));
   signal.addEventListener("abort", onAbort, { once: true });
   try {
@@ -129,23 +155,48 @@ async function takeOpened(exchange: Exchange, request: RunRequest, signal: Abort
     let frames: readonly Frame[] | undefined = [];
     while (frames?.length === 0) frames = await exchange.take();
     const [first, ...rest] = frames ?? [];
-    if (first?.type === "error") throw errorOfFrame(first);
+    if (first?.type === "error") throw refusal(first, request);
     if (first?.type !== "opened")
       throw new LinkError("invalid_frame", "the agent's first answer was not `opened`");
-    const { bootId, attached, nextSequence } = readPayload(OpenedSchema, first.payload);
+    const opened = readPayload(OpenedSchema, first.payload);
+    const { bootId, attached, nextSequence } = opened;
+    const life = hasLife ? (opened.life ?? "") : "";
     if (nextSequence < 1 || nextSequence > request.afterSequence + 1) {
       throw new LinkError(
         "invalid_frame",
         `the agent goes on at ${nextSequence}, not after ${request.afterSequence}`,
       );
     }
-    return { exchange, protocol: 2, bootId, attached, nextSequence, rest };
+    if (!LIFE.test(life)) throw new LinkError("invalid_frame", "the agent's run has a life that is no name");
+    checkLife(request, life);
+    return { exchange, protocol: 2, bootId, attached, nextSequence, life, rest };
   } catch (error) {
     exchange.detach(LinkError.from(error, "closed"));
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** What a guest says of a run that it does not know, and that was seen, is that it has forgotten it. */
+function refusal(frame: Frame, request: RunRequest): ValinorError {
+  const error = errorOfFrame(frame);
+  if (error.reason !== "RUN_UNKNOWN" || lifeOf(request) === "") return error;
+  return new ValinorError("RUN_LOST", "the agent no longer knows the run: it was restarted or put back", {
+    cause: error,
+  });
+}
+
+/** Takes down the life of a run that was opened. Throws RUN_LOST where it is another than was meant. */
+function checkLife(request: RunRequest, life: string): void {
+  const { seen } = request;
+  const meant = lifeOf(request);
+  if (meant !== "" && meant !== life)
+    throw new ValinorError("RUN_LOST", "the run of that name is another one: it began anew");
+  if (seen.life === life) return;
+  // The caller has read a life that this process has not.
+  seen.life = life;
+  seen.sequence = seen.mark = 0;
 }
 
 function plainPayload(request: RunRequest): object {
@@ -164,6 +215,16 @@ function fullPayload(request: RunRequest, revision: number, keepsConversations: 
     credit: limits.creditWindow,
     on_disconnect: request.onDisconnect,
     ...(request.allowStale ? {} : { min_config_revision: revision }),
+    ...knownOf(request),
   };
   return { ...givenKeys(message, keepsConversations), ...own };
+}
+
+/** What is known of the run that is meant: the guest refuses where its run is another. Only guests that name lives know these fields. */
+function knownOf(request: RunRequest): Pick<MessageJson, "run_life" | "run_seen"> {
+  const life = lifeOf(request);
+  if (life === "") return {};
+  const { seen } = request;
+  const isSeen = seen.life === life && seen.sequence > 0;
+  return { run_life: life, ...(isSeen && { run_seen: { sequence: seen.sequence, mark: seen.mark } }) };
 }

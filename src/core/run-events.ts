@@ -1,10 +1,12 @@
-import { ChunkSchema, ToolCallSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import { type Chunk, ChunkSchema, ToolCallSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { LinkError } from "../wire/errors.ts";
 import type { Frame, UnknownObject } from "../wire/frame.ts";
 import { limits } from "../wire/limits.ts";
 import { isTextChunk, readPayload } from "../wire/payload.ts";
+import { typeName } from "../wire/vocabulary.ts";
 import { errorOfFrame } from "./guest-errors.ts";
-import type { RunEvent, Usage } from "./types.ts";
+import type { SeenRun } from "./seen-runs.ts";
+import type { RunEvent } from "./types.ts";
 
 /** Turns the frames of one exchange into events, and checks that their numbers have no gap. */
 export interface EventReader {
@@ -15,12 +17,12 @@ export interface EventReader {
   read(frame: Frame, into: RunEvent[]): void;
 }
 
-/** Reads a guest of protocol 2, whose next event has the number `next`. */
-export function numberedReader(first: number): EventReader {
+/** Reads a guest of protocol 2, whose next event has the number `first`; the latest event and its mark are taken down in `seen`. */
+export function numberedReader(first: number, seen: SeenRun): EventReader {
   let next = first;
 
   /** Checks an event's number: this is what makes "no gap, nothing twice" true. */
-  function expect(sequence: number | undefined): number {
+  function expect(sequence: number | undefined, mark: unknown): number {
     if (sequence !== next) {
       throw new LinkError(
         "invalid_frame",
@@ -28,24 +30,32 @@ export function numberedReader(first: number): EventReader {
       );
     }
     next++;
+    // A guest that names no marks has no life either, and nothing is told to it of what was seen.
+    if (sequence > seen.sequence && typeof mark === "number") {
+      seen.sequence = sequence;
+      seen.mark = mark;
+    }
     return sequence;
   }
 
   return {
     read(frame, into) {
       switch (frame.type) {
-        case "chunk":
-          if (isTextChunk(frame.payload)) {
+        case "chunk": {
+          const { payload } = frame;
+          if (isTextChunk(payload)) {
             into.push({
               kind: "text",
-              sequence: expect(frame.payload.sequence),
-              text: frame.payload.content,
+              sequence: expect(payload.sequence, payload.mark),
+              text: payload.content,
             });
-          } else {
-            const { sequence, done } = readDone(frame.payload);
-            into.push({ ...done, sequence: expect(sequence) });
+            return;
           }
+          const chunk = readPayload(ChunkSchema, payload);
+          const sequence = expect(chunk.sequence, chunk.mark);
+          into.push(chunk.done ? doneOf(chunk, sequence) : { kind: "text", sequence, text: chunk.content });
           return;
+        }
         case "progress":
           into.push({ kind: "keepalive" });
           return;
@@ -60,7 +70,7 @@ export function numberedReader(first: number): EventReader {
           }
           into.push({
             kind: "tool_call",
-            sequence: expect(call.sequence),
+            sequence: expect(call.sequence, call.mark),
             callId,
             toolName,
             arguments: args,
@@ -70,7 +80,8 @@ export function numberedReader(first: number): EventReader {
         case "tool_blocked":
         case "error": {
           const error = errorOfFrame(frame);
-          if (error.metadata["sequence"] !== undefined) expect(Number(error.metadata["sequence"]));
+          if (error.metadata["sequence"] !== undefined)
+            expect(Number(error.metadata["sequence"]), frame.payload["mark"]);
           throw error;
         }
         default:
@@ -88,32 +99,29 @@ export function unnumberedReader(): EventReader {
       if (frame.type === "error" || frame.type === "tool_blocked") {
         throw errorOfFrame(frame).with({ sequence: String(sequence + 1) });
       }
-      const { content, done } = frame.payload;
-      if (frame.type !== "chunk" || typeof content !== "string" || typeof done !== "boolean") {
-        throw new LinkError("invalid_frame", `the agent sent an invalid ${frame.type} frame`);
-      }
-      if (content !== "") into.push({ kind: "text", sequence: ++sequence, text: content.toWellFormed() });
+      if (frame.type !== "chunk")
+        throw new LinkError("invalid_frame", `the agent sent an invalid ${typeName(frame.type)} frame`);
+      const { content, done } = readPlainChunk(frame.payload);
+      if (content !== "") into.push({ kind: "text", sequence: ++sequence, text: content });
       if (done) into.push({ kind: "done", sequence: ++sequence, finishReason: "stop" });
     },
   };
 }
 
-interface DoneChunk {
-  readonly sequence: number | undefined;
-  readonly done: { readonly kind: "done"; readonly finishReason: string; readonly usage?: Usage };
+/** A chunk of protocol 1, which knows two fields, and whose text may hold half a character. */
+function readPlainChunk({ content, done }: UnknownObject): { content: string; done: boolean } {
+  const text = content ?? "";
+  const isDone = done ?? false;
+  if (typeof text === "string" && typeof isDone === "boolean")
+    return { content: text.toWellFormed(), done: isDone };
+  throw new LinkError("invalid_frame", "the agent sent a chunk with fields of the wrong type");
 }
 
-function readDone(payload: UnknownObject): DoneChunk {
-  const chunk = readPayload(ChunkSchema, payload);
-  if (!chunk.done)
-    throw new LinkError("invalid_frame", "the agent sent a chunk with fields of the wrong type");
+function doneOf(chunk: Chunk, sequence: number): RunEvent {
   if (chunk.content !== "") throw new LinkError("invalid_frame", "the agent sent text in its last chunk");
-  const { sequence, usage } = chunk;
   const finishReason = chunk.finishReason || "unknown"; // never a success that nobody told of
-  if (usage === undefined) return { sequence, done: { kind: "done", finishReason } };
+  const { usage } = chunk;
+  if (usage === undefined) return { kind: "done", sequence, finishReason };
   const { promptTokens, completionTokens, totalTokens } = usage;
-  return {
-    sequence,
-    done: { kind: "done", finishReason, usage: { promptTokens, completionTokens, totalTokens } },
-  };
+  return { kind: "done", sequence, finishReason, usage: { promptTokens, completionTokens, totalTokens } };
 }

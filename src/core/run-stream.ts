@@ -5,6 +5,7 @@ import { translate } from "./guest-errors.ts";
 import { type Lifecycle, readNoFurther } from "./lifecycle.ts";
 import type { OpenedRun } from "./open-run.ts";
 import { type EventReader, numberedReader, unnumberedReader } from "./run-events.ts";
+import type { SeenRun } from "./seen-runs.ts";
 import type { RunEvent, RunOpened, RunStream } from "./types.ts";
 
 /** A stream that the server can end. */
@@ -17,17 +18,19 @@ export interface StoppableStream extends RunStream {
 }
 
 /**
- * Makes the stream of an opened run; `metadata` goes into its errors. `onEnd` is called once, when the stream is over: with the error
+ * Makes the stream of an opened run; `metadata` goes into its errors, and what comes of the run is taken down in `seen`. `onEnd` is called once, when the stream is over: with the error
  * where one ended it, without after `done` or close().
  */
 export function createRunStream(
   run: OpenedRun,
   opened: RunOpened,
   metadata: Record<string, string>,
+  seen: SeenRun,
   onEnd: (failure?: ValinorError) => void,
 ): StoppableStream {
   const { exchange } = run;
-  const reader: EventReader = run.protocol === 2 ? numberedReader(run.nextSequence) : unnumberedReader();
+  const reader: EventReader =
+    run.protocol === 2 ? numberedReader(run.nextSequence, seen) : unnumberedReader();
   let pending: readonly Frame[] = run.rest;
   let failure: ValinorError | undefined;
   let ended = false;

@@ -52,7 +52,7 @@ export async function collect(stream: RunStream, signal: AbortSignal): Promise<S
 }
 
 async function readAnswer(stream: RunStream): Promise<SendResult> {
-  const { requestId } = stream.opened;
+  const { requestId, resumable } = stream.opened;
   const texts: string[] = [];
   const toolCalls: ToolCallEvent[] = [];
   let bytes = 0;
@@ -68,7 +68,8 @@ async function readAnswer(stream: RunStream): Promise<SendResult> {
         bytes += sizeOf(event);
       } else if (event.kind === "done") {
         const { finishReason, usage } = event;
-        return { requestId, content: texts.join(""), finishReason, toolCalls, ...(usage && { usage }) };
+        const content = texts.join("");
+        return { requestId, content, finishReason, toolCalls, resumable, ...(usage && { usage }) };
       }
       if (bytes > limits.unaryReplyBytes) throw tooLarge(requestId);
     }

@@ -21,6 +21,7 @@ export function statusOf(agent: AgentHandle): AgentStatusView {
     openclaw: heartbeat?.openclaw?.slice(0, 64) ?? "",
     openclawKind: heartbeat?.openclawKind?.slice(0, 64) ?? "",
     openclawKindReason: heartbeat?.openclawKindReason?.slice(0, 256).toWellFormed() ?? "",
+    remembers: heartbeat?.remembers?.slice(0, 64) ?? "",
     observedRevision: convergence.observedRevision,
     configState: last === undefined && state.kind === "pending" ? "unknown" : state.kind,
     configReason: "reason" in state ? state.reason : "",

@@ -57,6 +57,8 @@ export interface StreamInput extends Omit<SendInput, "message"> {
   readonly message?: MessageInput;
   /** Events up to this one are not wanted; above 0 the call only attaches. */
   readonly afterSequence: number;
+  /** Life of the run that is meant, as `opened` told it; where it is given the call only attaches. Empty: whichever has the name. */
+  readonly life?: string;
 }
 
 /** Tokens used. */
@@ -93,6 +95,8 @@ export interface RunOpened {
   readonly bootId: string;
   readonly attached: boolean;
   readonly resumable: boolean;
+  /** Name of the run's life; empty where the guest names none. */
+  readonly life: string;
 }
 
 /** A run that is being read. */
@@ -115,6 +119,8 @@ export interface SendResult {
   readonly finishReason: string;
   readonly usage?: Usage;
   readonly toolCalls: readonly ToolCallEvent[];
+  /** False for guests of protocol 1: the same call again runs the message again. */
+  readonly resumable: boolean;
 }
 
 /** Tools that an agent may use. */
@@ -154,6 +160,8 @@ export interface AgentStatusView {
   readonly openclawKind: string;
   /** How the agent knows that, in its words. */
   readonly openclawKindReason: string;
+  /** `disk` or `memory`: where it remembers the requests that it has taken; empty where it does not tell. */
+  readonly remembers: string;
   readonly observedRevision: number;
   /** `assumed`: a guest of protocol 1 said so, and can't name the revision. */
   readonly configState: "unknown" | "pending" | "applied" | "refused" | "assumed";

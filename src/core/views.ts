@@ -19,6 +19,7 @@ const unseen: Omit<AgentStatusView, "agent"> = {
   openclaw: "",
   openclawKind: "",
   openclawKindReason: "",
+  remembers: "",
   observedRevision: 0,
   configState: "unknown",
   configReason: "the agent was never reached",

@@ -6,6 +6,7 @@ import { invalid, readJsonObject } from "./body.ts";
 import { parseMessage, parseName } from "./message.ts";
 import { writeJson } from "./rest-errors.ts";
 import type { RouteContext } from "./routes.ts";
+import { runHeaders } from "./sse.ts";
 
 /** POST `message`: runs a message to its end. */
 export async function messageRoute({
@@ -22,7 +23,7 @@ export async function messageRoute({
   );
   const input = { agentId, message, requestId, conversationId, allowStaleConfig };
   const result = await core.send(caller, input, client.signal);
-  writeJson(res, 200, messageJson(result), { "x-valinor-request-id": result.requestId });
+  writeJson(res, 200, messageJson(result), runHeaders(result));
 }
 
 /** `{"content"}` alone for a plain answer: clients of the first generation know no more. */
@@ -131,6 +132,7 @@ function statusJson(view: AgentStatusView): object {
     openclaw: view.openclaw,
     openclaw_kind: view.openclawKind,
     openclaw_kind_reason: view.openclawKindReason,
+    remembers: view.remembers,
     observed_revision: view.observedRevision,
     config_state: view.configState,
     config_reason: view.configReason,

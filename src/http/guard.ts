@@ -33,6 +33,8 @@ const allowHeaders = [
 const exposeHeaders = [
   ...cors.exposedHeaders,
   "X-Valinor-Request-Id",
+  "X-Valinor-Resumable",
+  "X-Valinor-Run-Life",
   "Retry-After",
   "Retry-After-Ms",
   "X-Request-Id",

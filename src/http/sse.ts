@@ -1,5 +1,5 @@
 import type { ValinorError } from "../core/errors.ts";
-import type { RunEvent, Usage } from "../core/types.ts";
+import type { RunEvent, RunOpened, Usage } from "../core/types.ts";
 
 /** Headers of every event stream; the last one keeps nginx from holding it back. */
 export const sseHeaders = {
@@ -8,6 +8,17 @@ export const sseHeaders = {
   "x-accel-buffering": "no",
   "x-content-type-options": "nosniff",
 } as const;
+
+/** Headers of every answer of a run: its name, its life where it has one, and whether the same call again finds it. */
+export function runHeaders(
+  run: Pick<RunOpened, "requestId" | "resumable"> & { life?: string },
+): Record<string, string> {
+  return {
+    "x-valinor-request-id": run.requestId,
+    "x-valinor-resumable": String(run.resumable),
+    ...(run.life ? { "x-valinor-run-life": run.life } : {}),
+  };
+}
 
 /**
  * Names the run before its first event: a block without data, which sets an EventSource's last event id and dispatches nothing.

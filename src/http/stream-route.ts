@@ -5,7 +5,7 @@ import { invalid, parseJsonObject, readJsonObject } from "./body.ts";
 import { type Client, dropClient, writeText } from "./client.ts";
 import { parseMessage, parseName, parseOnDisconnect } from "./message.ts";
 import type { RouteContext } from "./routes.ts";
-import { encodeError, encodeEvents, encodeOpened, sequenceOf, sseHeaders } from "./sse.ts";
+import { encodeError, encodeEvents, encodeOpened, runHeaders, sequenceOf, sseHeaders } from "./sse.ts";
 
 /**
  * GET and POST `stream`: runs a message, or resumes a run by its last event id, and answers with an event stream that has
@@ -67,7 +67,7 @@ interface Pump {
 async function pump(pump: Pump): Promise<void> {
   const { run, res, client, first } = pump;
   const { requestId } = run.opened;
-  res.writeHead(200, { ...sseHeaders, "x-valinor-request-id": requestId });
+  res.writeHead(200, { ...sseHeaders, ...runHeaders(run.opened) });
   let taken = await writeText(pump, encodeOpened(requestId));
   let next = first;
   while (taken) {
@@ -91,7 +91,9 @@ function endedEarly(): ValinorError {
 async function readInput(context: RouteContext): Promise<StreamInput> {
   const { req, query, agentId, options } = context;
   const lastEventId = singleHeader(req.headers["last-event-id"]) ?? query.get("last_event_id") ?? "";
-  if (lastEventId !== "") return { ...resumeInput(lastEventId), agentId, ...disconnectOf(query) };
+  const named = parseName(query.get("life"), "life");
+  const life = named === "" ? {} : { life: named };
+  if (lastEventId !== "") return { ...resumeInput(lastEventId), agentId, ...life, ...disconnectOf(query) };
   const body = await readMessageBody();
   const parsed = body === undefined ? undefined : parseMessage(body);
   const requestId = parseName(query.get("request_id"), "request_id") || (parsed?.requestId ?? "");
@@ -105,6 +107,7 @@ async function readInput(context: RouteContext): Promise<StreamInput> {
       parseName(query.get("conversation_id"), "conversation_id") || (parsed?.conversationId ?? ""),
     allowStaleConfig: parsed?.allowStaleConfig ?? false,
     afterSequence: 0,
+    ...life,
     ...(parsed === undefined ? {} : { message: parsed.message }),
     ...disconnectOf(query, parsed?.onDisconnect),
   };

@@ -165,7 +165,7 @@ export class EstablishedConnection implements Connection {
     if (exchange === undefined) return this.#drop(frame.id, frame.size);
     const last = endsExchange(frame);
     if (last) this.#forget(frame.id);
-    const uncounted = frame.type === "error" && frame.payload["sequence"] === undefined;
+    const uncounted = frame.type === "error" && (frame.payload["sequence"] ?? undefined) === undefined;
     exchange.push(frame, this.#channel.heardAt, last, uncounted);
   }
 

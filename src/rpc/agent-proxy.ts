@@ -97,7 +97,7 @@ function messageInput(message: Message | undefined): MessageInput | undefined {
 }
 
 function streamInput(request: StreamRequest): StreamInput {
-  const { agentId, conversationId, requestId, allowStaleConfig, afterSequence } = request;
+  const { agentId, conversationId, requestId, allowStaleConfig, afterSequence, life } = request;
   const message = messageInput(request.message);
   const onDisconnect = onDisconnectInput(request.onDisconnect);
   return {
@@ -106,6 +106,7 @@ function streamInput(request: StreamRequest): StreamInput {
     requestId,
     allowStaleConfig,
     afterSequence,
+    life,
     ...(message && { message }),
     ...(onDisconnect && { onDisconnect }),
   };

@@ -32,7 +32,7 @@ export function writePayload<S extends DescMessage>(schema: S, message: MessageS
 }
 
 /** A piece of text as the generated type has it, known to be complete. */
-export type TextChunk = ChunkJson & { readonly content: string; readonly done: false };
+export type TextChunk = ChunkJson & { readonly content: string; readonly done?: false | null };
 
 /**
  * True for the payload of a `chunk` that carries text and does not end the run. This is the hot path: it checks by hand what
@@ -43,8 +43,9 @@ export function isTextChunk(payload: UnknownObject): payload is UnknownObject & 
   return (
     typeof payload["content"] === "string" &&
     payload["content"].isWellFormed() &&
-    payload["done"] === false &&
+    (payload["done"] === false || isAbsent(payload["done"])) &&
     (payload["sequence"] === undefined || isUint32(payload["sequence"])) &&
+    (payload["mark"] === undefined || isUint32(payload["mark"])) &&
     isAbsent(payload["finish_reason"]) &&
     isAbsent(payload["usage"])
   );

@@ -202,8 +202,14 @@ describe("context_update", () => {
     expect(await other.greet()).toMatchObject({ context_sha256: contextDigest([["k", "x"]]) });
   });
 
+  it("without a text takes the default entry away, as one with an empty text does", async () => {
+    const { host } = await setup();
+    await host.ask("context_update", { context: "x" });
+    const ack = await host.ask("context_update", {});
+    expect(ack.payload).toEqual({ applied: true, context_sha256: contextDigest([]) });
+  });
+
   it.each([
-    {},
     { context: 1 },
     { context: "x", key: 1 },
     { context: "x", replace: 1 },

@@ -117,7 +117,7 @@ describe("cancel", () => {
     await second.next("chunk");
     const ack = await other.ask("cancel", { request_id: "r", reason: "enough" });
     expect(ack).toMatchObject({ type: "cancel_ack", payload: { found: true } });
-    const error = { code: "cancelled", message: "enough", sequence: 2 };
+    const error = { code: "cancelled", message: "enough", sequence: 2, mark: expect.any(Number) };
     expect((await first.rest()).at(-1)?.payload).toEqual(error);
     expect((await second.rest()).at(-1)?.payload).toEqual(error);
     await call.closed;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { splitText, textJson } from "../../agent/events.ts";
+import { splitText, textJson, withMark } from "../../agent/events.ts";
 
 describe("splitText", () => {
   const text = fc
@@ -30,7 +30,10 @@ describe("textJson", () => {
   it("is what JSON.stringify would write", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.nat(), (content, sequence) => {
-        expect(textJson(content, sequence)).toBe(JSON.stringify({ content, done: false, sequence }));
+        const mark = sequence ^ 5;
+        const json = JSON.stringify({ content, done: false, sequence, mark });
+        expect(textJson(content, sequence, mark)).toBe(json);
+        expect(withMark(JSON.stringify({ content, done: false, sequence }), mark)).toBe(json);
       }),
     );
   });

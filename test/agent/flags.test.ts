@@ -24,6 +24,21 @@ describe("the command line", () => {
     });
   });
 
+  it.each([
+    [[], {}, { stateDir: "/var/lib/valinor-agent", stateDirByDefault: true }],
+    [["--state-dir", "none"], {}, { stateDir: undefined }],
+    [["--state-dir", "/s"], { STATE_DIRECTORY: "/unit" }, { stateDir: "/s" }],
+    [[], { STATE_DIRECTORY: "/unit:/other" }, { stateDir: "/unit" }],
+    [["--transport", "tcp", "--insecure"], { STATE_DIRECTORY: "/unit" }, { stateDir: "/unit" }],
+    [["--transport", "tcp", "--insecure"], { STATE_DIRECTORY: "" }, { stateDir: undefined }],
+    [["--transport", "unix", "--path", "/s", "--insecure"], {}, { stateDir: undefined }],
+  ])("with %j and %j keeps its state in %j", (argv, env, wanted) => {
+    const command = parseCommand(argv, env);
+    if (command.kind !== "run") throw new Error("it does not run");
+    const { stateDir, stateDirByDefault } = command.options;
+    expect({ stateDir, ...(stateDirByDefault !== undefined && { stateDirByDefault }) }).toEqual(wanted);
+  });
+
   it("says everything there is to say", () => {
     const argv = ["--transport", "tcp", "--port", "0", "--host", "::1", "--insecure", "--state-dir", "/s"];
     argv.push("--openclaw-url", "https://oc/x", "--agent-id", "a-1", "--drain-seconds", "5");

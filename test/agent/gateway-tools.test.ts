@@ -39,6 +39,7 @@ describe("a tool that OpenClaw runs by itself", () => {
       tool_name: "exec",
       reason: "tool not in allow-list",
       sequence: 2,
+      mark: expect.any(Number),
     });
     await call.closed;
   });

@@ -75,6 +75,8 @@ describe("after the hello", () => {
       context_sha256: contextDigest([]),
       in_flight: 0,
       openclaw: expect.stringMatching(/^(ready|starting)$/),
+      lives: true,
+      remembers: "memory",
     });
     expect(agent.bootId).toMatch(/^[0-9a-f]{32}$/);
   });

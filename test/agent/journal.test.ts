@@ -163,9 +163,9 @@ describe("a link", () => {
 describe("Journal", () => {
   it("keeps numbers and bytes through many drops", () => {
     const total = { bytes: 0 };
-    const journal = new Journal(total);
+    const journal = new Journal(total, 0);
     for (let n = 1; n <= 1_000; n++) {
-      journal.append("chunk", `{"n":${n}}`);
+      journal.append("chunk", `{"n":${n}}`, n);
       if (n > 10) journal.dropOldest();
       expect([journal.first, journal.next]).toEqual([Math.max(1, n - 9), n + 1]);
     }

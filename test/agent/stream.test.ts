@@ -12,12 +12,23 @@ describe("a run", () => {
       boot_id: agent.bootId,
       attached: false,
       next_sequence: 1,
+      life: expect.any(String),
     });
     const call = await model.next();
     call.text("Hel");
-    expect(await exchange.next("chunk")).toEqual({ content: "Hel", done: false, sequence: 1 });
+    expect(await exchange.next("chunk")).toEqual({
+      content: "Hel",
+      done: false,
+      sequence: 1,
+      mark: expect.any(Number),
+    });
     call.text("lo");
-    expect(await exchange.next("chunk")).toEqual({ content: "lo", done: false, sequence: 2 });
+    expect(await exchange.next("chunk")).toEqual({
+      content: "lo",
+      done: false,
+      sequence: 2,
+      mark: expect.any(Number),
+    });
     call.finish("length");
     expect(await exchange.next("chunk")).toEqual({
       content: "",
@@ -25,6 +36,7 @@ describe("a run", () => {
       sequence: 3,
       finish_reason: "length",
       usage,
+      mark: expect.any(Number),
     });
   });
 

@@ -27,6 +27,7 @@ describe("a tool call", () => {
       call_id: "c1",
       tool_name: "search",
       arguments: '{"q":"x"}',
+      mark: expect.any(Number),
     });
     call.finish("tool_calls");
     expect(await exchange.next("tool_call")).toEqual({
@@ -34,6 +35,7 @@ describe("a tool call", () => {
       call_id: "c2",
       tool_name: "open",
       arguments: "",
+      mark: expect.any(Number),
     });
     expect(await exchange.next("chunk")).toMatchObject({
       done: true,
@@ -77,6 +79,7 @@ describe("a tool call", () => {
       tool_name: "search",
       reason: "tool not in allow-list",
       sequence: 2,
+      mark: expect.any(Number),
     });
   });
 

@@ -51,6 +51,34 @@ describe("a server that sends events again", () => {
   });
 });
 
+describe("a run that is resumed", () => {
+  it("is named by the life that was read of it, so that no other run goes on in its place", async () => {
+    const asked: [number, string][] = [];
+    const client = clientOf({
+      async *stream({ afterSequence, life }) {
+        asked.push([afterSequence, life]);
+        yield {
+          event: { case: "opened" as const, value: { requestId: "r", resumable: true, life: "life-1" } },
+        };
+        if (afterSequence === 0) yield text(1);
+        else throw withReason("RUN_LOST", Code.Aborted);
+      },
+    });
+    await expect(client.send("demo", "hello")).rejects.toMatchObject({
+      reason: "RUN_LOST",
+      afterSequence: 1,
+    });
+    await expect(Array.fromAsync(client.attach("demo", "r", { life: "life-0" }))).rejects.toMatchObject({
+      reason: "RUN_LOST",
+    });
+    expect(asked.slice(0, 2)).toEqual([
+      [0, ""],
+      [1, "life-1"],
+    ]);
+    expect(asked[2]).toEqual([0, "life-0"]);
+  });
+});
+
 describe("an agent of protocol 1", () => {
   const lost = (): ConnectError => new ConnectError("link lost", Code.Unavailable);
 

@@ -132,6 +132,7 @@ describe("send", () => {
       finishReason: "tool_calls",
       usage: { promptTokens: 1, completionTokens: 2, totalTokens: 3 },
       toolCalls: [{ kind: "tool_call", sequence: 3, callId: "c", toolName: "t", arguments: "{}" }],
+      resumable: true,
     });
   });
 
@@ -268,7 +269,13 @@ describe("stream", () => {
     await world.add("a", guest.address);
     const { message: _, ...attach } = streamed("a", "", { requestId: "r", afterSequence: 7 });
     const stream = await world.core.stream(me, attach, forever);
-    expect(stream.opened).toEqual({ requestId: "r", bootId: "boot-1", attached: true, resumable: true });
+    expect(stream.opened).toEqual({
+      requestId: "r",
+      bootId: "boot-1",
+      attached: true,
+      resumable: true,
+      life: "",
+    });
     expect((await drain(stream)).events).toMatchObject([{ sequence: 8 }, { sequence: 9 }]);
     const sent = (await guest.session(1)).received.find(({ type }) => type === "message");
     expect(sent?.payload).toMatchObject({ role: "", content: "", after_sequence: 7 });

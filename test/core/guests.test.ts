@@ -199,7 +199,13 @@ describe("a guest of protocol 1", () => {
       chunk(s, id, "late", true);
     }, one);
     const stream = await world.core.stream(me, streamed("a", "bad", { requestId: "r" }), forever);
-    expect(stream.opened).toEqual({ requestId: "r", bootId: "", attached: false, resumable: false });
+    expect(stream.opened).toEqual({
+      requestId: "r",
+      bootId: "",
+      attached: false,
+      resumable: false,
+      life: "",
+    });
     expect((await drain(stream)).events).toEqual([
       { kind: "text", sequence: 1, text: "Hel" },
       { kind: "text", sequence: 2, text: "lo" },
@@ -214,6 +220,14 @@ describe("a guest of protocol 1", () => {
     await settle();
     stream.close();
     expect(await failureOf(first)).toMatchObject({ reason: "CLIENT_GONE" });
+  });
+
+  it("runs a message as often as it is sent, and the answer says that it does", async () => {
+    const { world } = await agents((s, id) => chunk(s, id, "Hello", true), one);
+    for (let n = 0; n < 2; n++) {
+      const answer = await world.core.send(me, message("a", "bad", { requestId: "r" }), forever);
+      expect(answer).toMatchObject({ content: "Hello", resumable: false });
+    }
   });
 
   it("can't be attached to", async () => {

@@ -29,6 +29,7 @@ test.skipIf(!hasCurl).each(versions)("curl %s sends a message and reads a stream
         content: `you said ${message.content}`,
         finishReason: "stop",
         toolCalls: [],
+        resumable: true,
       }),
     stream: () => {
       const stream = fakeRun();

@@ -72,7 +72,7 @@ export function fakeRun(opened: Partial<RunOpened> = {}): FakeRun {
     wake?.();
   };
   return {
-    opened: { requestId: "r1", bootId: "b1", attached: false, resumable: true, ...opened },
+    opened: { requestId: "r1", bootId: "b1", attached: false, resumable: true, life: "life-1", ...opened },
     next: async () => {
       nexts++;
       if (steps.length === 0) await new Promise<void>((resolve) => (wake = resolve));

@@ -203,7 +203,14 @@ describe("CORS", () => {
     const { port } = await serveGuarded();
     const { headers } = await ask(port, "/", { headers: { host: "localhost", origin: listed } });
     const exposed = headers["access-control-expose-headers"]?.toLowerCase().split(", ");
-    for (const name of ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-valinor-request-id"]) {
+    for (const name of [
+      "grpc-status",
+      "grpc-message",
+      "grpc-status-details-bin",
+      "x-valinor-request-id",
+      "x-valinor-resumable",
+      "x-valinor-run-life",
+    ]) {
       expect(exposed).toContain(name);
     }
   });

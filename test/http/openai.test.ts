@@ -46,6 +46,7 @@ describe("a completion", () => {
           finishReason: "stop",
           usage,
           toolCalls: [],
+          resumable: true,
         });
       },
     });
@@ -74,7 +75,8 @@ describe("a completion", () => {
   it("has the calls of tools, and no content where there is none", async () => {
     const toolCalls = [call];
     const core = fakeCore({
-      send: () => Promise.resolve({ requestId: "r1", content: "", finishReason: "stop", toolCalls }),
+      send: () =>
+        Promise.resolve({ requestId: "r1", content: "", finishReason: "stop", toolCalls, resumable: true }),
     });
     const { port } = await serveRest(core);
     const { choices, usage: told } = JSON.parse((await ask(port, PATH, { body: chat() })).body);
@@ -103,7 +105,8 @@ describe("a completion", () => {
     async (word, calls, told) => {
       const toolCalls = Array.from({ length: calls }, () => call);
       const core = fakeCore({
-        send: () => Promise.resolve({ requestId: "r1", content: "x", finishReason: word, toolCalls }),
+        send: () =>
+          Promise.resolve({ requestId: "r1", content: "x", finishReason: word, toolCalls, resumable: true }),
       });
       const { port } = await serveRest(core);
       const { choices } = JSON.parse((await ask(port, PATH, { body: chat() })).body);
@@ -124,6 +127,7 @@ describe("a completion", () => {
           content: String(message.history?.length),
           finishReason: "stop",
           toolCalls: [],
+          resumable: true,
         }),
     });
     const { port } = await serveRest(core);

@@ -5,7 +5,13 @@ import type { AgentStatusView, SendInput, SendResult } from "../../src/core/type
 import { agent, fakeCore } from "./fake-core.ts";
 import { ask, dial, readAll, readUntil, serveRest } from "./serving.ts";
 
-const plain: SendResult = { requestId: "r1", content: "hi", finishReason: "stop", toolCalls: [] };
+const plain: SendResult = {
+  requestId: "r1",
+  content: "hi",
+  finishReason: "stop",
+  toolCalls: [],
+  resumable: true,
+};
 const hello = JSON.stringify({ role: "user", content: "hello" });
 
 /** A core that answers every message alike, and what it was sent. */
@@ -29,7 +35,14 @@ describe("POST message", () => {
       expect([status, body]).toEqual([200, '{"content":"hi"}\n']);
       expect(headers["content-type"]).toBe("application/json");
       expect(headers["x-valinor-request-id"]).toBe("r1");
+      expect(headers["x-valinor-resumable"]).toBe("true");
     }
+  });
+
+  test("says where the same call again would run the message again", async () => {
+    const { port } = await serveRest(sendCore({ ...plain, resumable: false }).core);
+    const { headers, body } = await ask(port, "/agents/a1/message", { body: hello });
+    expect([headers["x-valinor-resumable"], body]).toEqual(["false", '{"content":"hi"}\n']);
   });
 
   test("adds tool calls and a finish reason only where the answer is not plain", async () => {
@@ -360,6 +373,7 @@ describe("agents", () => {
       openclaw: "ready",
       openclawKind: "plain",
       openclawKindReason: "told by --server-kind",
+      remembers: "disk",
       observedRevision: 1,
       configState: "applied" as const,
       configReason: "",

@@ -51,6 +51,8 @@ describe("an event stream", () => {
       "content-type": "text/event-stream",
       "cache-control": "no-cache",
       "x-valinor-request-id": "r1",
+      "x-valinor-resumable": "true",
+      "x-valinor-run-life": "life-1",
     });
     expect(body).toBe(
       [
@@ -274,6 +276,18 @@ describe("resuming", () => {
     run.push(done(2));
     await ask(port, "/agents/a1/stream", { body: '{"content":"x"}', headers: { "last-event-id": "r1/1" } });
     expect(asked[0]?.message).toBeUndefined();
+  });
+
+  test("names the life of the run that is meant, and refuses what is no name", async () => {
+    const run = fakeRun({ attached: true });
+    const { core, asked } = streamCore(run);
+    const { port } = await serveRest(core);
+    run.push(done(2));
+    const headers = { "last-event-id": "r1/1" };
+    const { headers: told } = await ask(port, "/agents/a1/stream?life=life-1", { headers });
+    expect(asked[0]).toMatchObject({ requestId: "r1", afterSequence: 1, life: "life-1" });
+    expect(told["x-valinor-run-life"]).toBe("life-1");
+    expect((await ask(port, "/agents/a1/stream?life=a%20b", { headers })).status).toBe(400);
   });
 
   test("a request id without a message attaches", async () => {

@@ -75,7 +75,7 @@ describe("a batch of events", () => {
 
 describe("the first event", () => {
   it("has no number and says how to resume", () => {
-    const opened = { requestId: "r", bootId: "b", attached: true, resumable: true };
+    const opened = { requestId: "r", bootId: "b", attached: true, resumable: true, life: "l" };
     expect(openedResponse(opened)).toEqual(
       create(StreamResponseSchema, { sequence: 0, event: { case: "opened", value: opened } }),
     );

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type DescField, ScalarType } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
-import { ToolPolicySchema, UsageSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
+import { SeenSchema, ToolPolicySchema, UsageSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/wire/limits.ts";
 import { errorCodes, frameTypes } from "../../src/wire/vocabulary.ts";
@@ -46,7 +46,7 @@ describe("docs/wire-protocol.md", () => {
   });
 
   const payloads = section("### 4.2 Payloads");
-  const described = { ...schemas, Usage: UsageSchema, ToolPolicy: ToolPolicySchema };
+  const described = { ...schemas, Seen: SeenSchema, Usage: UsageSchema, ToolPolicy: ToolPolicySchema };
 
   test.each(Object.entries(described))("lists the fields of %s as link/v1 has them", (name, schema) => {
     const from = payloads.search(new RegExp(`^(\`${name}\`|${name}, inside|\`ping\` and \`${name}\`)`, "m"));

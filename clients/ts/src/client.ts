@@ -66,6 +66,8 @@ export interface StreamOptions extends ReadOptions {
 export interface AttachOptions extends ReadOptions {
   /** Number of the last event that is known; only later ones are given. Default 0: all of them. */
   readonly afterSequence?: number;
+  /** Life of the run that is known, as its `opened` event told it: another run of the same name is RUN_LOST. Default: any. */
+  readonly life?: string;
 }
 
 /** A new configuration of an agent. */

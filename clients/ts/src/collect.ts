@@ -12,6 +12,8 @@ export interface SendResult {
   readonly usage: TokenUsage | undefined;
   /** Calls of client tools, in the model's order. */
   readonly toolCalls: readonly ToolCall[];
+  /** False for agents of protocol 1, which run every message that they are sent: the same call again runs it again. */
+  readonly resumable: boolean;
 }
 
 /** Reads a stream to its end. Rejects as the stream does. */
@@ -19,14 +21,17 @@ export async function collect(stream: EventStream): Promise<SendResult> {
   const texts: string[] = [];
   const toolCalls: ToolCall[] = [];
   let finishReason = "";
+  let resumable = true;
   let usage: TokenUsage | undefined;
   for await (const event of stream) {
     if (event.type === "text") texts.push(event.text);
     else if (event.type === "done") ({ finishReason, usage } = event);
+    else if (event.type === "opened") ({ resumable } = event);
     else if (event.type === "tool_call") {
       const { callId, toolName, arguments: args } = event;
       toolCalls.push({ callId, toolName, arguments: args });
     }
   }
-  return { requestId: stream.requestId, content: texts.join(""), finishReason, usage, toolCalls };
+  const content = texts.join("");
+  return { requestId: stream.requestId, content, finishReason, usage, toolCalls, resumable };
 }

@@ -26,6 +26,8 @@ export interface OpenedEvent {
   readonly attached: boolean;
   /** The stream survives cuts; false for agents of protocol 1. */
   readonly resumable: boolean;
+  /** Name of the run's life: a run that begins anew under the same name has another. Empty where the agent tells none. */
+  readonly life: string;
 }
 
 /** The next piece of the answer. */
@@ -58,8 +60,8 @@ export type StreamEvent = OpenedEvent | TextEvent | ToolCallEvent | DoneEvent;
 export function toEvent({ sequence, event }: StreamResponse): StreamEvent | undefined {
   switch (event.case) {
     case "opened": {
-      const { requestId, bootId, attached, resumable } = event.value;
-      return { type: "opened", requestId, bootId, attached, resumable };
+      const { requestId, bootId, attached, resumable, life } = event.value;
+      return { type: "opened", requestId, bootId, attached, resumable, life };
     }
     case "textDelta":
       return { type: "text", sequence, text: event.value.text };

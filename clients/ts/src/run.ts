@@ -28,6 +28,8 @@ export interface RunPlan extends RetryOptions {
   readonly conversationId: string;
   readonly allowStaleConfig: boolean;
   readonly afterSequence: number;
+  /** Life that the run must have; empty: any. */
+  readonly life: string;
   readonly giveUpAfterMs: number;
   readonly silenceMs: number;
   /** What becomes of the run when the reader leaves. */
@@ -39,6 +41,8 @@ export interface RunPlan extends RetryOptions {
 interface Progress {
   /** Number of the last event that was given. */
   sequence: number;
+  /** Life of the run that is being read; empty while it is not known. */
+  life: string;
   /** The `opened` event was given. */
   opened: boolean;
   /** Whether the agent has the message: `unsure` where it left, and no answer came. */
@@ -60,6 +64,7 @@ export interface RunReader {
 export function readRun(client: Client<typeof AgentProxy>, plan: RunPlan): RunReader {
   const progress: Progress = {
     sequence: plan.afterSequence,
+    life: plan.life,
     opened: false,
     delivery: plan.message === undefined || plan.afterSequence > 0 ? "sure" : "none",
     resumable: true,
@@ -126,6 +131,7 @@ function requestOf(plan: RunPlan, progress: Progress): MessageInitShape<typeof S
     agentId,
     requestId,
     afterSequence: progress.sequence,
+    life: progress.life,
     // A cut looks to the server as if the reader had left: the run must outlive it. Leaving cancels in words.
     onDisconnect: OnDisconnect.CONTINUE,
     ...(progress.delivery === "none" && message !== undefined
@@ -140,6 +146,7 @@ function advance(progress: Progress, response: StreamResponse): StreamEvent | un
   if (event?.type === "opened") {
     progress.delivery = "sure";
     progress.resumable = event.resumable;
+    progress.life = event.life;
     const first = !progress.opened;
     progress.opened = true;
     return first ? event : undefined;

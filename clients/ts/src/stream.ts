@@ -27,6 +27,7 @@ export interface StreamPlan extends RetryOptions {
   readonly conversationId?: string;
   readonly allowStaleConfig?: boolean;
   readonly afterSequence?: number;
+  readonly life?: string;
   readonly onDisconnect?: "cancel" | "continue";
   readonly silenceMs?: number;
   readonly signal?: AbortSignal;
@@ -43,6 +44,7 @@ export function createStream(client: Client<typeof AgentProxy>, plan: StreamPlan
     conversationId: plan.conversationId ?? "",
     allowStaleConfig: plan.allowStaleConfig ?? false,
     afterSequence: plan.afterSequence ?? 0,
+    life: plan.life ?? "",
     giveUpAfterMs: plan.giveUpAfterMs ?? 60_000,
     silenceMs: plan.silenceMs ?? 45_000,
     onDisconnect: plan.onDisconnect ?? (message === undefined ? "continue" : "cancel"),

@@ -41,6 +41,7 @@ export function judgeAgent(id: string, known: GetAgentStatusResponse): Check[] {
     judgeKind(known),
     judgeConfig(id, known),
     judgeLife(known),
+    judgeMemory(known),
   ].filter((finding) => finding !== undefined);
   if (found.length > 0) return found.map((finding) => ({ name, ...finding }));
   const detail = `link up, revision ${known.desiredRevision} in force${serverText(known)}, ${known.inFlight} runs`;
@@ -127,6 +128,16 @@ function judgeConfig(id: string, known: GetAgentStatusResponse): Finding | undef
     state: "fail",
     detail: `its configuration has not converged: revision ${revision} is not in force (${reason || "no reason given"})`,
     hint: "It is pushed until the agent takes it; until then messages need --allow-stale-config.",
+  };
+}
+
+function judgeMemory({ remembers }: GetAgentStatusResponse): Finding | undefined {
+  if (remembers !== "memory") return undefined;
+  return {
+    state: "warn",
+    detail:
+      "it remembers in memory alone which requests it has taken: after a restart the same request can run again",
+    hint: "Start valinor-agent with --state-dir DIR, on a disk that outlives it.",
   };
 }
 

@@ -49,19 +49,24 @@ async function wholeAnswer(
   const texts: string[] = [];
   const toolCalls: ToolCall[] = [];
   let end: Pick<SendResult, "finishReason" | "usage"> = { finishReason: "", usage: undefined };
+  let resumable = true;
   for await (const event of stream) {
-    if (event.type === "opened") opened();
-    else if (event.type === "text") texts.push(event.text);
+    if (event.type === "opened") {
+      opened();
+      ({ resumable } = event);
+    } else if (event.type === "text") texts.push(event.text);
     else if (event.type === "tool_call") toolCalls.push(event);
     else end = event;
   }
   const { finishReason, usage } = end;
-  return { requestId: stream.requestId, content: texts.join(""), finishReason, usage, toolCalls };
+  const content = texts.join("");
+  return { requestId: stream.requestId, content, finishReason, usage, toolCalls, resumable };
 }
 
-function answerJson({ requestId, content, finishReason, usage, toolCalls }: SendResult): object {
+function answerJson({ requestId, content, finishReason, usage, toolCalls, resumable }: SendResult): object {
   return {
     request_id: requestId,
+    resumable,
     content,
     finish_reason: finishReason,
     usage: usage === undefined ? null : usageJson(usage),

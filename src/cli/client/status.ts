@@ -42,6 +42,12 @@ function statusRows(agentId: string, known: GetAgentStatusResponse): [string, st
     ["boot", known.bootId],
     ["runs", String(known.inFlight)],
     ["openclaw", kindText === "" ? openclaw : `${openclaw} (${kindText})`],
+    [
+      "requests",
+      known.remembers === ""
+        ? ""
+        : `remembered ${known.remembers === "disk" ? "on disk" : "in memory alone"}`,
+    ],
     ["config", `${configStateName(known.configState)}, ${revisions}`],
     ["why", known.configReason],
   ];

@@ -109,8 +109,8 @@ function printJson(event: StreamEvent | undefined): void {
 function eventJson(event: StreamEvent): object {
   switch (event.type) {
     case "opened": {
-      const { type, requestId, bootId, attached, resumable } = event;
-      return { type, request_id: requestId, boot_id: bootId, attached, resumable };
+      const { type, requestId, bootId, attached, resumable, life } = event;
+      return { type, request_id: requestId, boot_id: bootId, attached, resumable, life };
     }
     case "text":
       return { type: event.type, sequence: event.sequence, text: event.text };

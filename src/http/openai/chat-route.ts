@@ -1,12 +1,12 @@
 import type { ServerResponse } from "node:http";
 import { toValinorError, ValinorError } from "../../core/errors.ts";
-import type { RunEvent, RunStream } from "../../core/types.ts";
+import type { RunEvent, RunOpened, RunStream } from "../../core/types.ts";
 import { limits } from "../../wire/limits.ts";
 import { readJsonObject } from "../body.ts";
 import { type Client, dropClient, writeText } from "../client.ts";
 import { writeJson } from "../rest-errors.ts";
 import type { RouteContext } from "../routes.ts";
-import { eventJson, sseHeaders } from "../sse.ts";
+import { eventJson, runHeaders, sseHeaders } from "../sse.ts";
 import { type AnswerHead, type ChunkEncoder, chunkEncoder, completionJson } from "./answer.ts";
 import { openaiError } from "./errors.ts";
 import { type ChatRequest, readChatRequest } from "./request.ts";
@@ -20,7 +20,7 @@ export async function chatRoute(context: RouteContext): Promise<void> {
   if (request.stream) return streamChat(context, request);
   const result = await core.send(caller, request.input, client.signal);
   const { requestId } = result;
-  writeJson(res, 200, completionJson(headOf(request, requestId), result), idHeaders(requestId));
+  writeJson(res, 200, completionJson(headOf(request, requestId), result), headersOf(result));
 }
 
 async function streamChat(context: RouteContext, request: ChatRequest): Promise<void> {
@@ -33,7 +33,7 @@ async function streamChat(context: RouteContext, request: ChatRequest): Promise<
   const first = await nextOf(run);
   if (client.signal.aborted) return;
   const { requestId } = run.opened;
-  res.writeHead(200, { ...sseHeaders, ...idHeaders(requestId) });
+  res.writeHead(200, { ...sseHeaders, ...headersOf(run.opened) });
   const encoder = chunkEncoder(headOf(request, requestId), request.includeUsage);
   await pump({ run, res, client, stallMs: options.clientStallMs, encoder }, first);
 }
@@ -77,6 +77,6 @@ function headOf({ input }: ChatRequest, requestId: string): AnswerHead {
   return { requestId, model: input.agentId, created: Math.floor(Date.now() / 1000) };
 }
 
-function idHeaders(requestId: string): Record<string, string> {
-  return { "x-request-id": requestId, "x-valinor-request-id": requestId };
+function headersOf(run: Pick<RunOpened, "requestId" | "resumable">): Record<string, string> {
+  return { "x-request-id": run.requestId, ...runHeaders(run) };
 }

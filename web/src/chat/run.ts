@@ -37,6 +37,8 @@ export interface Run {
   parts: Part[];
   /** True where the server never said that it can be resumed. */
   resumable: boolean;
+  /** Name of the life of the run that was read; empty while none was. */
+  life: string;
   allowStaleConfig: boolean;
   finishReason: string;
   tokens: number;
@@ -58,6 +60,7 @@ export function newRun(fields: NewRun, now: number): Run {
     lastSequence: 0,
     parts: [],
     resumable: true,
+    life: "",
     allowStaleConfig: false,
     finishReason: "",
     tokens: 0,
@@ -91,6 +94,7 @@ export function applyEvent(run: Run, { sequence, event }: StreamResponse): void 
   if (event.case === "opened") {
     run.state = "streaming";
     run.resumable = event.value.resumable;
+    run.life = event.value.life;
     run.problem = undefined;
     return;
   }

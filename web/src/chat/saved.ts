@@ -105,7 +105,7 @@ function readRun(text: string): Run | undefined {
       typeof run.state === "string" &&
       Array.isArray(run.parts);
     // What is undefined is left out of JSON.
-    return good ? { ...(run as Run), problem: run.problem } : undefined;
+    return good ? { ...(run as Run), life: run.life ?? "", problem: run.problem } : undefined;
   } catch {
     return undefined;
   }

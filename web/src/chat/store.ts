@@ -104,7 +104,7 @@ function forget(which: (run: Run) => boolean): void {
 }
 
 function open(run: Run, signal: AbortSignal): AsyncIterable<StreamResponse> {
-  const { agentId, conversationId, requestId, allowStaleConfig, lastSequence } = run;
+  const { agentId, conversationId, requestId, allowStaleConfig, lastSequence, life } = run;
   const onlyAttach = lastSequence > 0 || Math.abs(Date.now() - run.sentAt) > RESEND_MS; // by whichever clock: one that was set back says nothing of it
   return proxy.stream(
     {
@@ -113,6 +113,7 @@ function open(run: Run, signal: AbortSignal): AsyncIterable<StreamResponse> {
       requestId,
       allowStaleConfig,
       afterSequence: lastSequence,
+      life,
       onDisconnect: OnDisconnect.CONTINUE,
       ...(onlyAttach ? {} : { message: { role: "user", content: run.message } }),
     },

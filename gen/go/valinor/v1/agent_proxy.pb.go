@@ -356,7 +356,10 @@ type SendMessageResponse struct {
 	// Tokens used, where the model reported them.
 	Usage *Usage `protobuf:"bytes,4,opt,name=usage,proto3" json:"usage,omitempty"`
 	// Calls of client tools, in the model's order.
-	ToolCalls     []*ToolCall `protobuf:"bytes,5,rep,name=tool_calls,json=toolCalls,proto3" json:"tool_calls,omitempty"`
+	ToolCalls []*ToolCall `protobuf:"bytes,5,rep,name=tool_calls,json=toolCalls,proto3" json:"tool_calls,omitempty"`
+	// True where the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
+	// protocol 1, which run every message that they are sent.
+	Resumable     bool `protobuf:"varint,6,opt,name=resumable,proto3" json:"resumable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -426,6 +429,13 @@ func (x *SendMessageResponse) GetToolCalls() []*ToolCall {
 	return nil
 }
 
+func (x *SendMessageResponse) GetResumable() bool {
+	if x != nil {
+		return x.Resumable
+	}
+	return false
+}
+
 // StreamRequest starts a run, or attaches to one.
 type StreamRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -442,7 +452,10 @@ type StreamRequest struct {
 	// Sequence of the last event the caller has; only later ones are sent. Above 0 the call only ever attaches.
 	AfterSequence uint32 `protobuf:"varint,6,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
 	// What becomes of the run when its last reader leaves.
-	OnDisconnect  OnDisconnect `protobuf:"varint,7,opt,name=on_disconnect,json=onDisconnect,proto3,enum=valinor.v1.OnDisconnect" json:"on_disconnect,omitempty"`
+	OnDisconnect OnDisconnect `protobuf:"varint,7,opt,name=on_disconnect,json=onDisconnect,proto3,enum=valinor.v1.OnDisconnect" json:"on_disconnect,omitempty"`
+	// Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. Where it is given the
+	// call only ever attaches. Empty: whichever run has the name.
+	Life          string `protobuf:"bytes,8,opt,name=life,proto3" json:"life,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -524,6 +537,13 @@ func (x *StreamRequest) GetOnDisconnect() OnDisconnect {
 		return x.OnDisconnect
 	}
 	return OnDisconnect_ON_DISCONNECT_UNSPECIFIED
+}
+
+func (x *StreamRequest) GetLife() string {
+	if x != nil {
+		return x.Life
+	}
+	return ""
 }
 
 // StreamResponse is one event of a run.
@@ -683,7 +703,10 @@ type Opened struct {
 	// True where the call attached to a run that existed.
 	Attached bool `protobuf:"varint,3,opt,name=attached,proto3" json:"attached,omitempty"`
 	// True where the run can be resumed by request_id and after_sequence; false for agents of protocol 1.
-	Resumable     bool `protobuf:"varint,4,opt,name=resumable,proto3" json:"resumable,omitempty"`
+	Resumable bool `protobuf:"varint,4,opt,name=resumable,proto3" json:"resumable,omitempty"`
+	// Name of the run's life: a run that begins anew under the same request_id has another. Give it back when you resume. Empty
+	// where the agent tells none.
+	Life          string `protobuf:"bytes,5,opt,name=life,proto3" json:"life,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -744,6 +767,13 @@ func (x *Opened) GetResumable() bool {
 		return x.Resumable
 	}
 	return false
+}
+
+func (x *Opened) GetLife() string {
+	if x != nil {
+		return x.Life
+	}
+	return ""
 }
 
 // TextDelta is a piece of the answer's text.
@@ -1333,8 +1363,11 @@ type GetAgentStatusResponse struct {
 	ConfigState ConfigState `protobuf:"varint,15,opt,name=config_state,json=configState,proto3,enum=valinor.v1.ConfigState" json:"config_state,omitempty"`
 	// How the agent knows `openclaw_kind`, or why it does not: a sentence for people. Empty where it says nothing.
 	OpenclawKindReason string `protobuf:"bytes,16,opt,name=openclaw_kind_reason,json=openclawKindReason,proto3" json:"openclaw_kind_reason,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// `disk` or `memory`: where the agent remembers which requests it has taken; those in memory alone can run again after the agent
+	// was restarted. Empty while it was never reached, and for agents that do not tell.
+	Remembers     string `protobuf:"bytes,17,opt,name=remembers,proto3" json:"remembers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetAgentStatusResponse) Reset() {
@@ -1479,6 +1512,13 @@ func (x *GetAgentStatusResponse) GetOpenclawKindReason() string {
 	return ""
 }
 
+func (x *GetAgentStatusResponse) GetRemembers() string {
+	if x != nil {
+		return x.Remembers
+	}
+	return ""
+}
+
 var File_valinor_v1_agent_proxy_proto protoreflect.FileDescriptor
 
 const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
@@ -1502,7 +1542,7 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\x0fconversation_id\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[A-Za-z0-9._:-]{0,128}$R\x0econversationId\x12>\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[A-Za-z0-9._:-]{0,128}$R\trequestId\x12,\n" +
-	"\x12allow_stale_config\x18\x05 \x01(\bR\x10allowStaleConfig\"\xd1\x01\n" +
+	"\x12allow_stale_config\x18\x05 \x01(\bR\x10allowStaleConfig\"\xef\x01\n" +
 	"\x13SendMessageResponse\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x18\n" +
@@ -1510,7 +1550,8 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\rfinish_reason\x18\x03 \x01(\tR\ffinishReason\x12'\n" +
 	"\x05usage\x18\x04 \x01(\v2\x11.valinor.v1.UsageR\x05usage\x123\n" +
 	"\n" +
-	"tool_calls\x18\x05 \x03(\v2\x14.valinor.v1.ToolCallR\ttoolCalls\"\xc4\x04\n" +
+	"tool_calls\x18\x05 \x03(\v2\x14.valinor.v1.ToolCallR\ttoolCalls\x12\x1c\n" +
+	"\tresumable\x18\x06 \x01(\bR\tresumable\"\xf9\x04\n" +
 	"\rStreamRequest\x12C\n" +
 	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\x12-\n" +
 	"\amessage\x18\x02 \x01(\v2\x13.valinor.v1.MessageR\amessage\x12H\n" +
@@ -1519,7 +1560,8 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"request_id\x18\x04 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[A-Za-z0-9._:-]{0,128}$R\trequestId\x12,\n" +
 	"\x12allow_stale_config\x18\x05 \x01(\bR\x10allowStaleConfig\x12%\n" +
 	"\x0eafter_sequence\x18\x06 \x01(\rR\rafterSequence\x12G\n" +
-	"\ron_disconnect\x18\a \x01(\x0e2\x18.valinor.v1.OnDisconnectB\b\xbaH\x05\x82\x01\x02\x10\x01R\fonDisconnect:\x96\x01\xbaH\x92\x01\x1a\x8f\x01\n" +
+	"\ron_disconnect\x18\a \x01(\x0e2\x18.valinor.v1.OnDisconnectB\b\xbaH\x05\x82\x01\x02\x10\x01R\fonDisconnect\x123\n" +
+	"\x04life\x18\b \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[A-Za-z0-9._:-]{0,128}$R\x04life:\x96\x01\xbaH\x92\x01\x1a\x8f\x01\n" +
 	"\x1cstream.message_or_request_id\x12Ca call without a message attaches to a run and needs its request_id\x1a*has(this.message) || this.request_id != ''\"\xaf\x02\n" +
 	"\x0eStreamResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\rR\bsequence\x12,\n" +
@@ -1529,13 +1571,14 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\ttool_call\x18\x04 \x01(\v2\x14.valinor.v1.ToolCallH\x00R\btoolCall\x125\n" +
 	"\tkeepalive\x18\x05 \x01(\v2\x15.valinor.v1.KeepaliveH\x00R\tkeepalive\x12&\n" +
 	"\x04done\x18\x06 \x01(\v2\x10.valinor.v1.DoneH\x00R\x04doneB\a\n" +
-	"\x05event\"z\n" +
+	"\x05event\"\x8e\x01\n" +
 	"\x06Opened\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x1a\n" +
 	"\battached\x18\x03 \x01(\bR\battached\x12\x1c\n" +
-	"\tresumable\x18\x04 \x01(\bR\tresumable\"\x1f\n" +
+	"\tresumable\x18\x04 \x01(\bR\tresumable\x12\x12\n" +
+	"\x04life\x18\x05 \x01(\tR\x04life\"\x1f\n" +
 	"\tTextDelta\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"\v\n" +
 	"\tKeepalive\"T\n" +
@@ -1567,7 +1610,7 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"\x15CancelMessageResponse\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\"\\\n" +
 	"\x15GetAgentStatusRequest\x12C\n" +
-	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\x96\x05\n" +
+	"\bagent_id\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$R\aagentId\"\xb4\x05\n" +
 	"\x16GetAgentStatusResponse\x12/\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x17.valinor.v1.AgentStatusR\x06status\x12\x1c\n" +
 	"\tconnected\x18\x02 \x01(\bR\tconnected\x12\x1a\n" +
@@ -1586,7 +1629,8 @@ const file_valinor_v1_agent_proxy_proto_rawDesc = "" +
 	"last_error\x18\r \x01(\tR\tlastError\x12#\n" +
 	"\ropenclaw_kind\x18\x0e \x01(\tR\fopenclawKind\x12:\n" +
 	"\fconfig_state\x18\x0f \x01(\x0e2\x17.valinor.v1.ConfigStateR\vconfigState\x120\n" +
-	"\x14openclaw_kind_reason\x18\x10 \x01(\tR\x12openclawKindReasonB\x15\n" +
+	"\x14openclaw_kind_reason\x18\x10 \x01(\tR\x12openclawKindReason\x12\x1c\n" +
+	"\tremembers\x18\x11 \x01(\tR\tremembersB\x15\n" +
 	"\x13_heartbeat_age_secs*c\n" +
 	"\fOnDisconnect\x12\x1d\n" +
 	"\x19ON_DISCONNECT_UNSPECIFIED\x10\x00\x12\x1a\n" +

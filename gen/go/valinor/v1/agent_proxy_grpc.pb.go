@@ -38,8 +38,9 @@ const (
 // configuration. Every error carries a `google.rpc.ErrorInfo` with domain `valinor.dev` and a reason from docs/errors.md;
 // a `google.rpc.RetryInfo` says when a retry can help.
 type AgentProxyClient interface {
-	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message never
-	// runs twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes).
+	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
+	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+	// not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
 	// Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
 	// RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
 	// permission_denied TOOL_BLOCKED, already_exists REQUEST_ID_REUSED, internal AGENT_ERROR.
@@ -144,8 +145,9 @@ func (c *agentProxyClient) GetAgentStatus(ctx context.Context, in *GetAgentStatu
 // configuration. Every error carries a `google.rpc.ErrorInfo` with domain `valinor.dev` and a reason from docs/errors.md;
 // a `google.rpc.RetryInfo` says when a retry can help.
 type AgentProxyServer interface {
-	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message never
-	// runs twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes).
+	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
+	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+	// not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
 	// Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
 	// RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
 	// permission_denied TOOL_BLOCKED, already_exists REQUEST_ID_REUSED, internal AGENT_ERROR.

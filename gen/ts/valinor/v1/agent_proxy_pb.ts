@@ -18,7 +18,7 @@ import type { JsonObject, Message as Message$1, UnknownEnum } from "@bufbuild/pr
  * Describes the file valinor/v1/agent_proxy.proto.
  */
 export const file_valinor_v1_agent_proxy: GenFile = /*@__PURE__*/
-  fileDesc("Chx2YWxpbm9yL3YxL2FnZW50X3Byb3h5LnByb3RvEgp2YWxpbm9yLnYxIogBCgdNZXNzYWdlEiEKBHJvbGUYASABKAlCE7pIEHIOUgBSBHVzZXJSBHRvb2wSGgoHY29udGVudBgCIAEoCUIJukgGcgQogIBASgQIAxAIUgdoaXN0b3J5UgV0b29sc1ILdG9vbF9jaG9pY2VSDHRvb2xfY2FsbF9pZFINY29udGVudF9wYXJ0cyJPCgVVc2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgNEhkKEWNvbXBsZXRpb25fdG9rZW5zGAIgASgNEhQKDHRvdGFsX3Rva2VucxgDIAEoDSJBCghUb29sQ2FsbBIPCgdjYWxsX2lkGAEgASgJEhEKCXRvb2xfbmFtZRgCIAEoCRIRCglhcmd1bWVudHMYAyABKAkiiQIKElNlbmRNZXNzYWdlUmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBIsCgdtZXNzYWdlGAIgASgLMhMudmFsaW5vci52MS5NZXNzYWdlQga6SAPIAQESOAoPY29udmVyc2F0aW9uX2lkGAMgASgJQh+6SBxyGjIYXltBLVphLXowLTkuXzotXXswLDEyOH0kEjMKCnJlcXVlc3RfaWQYBCABKAlCH7pIHHIaMhheW0EtWmEtejAtOS5fOi1dezAsMTI4fSQSGgoSYWxsb3dfc3RhbGVfY29uZmlnGAUgASgIIp0BChNTZW5kTWVzc2FnZVJlc3BvbnNlEhIKCnJlcXVlc3RfaWQYASABKAkSDwoHY29udGVudBgCIAEoCRIVCg1maW5pc2hfcmVhc29uGAMgASgJEiAKBXVzYWdlGAQgASgLMhEudmFsaW5vci52MS5Vc2FnZRIoCgp0b29sX2NhbGxzGAUgAygLMhQudmFsaW5vci52MS5Ub29sQ2FsbCLoAwoNU3RyZWFtUmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBIkCgdtZXNzYWdlGAIgASgLMhMudmFsaW5vci52MS5NZXNzYWdlEjgKD2NvbnZlcnNhdGlvbl9pZBgDIAEoCUIfukgcchoyGF5bQS1aYS16MC05Ll86LV17MCwxMjh9JBIzCgpyZXF1ZXN0X2lkGAQgASgJQh+6SBxyGjIYXltBLVphLXowLTkuXzotXXswLDEyOH0kEhoKEmFsbG93X3N0YWxlX2NvbmZpZxgFIAEoCBIWCg5hZnRlcl9zZXF1ZW5jZRgGIAEoDRI5Cg1vbl9kaXNjb25uZWN0GAcgASgOMhgudmFsaW5vci52MS5PbkRpc2Nvbm5lY3RCCLpIBYIBAhABOpYBukiSARqPAQocc3RyZWFtLm1lc3NhZ2Vfb3JfcmVxdWVzdF9pZBJDYSBjYWxsIHdpdGhvdXQgYSBtZXNzYWdlIGF0dGFjaGVzIHRvIGEgcnVuIGFuZCBuZWVkcyBpdHMgcmVxdWVzdF9pZBoqaGFzKHRoaXMubWVzc2FnZSkgfHwgdGhpcy5yZXF1ZXN0X2lkICE9ICcnIvcBCg5TdHJlYW1SZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoDRIkCgZvcGVuZWQYAiABKAsyEi52YWxpbm9yLnYxLk9wZW5lZEgAEisKCnRleHRfZGVsdGEYAyABKAsyFS52YWxpbm9yLnYxLlRleHREZWx0YUgAEikKCXRvb2xfY2FsbBgEIAEoCzIULnZhbGlub3IudjEuVG9vbENhbGxIABIqCglrZWVwYWxpdmUYBSABKAsyFS52YWxpbm9yLnYxLktlZXBhbGl2ZUgAEiAKBGRvbmUYBiABKAsyEC52YWxpbm9yLnYxLkRvbmVIAEIHCgVldmVudCJSCgZPcGVuZWQSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdib290X2lkGAIgASgJEhAKCGF0dGFjaGVkGAMgASgIEhEKCXJlc3VtYWJsZRgEIAEoCCIZCglUZXh0RGVsdGESDAoEdGV4dBgBIAEoCSILCglLZWVwYWxpdmUiPwoERG9uZRIVCg1maW5pc2hfcmVhc29uGAEgASgJEiAKBXVzYWdlGAIgASgLMhEudmFsaW5vci52MS5Vc2FnZSLAAQoRUHVzaENvbmZpZ1JlcXVlc3QSOgoIYWdlbnRfaWQYASABKAlCKLpIJXIjMiFeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYyfSQSJwoGY29uZmlnGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIrCgt0b29sX3BvbGljeRgDIAEoCzIWLnZhbGlub3IudjEuVG9vbFBvbGljeRIZChFleHBlY3RlZF9yZXZpc2lvbhgEIAEoDSJHChJQdXNoQ29uZmlnUmVzcG9uc2USEAoIcmV2aXNpb24YASABKA0SDwoHYXBwbGllZBgCIAEoCBIOCgZyZWFzb24YAyABKAkimgEKElB1c2hDb250ZXh0UmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBIsCgNrZXkYAiABKAlCH7pIHHIaMhheW0EtWmEtejAtOS5fOi1dezAsMTI4fSQSGgoHY29udGV4dBgDIAEoCUIJukgGcgQogIAQIjYKE1B1c2hDb250ZXh0UmVzcG9uc2USDwoHYXBwbGllZBgBIAEoCBIOCgZyZWFzb24YAiABKAkioQEKFENhbmNlbE1lc3NhZ2VSZXF1ZXN0EjoKCGFnZW50X2lkGAEgASgJQii6SCVyIzIhXltBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2Mn0kEjMKCnJlcXVlc3RfaWQYAiABKAlCH7pIHHIaMhheW0EtWmEtejAtOS5fOi1dezEsMTI4fSQSGAoGcmVhc29uGAMgASgJQgi6SAVyAyiAAiImChVDYW5jZWxNZXNzYWdlUmVzcG9uc2USDQoFZm91bmQYASABKAgiUwoVR2V0QWdlbnRTdGF0dXNSZXF1ZXN0EjoKCGFnZW50X2lkGAEgASgJQii6SCVyIzIhXltBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2Mn0kIsUDChZHZXRBZ2VudFN0YXR1c1Jlc3BvbnNlEicKBnN0YXR1cxgBIAEoDjIXLnZhbGlub3IudjEuQWdlbnRTdGF0dXMSEQoJY29ubmVjdGVkGAIgASgIEhAKCHByb3RvY29sGAMgASgNEhQKDGd1ZXN0X3N0YXR1cxgEIAEoCRIPCgdib290X2lkGAUgASgJEhUKDWFnZW50X3ZlcnNpb24YBiABKAkSHwoSaGVhcnRiZWF0X2FnZV9zZWNzGAcgASgBSACIAQESEQoJaW5fZmxpZ2h0GAggASgNEhAKCG9wZW5jbGF3GAkgASgJEhgKEGRlc2lyZWRfcmV2aXNpb24YCiABKA0SGQoRb2JzZXJ2ZWRfcmV2aXNpb24YCyABKA0SFQoNY29uZmlnX3JlYXNvbhgMIAEoCRISCgpsYXN0X2Vycm9yGA0gASgJEhUKDW9wZW5jbGF3X2tpbmQYDiABKAkSLQoMY29uZmlnX3N0YXRlGA8gASgOMhcudmFsaW5vci52MS5Db25maWdTdGF0ZRIcChRvcGVuY2xhd19raW5kX3JlYXNvbhgQIAEoCUIVChNfaGVhcnRiZWF0X2FnZV9zZWNzKmMKDE9uRGlzY29ubmVjdBIdChlPTl9ESVNDT05ORUNUX1VOU1BFQ0lGSUVEEAASGgoWT05fRElTQ09OTkVDVF9DT05USU5VRRABEhgKFE9OX0RJU0NPTk5FQ1RfQ0FOQ0VMEAIy8AMKCkFnZW50UHJveHkSTgoLU2VuZE1lc3NhZ2USHi52YWxpbm9yLnYxLlNlbmRNZXNzYWdlUmVxdWVzdBofLnZhbGlub3IudjEuU2VuZE1lc3NhZ2VSZXNwb25zZRJBCgZTdHJlYW0SGS52YWxpbm9yLnYxLlN0cmVhbVJlcXVlc3QaGi52YWxpbm9yLnYxLlN0cmVhbVJlc3BvbnNlMAESSwoKUHVzaENvbmZpZxIdLnZhbGlub3IudjEuUHVzaENvbmZpZ1JlcXVlc3QaHi52YWxpbm9yLnYxLlB1c2hDb25maWdSZXNwb25zZRJOCgtQdXNoQ29udGV4dBIeLnZhbGlub3IudjEuUHVzaENvbnRleHRSZXF1ZXN0Gh8udmFsaW5vci52MS5QdXNoQ29udGV4dFJlc3BvbnNlElQKDUNhbmNlbE1lc3NhZ2USIC52YWxpbm9yLnYxLkNhbmNlbE1lc3NhZ2VSZXF1ZXN0GiEudmFsaW5vci52MS5DYW5jZWxNZXNzYWdlUmVzcG9uc2USXAoOR2V0QWdlbnRTdGF0dXMSIS52YWxpbm9yLnYxLkdldEFnZW50U3RhdHVzUmVxdWVzdBoiLnZhbGlub3IudjEuR2V0QWdlbnRTdGF0dXNSZXNwb25zZSIDkAIBQjtaOWdpdGh1Yi5jb20vdmFsaW5vci1haS92YWxpbm9yL2dlbi9nby92YWxpbm9yL3YxO3ZhbGlub3J2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_valinor_v1_types]);
+  fileDesc("Chx2YWxpbm9yL3YxL2FnZW50X3Byb3h5LnByb3RvEgp2YWxpbm9yLnYxIogBCgdNZXNzYWdlEiEKBHJvbGUYASABKAlCE7pIEHIOUgBSBHVzZXJSBHRvb2wSGgoHY29udGVudBgCIAEoCUIJukgGcgQogIBASgQIAxAIUgdoaXN0b3J5UgV0b29sc1ILdG9vbF9jaG9pY2VSDHRvb2xfY2FsbF9pZFINY29udGVudF9wYXJ0cyJPCgVVc2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgNEhkKEWNvbXBsZXRpb25fdG9rZW5zGAIgASgNEhQKDHRvdGFsX3Rva2VucxgDIAEoDSJBCghUb29sQ2FsbBIPCgdjYWxsX2lkGAEgASgJEhEKCXRvb2xfbmFtZRgCIAEoCRIRCglhcmd1bWVudHMYAyABKAkiiQIKElNlbmRNZXNzYWdlUmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBIsCgdtZXNzYWdlGAIgASgLMhMudmFsaW5vci52MS5NZXNzYWdlQga6SAPIAQESOAoPY29udmVyc2F0aW9uX2lkGAMgASgJQh+6SBxyGjIYXltBLVphLXowLTkuXzotXXswLDEyOH0kEjMKCnJlcXVlc3RfaWQYBCABKAlCH7pIHHIaMhheW0EtWmEtejAtOS5fOi1dezAsMTI4fSQSGgoSYWxsb3dfc3RhbGVfY29uZmlnGAUgASgIIrABChNTZW5kTWVzc2FnZVJlc3BvbnNlEhIKCnJlcXVlc3RfaWQYASABKAkSDwoHY29udGVudBgCIAEoCRIVCg1maW5pc2hfcmVhc29uGAMgASgJEiAKBXVzYWdlGAQgASgLMhEudmFsaW5vci52MS5Vc2FnZRIoCgp0b29sX2NhbGxzGAUgAygLMhQudmFsaW5vci52MS5Ub29sQ2FsbBIRCglyZXN1bWFibGUYBiABKAgilwQKDVN0cmVhbVJlcXVlc3QSOgoIYWdlbnRfaWQYASABKAlCKLpIJXIjMiFeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYyfSQSJAoHbWVzc2FnZRgCIAEoCzITLnZhbGlub3IudjEuTWVzc2FnZRI4Cg9jb252ZXJzYXRpb25faWQYAyABKAlCH7pIHHIaMhheW0EtWmEtejAtOS5fOi1dezAsMTI4fSQSMwoKcmVxdWVzdF9pZBgEIAEoCUIfukgcchoyGF5bQS1aYS16MC05Ll86LV17MCwxMjh9JBIaChJhbGxvd19zdGFsZV9jb25maWcYBSABKAgSFgoOYWZ0ZXJfc2VxdWVuY2UYBiABKA0SOQoNb25fZGlzY29ubmVjdBgHIAEoDjIYLnZhbGlub3IudjEuT25EaXNjb25uZWN0Qgi6SAWCAQIQARItCgRsaWZlGAggASgJQh+6SBxyGjIYXltBLVphLXowLTkuXzotXXswLDEyOH0kOpYBukiSARqPAQocc3RyZWFtLm1lc3NhZ2Vfb3JfcmVxdWVzdF9pZBJDYSBjYWxsIHdpdGhvdXQgYSBtZXNzYWdlIGF0dGFjaGVzIHRvIGEgcnVuIGFuZCBuZWVkcyBpdHMgcmVxdWVzdF9pZBoqaGFzKHRoaXMubWVzc2FnZSkgfHwgdGhpcy5yZXF1ZXN0X2lkICE9ICcnIvcBCg5TdHJlYW1SZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoDRIkCgZvcGVuZWQYAiABKAsyEi52YWxpbm9yLnYxLk9wZW5lZEgAEisKCnRleHRfZGVsdGEYAyABKAsyFS52YWxpbm9yLnYxLlRleHREZWx0YUgAEikKCXRvb2xfY2FsbBgEIAEoCzIULnZhbGlub3IudjEuVG9vbENhbGxIABIqCglrZWVwYWxpdmUYBSABKAsyFS52YWxpbm9yLnYxLktlZXBhbGl2ZUgAEiAKBGRvbmUYBiABKAsyEC52YWxpbm9yLnYxLkRvbmVIAEIHCgVldmVudCJgCgZPcGVuZWQSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdib290X2lkGAIgASgJEhAKCGF0dGFjaGVkGAMgASgIEhEKCXJlc3VtYWJsZRgEIAEoCBIMCgRsaWZlGAUgASgJIhkKCVRleHREZWx0YRIMCgR0ZXh0GAEgASgJIgsKCUtlZXBhbGl2ZSI/CgREb25lEhUKDWZpbmlzaF9yZWFzb24YASABKAkSIAoFdXNhZ2UYAiABKAsyES52YWxpbm9yLnYxLlVzYWdlIsABChFQdXNoQ29uZmlnUmVxdWVzdBI6CghhZ2VudF9pZBgBIAEoCUIoukglciMyIV5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dezAsNjJ9JBInCgZjb25maWcYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EisKC3Rvb2xfcG9saWN5GAMgASgLMhYudmFsaW5vci52MS5Ub29sUG9saWN5EhkKEWV4cGVjdGVkX3JldmlzaW9uGAQgASgNIkcKElB1c2hDb25maWdSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoDRIPCgdhcHBsaWVkGAIgASgIEg4KBnJlYXNvbhgDIAEoCSKaAQoSUHVzaENvbnRleHRSZXF1ZXN0EjoKCGFnZW50X2lkGAEgASgJQii6SCVyIzIhXltBLVphLXowLTldW0EtWmEtejAtOS5fLV17MCw2Mn0kEiwKA2tleRgCIAEoCUIfukgcchoyGF5bQS1aYS16MC05Ll86LV17MCwxMjh9JBIaCgdjb250ZXh0GAMgASgJQgm6SAZyBCiAgBAiNgoTUHVzaENvbnRleHRSZXNwb25zZRIPCgdhcHBsaWVkGAEgASgIEg4KBnJlYXNvbhgCIAEoCSKhAQoUQ2FuY2VsTWVzc2FnZVJlcXVlc3QSOgoIYWdlbnRfaWQYASABKAlCKLpIJXIjMiFeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYyfSQSMwoKcmVxdWVzdF9pZBgCIAEoCUIfukgcchoyGF5bQS1aYS16MC05Ll86LV17MSwxMjh9JBIYCgZyZWFzb24YAyABKAlCCLpIBXIDKIACIiYKFUNhbmNlbE1lc3NhZ2VSZXNwb25zZRINCgVmb3VuZBgBIAEoCCJTChVHZXRBZ2VudFN0YXR1c1JlcXVlc3QSOgoIYWdlbnRfaWQYASABKAlCKLpIJXIjMiFeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXXswLDYyfSQi2AMKFkdldEFnZW50U3RhdHVzUmVzcG9uc2USJwoGc3RhdHVzGAEgASgOMhcudmFsaW5vci52MS5BZ2VudFN0YXR1cxIRCgljb25uZWN0ZWQYAiABKAgSEAoIcHJvdG9jb2wYAyABKA0SFAoMZ3Vlc3Rfc3RhdHVzGAQgASgJEg8KB2Jvb3RfaWQYBSABKAkSFQoNYWdlbnRfdmVyc2lvbhgGIAEoCRIfChJoZWFydGJlYXRfYWdlX3NlY3MYByABKAFIAIgBARIRCglpbl9mbGlnaHQYCCABKA0SEAoIb3BlbmNsYXcYCSABKAkSGAoQZGVzaXJlZF9yZXZpc2lvbhgKIAEoDRIZChFvYnNlcnZlZF9yZXZpc2lvbhgLIAEoDRIVCg1jb25maWdfcmVhc29uGAwgASgJEhIKCmxhc3RfZXJyb3IYDSABKAkSFQoNb3BlbmNsYXdfa2luZBgOIAEoCRItCgxjb25maWdfc3RhdGUYDyABKA4yFy52YWxpbm9yLnYxLkNvbmZpZ1N0YXRlEhwKFG9wZW5jbGF3X2tpbmRfcmVhc29uGBAgASgJEhEKCXJlbWVtYmVycxgRIAEoCUIVChNfaGVhcnRiZWF0X2FnZV9zZWNzKmMKDE9uRGlzY29ubmVjdBIdChlPTl9ESVNDT05ORUNUX1VOU1BFQ0lGSUVEEAASGgoWT05fRElTQ09OTkVDVF9DT05USU5VRRABEhgKFE9OX0RJU0NPTk5FQ1RfQ0FOQ0VMEAIy8AMKCkFnZW50UHJveHkSTgoLU2VuZE1lc3NhZ2USHi52YWxpbm9yLnYxLlNlbmRNZXNzYWdlUmVxdWVzdBofLnZhbGlub3IudjEuU2VuZE1lc3NhZ2VSZXNwb25zZRJBCgZTdHJlYW0SGS52YWxpbm9yLnYxLlN0cmVhbVJlcXVlc3QaGi52YWxpbm9yLnYxLlN0cmVhbVJlc3BvbnNlMAESSwoKUHVzaENvbmZpZxIdLnZhbGlub3IudjEuUHVzaENvbmZpZ1JlcXVlc3QaHi52YWxpbm9yLnYxLlB1c2hDb25maWdSZXNwb25zZRJOCgtQdXNoQ29udGV4dBIeLnZhbGlub3IudjEuUHVzaENvbnRleHRSZXF1ZXN0Gh8udmFsaW5vci52MS5QdXNoQ29udGV4dFJlc3BvbnNlElQKDUNhbmNlbE1lc3NhZ2USIC52YWxpbm9yLnYxLkNhbmNlbE1lc3NhZ2VSZXF1ZXN0GiEudmFsaW5vci52MS5DYW5jZWxNZXNzYWdlUmVzcG9uc2USXAoOR2V0QWdlbnRTdGF0dXMSIS52YWxpbm9yLnYxLkdldEFnZW50U3RhdHVzUmVxdWVzdBoiLnZhbGlub3IudjEuR2V0QWdlbnRTdGF0dXNSZXNwb25zZSIDkAIBQjtaOWdpdGh1Yi5jb20vdmFsaW5vci1haS92YWxpbm9yL2dlbi9nby92YWxpbm9yL3YxO3ZhbGlub3J2MWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_valinor_v1_types]);
 
 /**
  * Message is one turn that a client gives to an agent.
@@ -326,6 +326,14 @@ export type SendMessageResponse = Message$1<"valinor.v1.SendMessageResponse"> & 
    * @generated from field: repeated valinor.v1.ToolCall tool_calls = 5;
    */
   toolCalls: ToolCall[];
+
+  /**
+   * True where the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
+   * protocol 1, which run every message that they are sent.
+   *
+   * @generated from field: bool resumable = 6;
+   */
+  resumable: boolean;
 };
 
 /**
@@ -368,6 +376,14 @@ export type SendMessageResponseJson = {
    * @generated from field: repeated valinor.v1.ToolCall tool_calls = 5;
    */
   toolCalls?: ToolCallJson[];
+
+  /**
+   * True where the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
+   * protocol 1, which run every message that they are sent.
+   *
+   * @generated from field: bool resumable = 6;
+   */
+  resumable?: boolean;
 };
 
 /**
@@ -431,6 +447,14 @@ export type StreamRequest = Message$1<"valinor.v1.StreamRequest"> & {
    * @generated from field: valinor.v1.OnDisconnect on_disconnect = 7;
    */
   onDisconnect: OnDisconnect;
+
+  /**
+   * Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. Where it is given the
+   * call only ever attaches. Empty: whichever run has the name.
+   *
+   * @generated from field: string life = 8;
+   */
+  life: string;
 };
 
 /**
@@ -487,6 +511,14 @@ export type StreamRequestJson = {
    * @generated from field: valinor.v1.OnDisconnect on_disconnect = 7;
    */
   onDisconnect?: OnDisconnectJson;
+
+  /**
+   * Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. Where it is given the
+   * call only ever attaches. Empty: whichever run has the name.
+   *
+   * @generated from field: string life = 8;
+   */
+  life?: string;
 };
 
 /**
@@ -646,6 +678,14 @@ export type Opened = Message$1<"valinor.v1.Opened"> & {
    * @generated from field: bool resumable = 4;
    */
   resumable: boolean;
+
+  /**
+   * Name of the run's life: a run that begins anew under the same request_id has another. Give it back when you resume. Empty
+   * where the agent tells none.
+   *
+   * @generated from field: string life = 5;
+   */
+  life: string;
 };
 
 /**
@@ -681,6 +721,14 @@ export type OpenedJson = {
    * @generated from field: bool resumable = 4;
    */
   resumable?: boolean;
+
+  /**
+   * Name of the run's life: a run that begins anew under the same request_id has another. Give it back when you resume. Empty
+   * where the agent tells none.
+   *
+   * @generated from field: string life = 5;
+   */
+  life?: string;
 };
 
 /**
@@ -1302,6 +1350,14 @@ export type GetAgentStatusResponse = Message$1<"valinor.v1.GetAgentStatusRespons
    * @generated from field: string openclaw_kind_reason = 16;
    */
   openclawKindReason: string;
+
+  /**
+   * `disk` or `memory`: where the agent remembers which requests it has taken; those in memory alone can run again after the agent
+   * was restarted. Empty while it was never reached, and for agents that do not tell.
+   *
+   * @generated from field: string remembers = 17;
+   */
+  remembers: string;
 };
 
 /**
@@ -1422,6 +1478,14 @@ export type GetAgentStatusResponseJson = {
    * @generated from field: string openclaw_kind_reason = 16;
    */
   openclawKindReason?: string;
+
+  /**
+   * `disk` or `memory`: where the agent remembers which requests it has taken; those in memory alone can run again after the agent
+   * was restarted. Empty while it was never reached, and for agents that do not tell.
+   *
+   * @generated from field: string remembers = 17;
+   */
+  remembers?: string;
 };
 
 /**
@@ -1488,8 +1552,9 @@ export const OnDisconnectSchema: GenEnum<OnDisconnect, OnDisconnectJson> = /*@__
  */
 export const AgentProxy: GenService<{
   /**
-   * SendMessage runs a message and answers once the agent has finished. The same request_id with the same message never
-   * runs twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes).
+   * SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
+   * run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+   * not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
    * Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
    * RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
    * permission_denied TOOL_BLOCKED, already_exists REQUEST_ID_REUSED, internal AGENT_ERROR.

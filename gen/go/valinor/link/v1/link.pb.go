@@ -61,8 +61,12 @@ type Heartbeat struct {
 	ContextSha256 *string `protobuf:"bytes,12,opt,name=context_sha256,proto3,oneof" json:"context_sha256,omitempty"`
 	// How the guest knows `openclaw_kind`, or why it does not: a sentence for people. Absent before the first answer of the server.
 	OpenclawKindReason *string `protobuf:"bytes,13,opt,name=openclaw_kind_reason,proto3,oneof" json:"openclaw_kind_reason,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// True where the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
+	Lives *bool `protobuf:"varint,14,opt,name=lives,proto3,oneof" json:"lives,omitempty"`
+	// `disk` or `memory`: where the guest remembers which requests it has taken. Absent: the guest can't tell.
+	Remembers     *string `protobuf:"bytes,15,opt,name=remembers,proto3,oneof" json:"remembers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Heartbeat) Reset() {
@@ -186,6 +190,20 @@ func (x *Heartbeat) GetOpenclawKindReason() string {
 	return ""
 }
 
+func (x *Heartbeat) GetLives() bool {
+	if x != nil && x.Lives != nil {
+		return *x.Lives
+	}
+	return false
+}
+
+func (x *Heartbeat) GetRemembers() string {
+	if x != nil && x.Remembers != nil {
+		return *x.Remembers
+	}
+	return ""
+}
+
 // Hello is the payload of `hello` (host to guest, id ""): the host's first frame to a guest of protocol 2.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -268,7 +286,11 @@ type Message struct {
 	// Which tool the model is to call: as OpenAI's `tool_choice`.
 	ToolChoice *structpb.Value `protobuf:"bytes,11,opt,name=tool_choice,proto3,oneof" json:"tool_choice,omitempty"`
 	// Where role is `tool`: id of the call that the content answers.
-	ToolCallId    *string `protobuf:"bytes,12,opt,name=tool_call_id,proto3,oneof" json:"tool_call_id,omitempty"`
+	ToolCallId *string `protobuf:"bytes,12,opt,name=tool_call_id,proto3,oneof" json:"tool_call_id,omitempty"`
+	// Life of the run that is meant, as `opened` told it; the frame only attaches. Another one is error `run_lost`.
+	RunLife *string `protobuf:"bytes,14,opt,name=run_life,proto3,oneof" json:"run_life,omitempty"`
+	// The latest event of the run that the host has; where the guest's run has not come as far, or to another event there: `run_lost`.
+	RunSeen       *Seen `protobuf:"bytes,15,opt,name=run_seen,proto3,oneof" json:"run_seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -387,6 +409,75 @@ func (x *Message) GetToolCallId() string {
 	return ""
 }
 
+func (x *Message) GetRunLife() string {
+	if x != nil && x.RunLife != nil {
+		return *x.RunLife
+	}
+	return ""
+}
+
+func (x *Message) GetRunSeen() *Seen {
+	if x != nil {
+		return x.RunSeen
+	}
+	return nil
+}
+
+// Seen names an event of a run by what came with it.
+type Seen struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the event.
+	Sequence uint32 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Its mark.
+	Mark          uint32 `protobuf:"varint,2,opt,name=mark,proto3" json:"mark,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seen) Reset() {
+	*x = Seen{}
+	mi := &file_valinor_link_v1_link_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seen) ProtoMessage() {}
+
+func (x *Seen) ProtoReflect() protoreflect.Message {
+	mi := &file_valinor_link_v1_link_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seen.ProtoReflect.Descriptor instead.
+func (*Seen) Descriptor() ([]byte, []int) {
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Seen) GetSequence() uint32 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Seen) GetMark() uint32 {
+	if x != nil {
+		return x.Mark
+	}
+	return 0
+}
+
 // Opened is the payload of `opened` (guest to host): the first answer to every message.
 type Opened struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -395,14 +486,16 @@ type Opened struct {
 	// True where the run existed before.
 	Attached bool `protobuf:"varint,2,opt,name=attached,proto3" json:"attached,omitempty"`
 	// Sequence of the next event that this exchange will get.
-	NextSequence  uint32 `protobuf:"varint,3,opt,name=next_sequence,proto3" json:"next_sequence,omitempty"`
+	NextSequence uint32 `protobuf:"varint,3,opt,name=next_sequence,proto3" json:"next_sequence,omitempty"`
+	// Random name of the run's life, minted when it began: a run that begins anew under the same request_id has another.
+	Life          *string `protobuf:"bytes,4,opt,name=life,proto3,oneof" json:"life,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Opened) Reset() {
 	*x = Opened{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[3]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -414,7 +507,7 @@ func (x *Opened) String() string {
 func (*Opened) ProtoMessage() {}
 
 func (x *Opened) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[3]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -427,7 +520,7 @@ func (x *Opened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opened.ProtoReflect.Descriptor instead.
 func (*Opened) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{3}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Opened) GetBootId() string {
@@ -451,6 +544,13 @@ func (x *Opened) GetNextSequence() uint32 {
 	return 0
 }
 
+func (x *Opened) GetLife() string {
+	if x != nil && x.Life != nil {
+		return *x.Life
+	}
+	return ""
+}
+
 // Usage counts tokens as the model reported them.
 type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -466,7 +566,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[4]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +578,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[4]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +591,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{4}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Usage) GetPromptTokens() uint32 {
@@ -527,14 +627,16 @@ type Chunk struct {
 	// Why the model stopped; where done.
 	FinishReason *string `protobuf:"bytes,4,opt,name=finish_reason,proto3,oneof" json:"finish_reason,omitempty"`
 	// Tokens used; where done and reported.
-	Usage         *Usage `protobuf:"bytes,5,opt,name=usage,proto3,oneof" json:"usage,omitempty"`
+	Usage *Usage `protobuf:"bytes,5,opt,name=usage,proto3,oneof" json:"usage,omitempty"`
+	// Number that depends on every event of the run up to this one; it means nothing to the host.
+	Mark          *uint32 `protobuf:"varint,6,opt,name=mark,proto3,oneof" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[5]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +648,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[5]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +661,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{5}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Chunk) GetContent() string {
@@ -597,6 +699,13 @@ func (x *Chunk) GetUsage() *Usage {
 	return nil
 }
 
+func (x *Chunk) GetMark() uint32 {
+	if x != nil && x.Mark != nil {
+		return *x.Mark
+	}
+	return 0
+}
+
 // Progress is the payload of `progress` (guest to host): the model is silent, the run alive; every 15 s.
 type Progress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -606,7 +715,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[6]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +727,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[6]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +740,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{6}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{7}
 }
 
 // ToolCall is the payload of `tool_call` (guest to host): the model calls a client tool that the policy allows.
@@ -644,14 +753,16 @@ type ToolCall struct {
 	// Name of the tool.
 	ToolName string `protobuf:"bytes,3,opt,name=tool_name,proto3" json:"tool_name,omitempty"`
 	// Arguments as the model wrote them; at most 1 MiB.
-	Arguments     string `protobuf:"bytes,4,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	Arguments string `protobuf:"bytes,4,opt,name=arguments,proto3" json:"arguments,omitempty"`
+	// Number that depends on every event of the run up to this one; it means nothing to the host.
+	Mark          *uint32 `protobuf:"varint,5,opt,name=mark,proto3,oneof" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ToolCall) Reset() {
 	*x = ToolCall{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[7]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -663,7 +774,7 @@ func (x *ToolCall) String() string {
 func (*ToolCall) ProtoMessage() {}
 
 func (x *ToolCall) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[7]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -676,7 +787,7 @@ func (x *ToolCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolCall.ProtoReflect.Descriptor instead.
 func (*ToolCall) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{7}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ToolCall) GetSequence() uint32 {
@@ -707,6 +818,13 @@ func (x *ToolCall) GetArguments() string {
 	return ""
 }
 
+func (x *ToolCall) GetMark() uint32 {
+	if x != nil && x.Mark != nil {
+		return *x.Mark
+	}
+	return 0
+}
+
 // ToolBlocked is the payload of `tool_blocked` (guest to host): the model called a tool that the policy does not allow.
 type ToolBlocked struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -715,14 +833,16 @@ type ToolBlocked struct {
 	// Name of the tool.
 	ToolName string `protobuf:"bytes,2,opt,name=tool_name,proto3" json:"tool_name,omitempty"`
 	// Number of the event in its run.
-	Sequence      *uint32 `protobuf:"varint,3,opt,name=sequence,proto3,oneof" json:"sequence,omitempty"`
+	Sequence *uint32 `protobuf:"varint,3,opt,name=sequence,proto3,oneof" json:"sequence,omitempty"`
+	// Number that depends on every event of the run up to this one; it means nothing to the host.
+	Mark          *uint32 `protobuf:"varint,4,opt,name=mark,proto3,oneof" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ToolBlocked) Reset() {
 	*x = ToolBlocked{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[8]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +854,7 @@ func (x *ToolBlocked) String() string {
 func (*ToolBlocked) ProtoMessage() {}
 
 func (x *ToolBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[8]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +867,7 @@ func (x *ToolBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolBlocked.ProtoReflect.Descriptor instead.
 func (*ToolBlocked) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{8}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ToolBlocked) GetReason() string {
@@ -771,6 +891,13 @@ func (x *ToolBlocked) GetSequence() uint32 {
 	return 0
 }
 
+func (x *ToolBlocked) GetMark() uint32 {
+	if x != nil && x.Mark != nil {
+		return *x.Mark
+	}
+	return 0
+}
+
 // Error is the payload of `error` (guest to host): with a sequence it ended the run, without one only this exchange.
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -779,14 +906,16 @@ type Error struct {
 	// Text for people.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// Number of the event in its run.
-	Sequence      *uint32 `protobuf:"varint,3,opt,name=sequence,proto3,oneof" json:"sequence,omitempty"`
+	Sequence *uint32 `protobuf:"varint,3,opt,name=sequence,proto3,oneof" json:"sequence,omitempty"`
+	// Number that depends on every event of the run up to this one; it means nothing to the host.
+	Mark          *uint32 `protobuf:"varint,4,opt,name=mark,proto3,oneof" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[9]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +927,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[9]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +940,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{9}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Error) GetCode() string {
@@ -835,6 +964,13 @@ func (x *Error) GetSequence() uint32 {
 	return 0
 }
 
+func (x *Error) GetMark() uint32 {
+	if x != nil && x.Mark != nil {
+		return *x.Mark
+	}
+	return 0
+}
+
 // Credit is the payload of `credit` (host to guest).
 type Credit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -847,7 +983,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[10]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +995,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[10]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +1008,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{10}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Credit) GetLimit() float64 {
@@ -891,7 +1027,7 @@ type Detach struct {
 
 func (x *Detach) Reset() {
 	*x = Detach{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[11]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +1039,7 @@ func (x *Detach) String() string {
 func (*Detach) ProtoMessage() {}
 
 func (x *Detach) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[11]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1052,7 @@ func (x *Detach) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Detach.ProtoReflect.Descriptor instead.
 func (*Detach) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{11}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{12}
 }
 
 // Cancel is the payload of `cancel` (host to guest), an exchange of its own.
@@ -932,7 +1068,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[12]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1080,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[12]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1093,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{12}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Cancel) GetRequestId() string {
@@ -985,7 +1121,7 @@ type CancelAck struct {
 
 func (x *CancelAck) Reset() {
 	*x = CancelAck{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[13]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -997,7 +1133,7 @@ func (x *CancelAck) String() string {
 func (*CancelAck) ProtoMessage() {}
 
 func (x *CancelAck) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[13]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +1146,7 @@ func (x *CancelAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelAck.ProtoReflect.Descriptor instead.
 func (*CancelAck) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{13}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CancelAck) GetFound() bool {
@@ -1033,7 +1169,7 @@ type ToolPolicy struct {
 
 func (x *ToolPolicy) Reset() {
 	*x = ToolPolicy{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[14]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1181,7 @@ func (x *ToolPolicy) String() string {
 func (*ToolPolicy) ProtoMessage() {}
 
 func (x *ToolPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[14]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1194,7 @@ func (x *ToolPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ToolPolicy.ProtoReflect.Descriptor instead.
 func (*ToolPolicy) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{14}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ToolPolicy) GetMode() string {
@@ -1094,7 +1230,7 @@ type ConfigUpdate struct {
 
 func (x *ConfigUpdate) Reset() {
 	*x = ConfigUpdate{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[15]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1106,7 +1242,7 @@ func (x *ConfigUpdate) String() string {
 func (*ConfigUpdate) ProtoMessage() {}
 
 func (x *ConfigUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[15]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1119,7 +1255,7 @@ func (x *ConfigUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigUpdate.ProtoReflect.Descriptor instead.
 func (*ConfigUpdate) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{15}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ConfigUpdate) GetConfig() *structpb.Struct {
@@ -1175,7 +1311,7 @@ type ContextUpdate struct {
 
 func (x *ContextUpdate) Reset() {
 	*x = ContextUpdate{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[16]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1187,7 +1323,7 @@ func (x *ContextUpdate) String() string {
 func (*ContextUpdate) ProtoMessage() {}
 
 func (x *ContextUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[16]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1200,7 +1336,7 @@ func (x *ContextUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContextUpdate.ProtoReflect.Descriptor instead.
 func (*ContextUpdate) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{16}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ContextUpdate) GetContext() string {
@@ -1252,7 +1388,7 @@ type ConfigAck struct {
 
 func (x *ConfigAck) Reset() {
 	*x = ConfigAck{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[17]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1400,7 @@ func (x *ConfigAck) String() string {
 func (*ConfigAck) ProtoMessage() {}
 
 func (x *ConfigAck) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[17]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1413,7 @@ func (x *ConfigAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigAck.ProtoReflect.Descriptor instead.
 func (*ConfigAck) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{17}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ConfigAck) GetApplied() bool {
@@ -1331,7 +1467,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[18]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1479,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[18]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1492,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{18}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{19}
 }
 
 // Pong is the payload of `pong` (either way), with the id of the ping.
@@ -1368,7 +1504,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_valinor_link_v1_link_proto_msgTypes[19]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1380,7 +1516,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_valinor_link_v1_link_proto_msgTypes[19]
+	mi := &file_valinor_link_v1_link_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1393,14 +1529,14 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{19}
+	return file_valinor_link_v1_link_proto_rawDescGZIP(), []int{20}
 }
 
 var File_valinor_link_v1_link_proto protoreflect.FileDescriptor
 
 const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\n" +
-	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\xb7\x05\n" +
+	"\x1avalinor/link/v1/link.proto\x12\x0fvalinor.link.v1\x1a\x1cgoogle/protobuf/struct.proto\"\x8d\x06\n" +
 	"\tHeartbeat\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12 \n" +
 	"\vuptime_secs\x18\x02 \x01(\x01R\vuptime_secs\x12\x1f\n" +
@@ -1416,7 +1552,9 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\ropenclaw_kind\x18\v \x01(\tH\bR\ropenclaw_kind\x88\x01\x01\x12+\n" +
 	"\x0econtext_sha256\x18\f \x01(\tH\tR\x0econtext_sha256\x88\x01\x01\x127\n" +
 	"\x14openclaw_kind_reason\x18\r \x01(\tH\n" +
-	"R\x14openclaw_kind_reason\x88\x01\x01B\v\n" +
+	"R\x14openclaw_kind_reason\x88\x01\x01\x12\x19\n" +
+	"\x05lives\x18\x0e \x01(\bH\vR\x05lives\x88\x01\x01\x12!\n" +
+	"\tremembers\x18\x0f \x01(\tH\fR\tremembers\x88\x01\x01B\v\n" +
 	"\t_protocolB\v\n" +
 	"\t_agent_idB\n" +
 	"\n" +
@@ -1429,10 +1567,13 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\t_openclawB\x10\n" +
 	"\x0e_openclaw_kindB\x11\n" +
 	"\x0f_context_sha256B\x17\n" +
-	"\x15_openclaw_kind_reason\"9\n" +
+	"\x15_openclaw_kind_reasonB\b\n" +
+	"\x06_livesB\f\n" +
+	"\n" +
+	"_remembers\"9\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n" +
-	"\bprotocol\x18\x02 \x01(\rR\bprotocol\"\xa2\x05\n" +
+	"\bprotocol\x18\x02 \x01(\rR\bprotocol\"\x95\x06\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12#\n" +
@@ -1448,7 +1589,9 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\x05tools\x18\n" +
 	" \x03(\v2\x17.google.protobuf.StructR\x05tools\x12=\n" +
 	"\vtool_choice\x18\v \x01(\v2\x16.google.protobuf.ValueH\x06R\vtool_choice\x88\x01\x01\x12'\n" +
-	"\ftool_call_id\x18\f \x01(\tH\aR\ftool_call_id\x88\x01\x01B\r\n" +
+	"\ftool_call_id\x18\f \x01(\tH\aR\ftool_call_id\x88\x01\x01\x12\x1f\n" +
+	"\brun_life\x18\x0e \x01(\tH\bR\brun_life\x88\x01\x01\x126\n" +
+	"\brun_seen\x18\x0f \x01(\v2\x15.valinor.link.v1.SeenH\tR\brun_seen\x88\x01\x01B\r\n" +
 	"\v_request_idB\x12\n" +
 	"\x10_conversation_idB\x11\n" +
 	"\x0f_after_sequenceB\t\n" +
@@ -1456,41 +1599,56 @@ const file_valinor_link_v1_link_proto_rawDesc = "" +
 	"\x0e_on_disconnectB\x16\n" +
 	"\x14_min_config_revisionB\x0e\n" +
 	"\f_tool_choiceB\x0f\n" +
-	"\r_tool_call_idJ\x04\b\r\x10\x0eR\rcontent_parts\"d\n" +
+	"\r_tool_call_idB\v\n" +
+	"\t_run_lifeB\v\n" +
+	"\t_run_seenJ\x04\b\r\x10\x0eR\rcontent_parts\"6\n" +
+	"\x04Seen\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\rR\bsequence\x12\x12\n" +
+	"\x04mark\x18\x02 \x01(\rR\x04mark\"\x86\x01\n" +
 	"\x06Opened\x12\x18\n" +
 	"\aboot_id\x18\x01 \x01(\tR\aboot_id\x12\x1a\n" +
 	"\battached\x18\x02 \x01(\bR\battached\x12$\n" +
-	"\rnext_sequence\x18\x03 \x01(\rR\rnext_sequence\"\x7f\n" +
+	"\rnext_sequence\x18\x03 \x01(\rR\rnext_sequence\x12\x17\n" +
+	"\x04life\x18\x04 \x01(\tH\x00R\x04life\x88\x01\x01B\a\n" +
+	"\x05_life\"\x7f\n" +
 	"\x05Usage\x12$\n" +
 	"\rprompt_tokens\x18\x01 \x01(\rR\rprompt_tokens\x12,\n" +
 	"\x11completion_tokens\x18\x02 \x01(\rR\x11completion_tokens\x12\"\n" +
-	"\ftotal_tokens\x18\x03 \x01(\rR\ftotal_tokens\"\xdd\x01\n" +
+	"\ftotal_tokens\x18\x03 \x01(\rR\ftotal_tokens\"\xff\x01\n" +
 	"\x05Chunk\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\tR\acontent\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x1f\n" +
 	"\bsequence\x18\x03 \x01(\rH\x00R\bsequence\x88\x01\x01\x12)\n" +
 	"\rfinish_reason\x18\x04 \x01(\tH\x01R\rfinish_reason\x88\x01\x01\x121\n" +
-	"\x05usage\x18\x05 \x01(\v2\x16.valinor.link.v1.UsageH\x02R\x05usage\x88\x01\x01B\v\n" +
+	"\x05usage\x18\x05 \x01(\v2\x16.valinor.link.v1.UsageH\x02R\x05usage\x88\x01\x01\x12\x17\n" +
+	"\x04mark\x18\x06 \x01(\rH\x03R\x04mark\x88\x01\x01B\v\n" +
 	"\t_sequenceB\x10\n" +
 	"\x0e_finish_reasonB\b\n" +
-	"\x06_usage\"\n" +
+	"\x06_usageB\a\n" +
+	"\x05_mark\"\n" +
 	"\n" +
-	"\bProgress\"|\n" +
+	"\bProgress\"\x9e\x01\n" +
 	"\bToolCall\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\rR\bsequence\x12\x18\n" +
 	"\acall_id\x18\x02 \x01(\tR\acall_id\x12\x1c\n" +
 	"\ttool_name\x18\x03 \x01(\tR\ttool_name\x12\x1c\n" +
-	"\targuments\x18\x04 \x01(\tR\targuments\"q\n" +
+	"\targuments\x18\x04 \x01(\tR\targuments\x12\x17\n" +
+	"\x04mark\x18\x05 \x01(\rH\x00R\x04mark\x88\x01\x01B\a\n" +
+	"\x05_mark\"\x93\x01\n" +
 	"\vToolBlocked\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x1c\n" +
 	"\ttool_name\x18\x02 \x01(\tR\ttool_name\x12\x1f\n" +
-	"\bsequence\x18\x03 \x01(\rH\x00R\bsequence\x88\x01\x01B\v\n" +
-	"\t_sequence\"c\n" +
+	"\bsequence\x18\x03 \x01(\rH\x00R\bsequence\x88\x01\x01\x12\x17\n" +
+	"\x04mark\x18\x04 \x01(\rH\x01R\x04mark\x88\x01\x01B\v\n" +
+	"\t_sequenceB\a\n" +
+	"\x05_mark\"\x85\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1f\n" +
-	"\bsequence\x18\x03 \x01(\rH\x00R\bsequence\x88\x01\x01B\v\n" +
-	"\t_sequence\"\x1e\n" +
+	"\bsequence\x18\x03 \x01(\rH\x00R\bsequence\x88\x01\x01\x12\x17\n" +
+	"\x04mark\x18\x04 \x01(\rH\x01R\x04mark\x88\x01\x01B\v\n" +
+	"\t_sequenceB\a\n" +
+	"\x05_mark\"\x1e\n" +
 	"\x06Credit\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x01R\x05limit\"\b\n" +
 	"\x06Detach\"@\n" +
@@ -1549,43 +1707,45 @@ func file_valinor_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_valinor_link_v1_link_proto_rawDescData
 }
 
-var file_valinor_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_valinor_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_valinor_link_v1_link_proto_goTypes = []any{
 	(*Heartbeat)(nil),       // 0: valinor.link.v1.Heartbeat
 	(*Hello)(nil),           // 1: valinor.link.v1.Hello
 	(*Message)(nil),         // 2: valinor.link.v1.Message
-	(*Opened)(nil),          // 3: valinor.link.v1.Opened
-	(*Usage)(nil),           // 4: valinor.link.v1.Usage
-	(*Chunk)(nil),           // 5: valinor.link.v1.Chunk
-	(*Progress)(nil),        // 6: valinor.link.v1.Progress
-	(*ToolCall)(nil),        // 7: valinor.link.v1.ToolCall
-	(*ToolBlocked)(nil),     // 8: valinor.link.v1.ToolBlocked
-	(*Error)(nil),           // 9: valinor.link.v1.Error
-	(*Credit)(nil),          // 10: valinor.link.v1.Credit
-	(*Detach)(nil),          // 11: valinor.link.v1.Detach
-	(*Cancel)(nil),          // 12: valinor.link.v1.Cancel
-	(*CancelAck)(nil),       // 13: valinor.link.v1.CancelAck
-	(*ToolPolicy)(nil),      // 14: valinor.link.v1.ToolPolicy
-	(*ConfigUpdate)(nil),    // 15: valinor.link.v1.ConfigUpdate
-	(*ContextUpdate)(nil),   // 16: valinor.link.v1.ContextUpdate
-	(*ConfigAck)(nil),       // 17: valinor.link.v1.ConfigAck
-	(*Ping)(nil),            // 18: valinor.link.v1.Ping
-	(*Pong)(nil),            // 19: valinor.link.v1.Pong
-	(*structpb.Struct)(nil), // 20: google.protobuf.Struct
-	(*structpb.Value)(nil),  // 21: google.protobuf.Value
+	(*Seen)(nil),            // 3: valinor.link.v1.Seen
+	(*Opened)(nil),          // 4: valinor.link.v1.Opened
+	(*Usage)(nil),           // 5: valinor.link.v1.Usage
+	(*Chunk)(nil),           // 6: valinor.link.v1.Chunk
+	(*Progress)(nil),        // 7: valinor.link.v1.Progress
+	(*ToolCall)(nil),        // 8: valinor.link.v1.ToolCall
+	(*ToolBlocked)(nil),     // 9: valinor.link.v1.ToolBlocked
+	(*Error)(nil),           // 10: valinor.link.v1.Error
+	(*Credit)(nil),          // 11: valinor.link.v1.Credit
+	(*Detach)(nil),          // 12: valinor.link.v1.Detach
+	(*Cancel)(nil),          // 13: valinor.link.v1.Cancel
+	(*CancelAck)(nil),       // 14: valinor.link.v1.CancelAck
+	(*ToolPolicy)(nil),      // 15: valinor.link.v1.ToolPolicy
+	(*ConfigUpdate)(nil),    // 16: valinor.link.v1.ConfigUpdate
+	(*ContextUpdate)(nil),   // 17: valinor.link.v1.ContextUpdate
+	(*ConfigAck)(nil),       // 18: valinor.link.v1.ConfigAck
+	(*Ping)(nil),            // 19: valinor.link.v1.Ping
+	(*Pong)(nil),            // 20: valinor.link.v1.Pong
+	(*structpb.Struct)(nil), // 21: google.protobuf.Struct
+	(*structpb.Value)(nil),  // 22: google.protobuf.Value
 }
 var file_valinor_link_v1_link_proto_depIdxs = []int32{
-	20, // 0: valinor.link.v1.Message.history:type_name -> google.protobuf.Struct
-	20, // 1: valinor.link.v1.Message.tools:type_name -> google.protobuf.Struct
-	21, // 2: valinor.link.v1.Message.tool_choice:type_name -> google.protobuf.Value
-	4,  // 3: valinor.link.v1.Chunk.usage:type_name -> valinor.link.v1.Usage
-	20, // 4: valinor.link.v1.ConfigUpdate.config:type_name -> google.protobuf.Struct
-	14, // 5: valinor.link.v1.ConfigUpdate.tool_policy:type_name -> valinor.link.v1.ToolPolicy
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	21, // 0: valinor.link.v1.Message.history:type_name -> google.protobuf.Struct
+	21, // 1: valinor.link.v1.Message.tools:type_name -> google.protobuf.Struct
+	22, // 2: valinor.link.v1.Message.tool_choice:type_name -> google.protobuf.Value
+	3,  // 3: valinor.link.v1.Message.run_seen:type_name -> valinor.link.v1.Seen
+	5,  // 4: valinor.link.v1.Chunk.usage:type_name -> valinor.link.v1.Usage
+	21, // 5: valinor.link.v1.ConfigUpdate.config:type_name -> google.protobuf.Struct
+	15, // 6: valinor.link.v1.ConfigUpdate.tool_policy:type_name -> valinor.link.v1.ToolPolicy
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_valinor_link_v1_link_proto_init() }
@@ -1595,19 +1755,21 @@ func file_valinor_link_v1_link_proto_init() {
 	}
 	file_valinor_link_v1_link_proto_msgTypes[0].OneofWrappers = []any{}
 	file_valinor_link_v1_link_proto_msgTypes[2].OneofWrappers = []any{}
-	file_valinor_link_v1_link_proto_msgTypes[5].OneofWrappers = []any{}
+	file_valinor_link_v1_link_proto_msgTypes[4].OneofWrappers = []any{}
+	file_valinor_link_v1_link_proto_msgTypes[6].OneofWrappers = []any{}
 	file_valinor_link_v1_link_proto_msgTypes[8].OneofWrappers = []any{}
 	file_valinor_link_v1_link_proto_msgTypes[9].OneofWrappers = []any{}
-	file_valinor_link_v1_link_proto_msgTypes[15].OneofWrappers = []any{}
+	file_valinor_link_v1_link_proto_msgTypes[10].OneofWrappers = []any{}
 	file_valinor_link_v1_link_proto_msgTypes[16].OneofWrappers = []any{}
 	file_valinor_link_v1_link_proto_msgTypes[17].OneofWrappers = []any{}
+	file_valinor_link_v1_link_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_valinor_link_v1_link_proto_rawDesc), len(file_valinor_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

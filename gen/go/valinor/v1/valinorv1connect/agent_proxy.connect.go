@@ -54,8 +54,9 @@ const (
 
 // AgentProxyClient is a client for the valinor.v1.AgentProxy service.
 type AgentProxyClient interface {
-	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message never
-	// runs twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes).
+	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
+	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+	// not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
 	// Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
 	// RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
 	// permission_denied TOOL_BLOCKED, already_exists REQUEST_ID_REUSED, internal AGENT_ERROR.
@@ -168,8 +169,9 @@ func (c *agentProxyClient) GetAgentStatus(ctx context.Context, req *connect.Requ
 
 // AgentProxyHandler is an implementation of the valinor.v1.AgentProxy service.
 type AgentProxyHandler interface {
-	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message never
-	// runs twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes).
+	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
+	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+	// not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
 	// Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
 	// RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
 	// permission_denied TOOL_BLOCKED, already_exists REQUEST_ID_REUSED, internal AGENT_ERROR.

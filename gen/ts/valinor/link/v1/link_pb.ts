@@ -22,7 +22,7 @@ import type { JsonObject, Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file valinor/link/v1/link.proto.
  */
 export const file_valinor_link_v1_link: GenFile = /*@__PURE__*/
-  fileDesc("Chp2YWxpbm9yL2xpbmsvdjEvbGluay5wcm90bxIPdmFsaW5vci5saW5rLnYxIpsFCglIZWFydGJlYXQSDgoGc3RhdHVzGAEgASgJEiAKC3VwdGltZV9zZWNzGAIgASgBUgt1cHRpbWVfc2VjcxIVCghwcm90b2NvbBgDIAEoDUgAiAEBEh8KCGFnZW50X2lkGAQgASgJSAFSCGFnZW50X2lkiAEBEh0KB2Jvb3RfaWQYBSABKAlIAlIHYm9vdF9pZIgBARIpCg1hZ2VudF92ZXJzaW9uGAYgASgJSANSDWFnZW50X3ZlcnNpb26IAQESLQoPY29uZmlnX3JldmlzaW9uGAcgASgNSARSD2NvbmZpZ19yZXZpc2lvbogBARIpCg1jb25maWdfc2hhMjU2GAggASgJSAVSDWNvbmZpZ19zaGEyNTaIAQESIQoJaW5fZmxpZ2h0GAkgASgNSAZSCWluX2ZsaWdodIgBARIVCghvcGVuY2xhdxgKIAEoCUgHiAEBEikKDW9wZW5jbGF3X2tpbmQYCyABKAlICFINb3BlbmNsYXdfa2luZIgBARIrCg5jb250ZXh0X3NoYTI1NhgMIAEoCUgJUg5jb250ZXh0X3NoYTI1NogBARI3ChRvcGVuY2xhd19raW5kX3JlYXNvbhgNIAEoCUgKUhRvcGVuY2xhd19raW5kX3JlYXNvbogBAUILCglfcHJvdG9jb2xCCwoJX2FnZW50X2lkQgoKCF9ib290X2lkQhAKDl9hZ2VudF92ZXJzaW9uQhIKEF9jb25maWdfcmV2aXNpb25CEAoOX2NvbmZpZ19zaGEyNTZCDAoKX2luX2ZsaWdodEILCglfb3BlbmNsYXdCEAoOX29wZW5jbGF3X2tpbmRCEQoPX2NvbnRleHRfc2hhMjU2QhcKFV9vcGVuY2xhd19raW5kX3JlYXNvbiIoCgVIZWxsbxINCgV0b2tlbhgBIAEoCRIQCghwcm90b2NvbBgCIAEoDSL7BAoHTWVzc2FnZRIMCgRyb2xlGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSIwoKcmVxdWVzdF9pZBgDIAEoCUgAUgpyZXF1ZXN0X2lkiAEBEi0KD2NvbnZlcnNhdGlvbl9pZBgEIAEoCUgBUg9jb252ZXJzYXRpb25faWSIAQESKwoOYWZ0ZXJfc2VxdWVuY2UYBSABKA1IAlIOYWZ0ZXJfc2VxdWVuY2WIAQESEwoGY3JlZGl0GAYgASgBSAOIAQESKQoNb25fZGlzY29ubmVjdBgHIAEoCUgEUg1vbl9kaXNjb25uZWN0iAEBEjUKE21pbl9jb25maWdfcmV2aXNpb24YCCABKA1IBVITbWluX2NvbmZpZ19yZXZpc2lvbogBARIoCgdoaXN0b3J5GAkgAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBImCgV0b29scxgKIAMoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSPQoLdG9vbF9jaG9pY2UYCyABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVIBlILdG9vbF9jaG9pY2WIAQESJwoMdG9vbF9jYWxsX2lkGAwgASgJSAdSDHRvb2xfY2FsbF9pZIgBAUINCgtfcmVxdWVzdF9pZEISChBfY29udmVyc2F0aW9uX2lkQhEKD19hZnRlcl9zZXF1ZW5jZUIJCgdfY3JlZGl0QhAKDl9vbl9kaXNjb25uZWN0QhYKFF9taW5fY29uZmlnX3JldmlzaW9uQg4KDF90b29sX2Nob2ljZUIPCg1fdG9vbF9jYWxsX2lkSgQIDRAOUg1jb250ZW50X3BhcnRzIloKBk9wZW5lZBIYCgdib290X2lkGAEgASgJUgdib290X2lkEhAKCGF0dGFjaGVkGAIgASgIEiQKDW5leHRfc2VxdWVuY2UYAyABKA1SDW5leHRfc2VxdWVuY2UifwoFVXNhZ2USJAoNcHJvbXB0X3Rva2VucxgBIAEoDVINcHJvbXB0X3Rva2VucxIsChFjb21wbGV0aW9uX3Rva2VucxgCIAEoDVIRY29tcGxldGlvbl90b2tlbnMSIgoMdG90YWxfdG9rZW5zGAMgASgNUgx0b3RhbF90b2tlbnMivQEKBUNodW5rEg8KB2NvbnRlbnQYASABKAkSDAoEZG9uZRgCIAEoCBIVCghzZXF1ZW5jZRgDIAEoDUgAiAEBEikKDWZpbmlzaF9yZWFzb24YBCABKAlIAVINZmluaXNoX3JlYXNvbogBARIqCgV1c2FnZRgFIAEoCzIWLnZhbGlub3IubGluay52MS5Vc2FnZUgCiAEBQgsKCV9zZXF1ZW5jZUIQCg5fZmluaXNoX3JlYXNvbkIICgZfdXNhZ2UiCgoIUHJvZ3Jlc3MiZwoIVG9vbENhbGwSEAoIc2VxdWVuY2UYASABKA0SGAoHY2FsbF9pZBgCIAEoCVIHY2FsbF9pZBIcCgl0b29sX25hbWUYAyABKAlSCXRvb2xfbmFtZRIRCglhcmd1bWVudHMYBCABKAkiXwoLVG9vbEJsb2NrZWQSDgoGcmVhc29uGAEgASgJEhwKCXRvb2xfbmFtZRgCIAEoCVIJdG9vbF9uYW1lEhUKCHNlcXVlbmNlGAMgASgNSACIAQFCCwoJX3NlcXVlbmNlIkoKBUVycm9yEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIVCghzZXF1ZW5jZRgDIAEoDUgAiAEBQgsKCV9zZXF1ZW5jZSIXCgZDcmVkaXQSDQoFbGltaXQYASABKAEiCAoGRGV0YWNoIjgKBkNhbmNlbBIeCgpyZXF1ZXN0X2lkGAEgASgJUgpyZXF1ZXN0X2lkEg4KBnJlYXNvbhgCIAEoCSIaCglDYW5jZWxBY2sSDQoFZm91bmQYASABKAgiKQoKVG9vbFBvbGljeRIMCgRtb2RlGAEgASgJEg0KBXRvb2xzGAIgAygJIvcBCgxDb25maWdVcGRhdGUSJwoGY29uZmlnGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBImCg50b29sX2FsbG93bGlzdBgCIAMoCVIOdG9vbF9hbGxvd2xpc3QSQgoLdG9vbF9wb2xpY3kYAyABKAsyGy52YWxpbm9yLmxpbmsudjEuVG9vbFBvbGljeUgAUgt0b29sX3BvbGljeYgBARIVCghyZXZpc2lvbhgEIAEoDUgBiAEBEhMKBnNoYTI1NhgFIAEoCUgCiAEBQg4KDF90b29sX3BvbGljeUILCglfcmV2aXNpb25CCQoHX3NoYTI1NiJqCg1Db250ZXh0VXBkYXRlEg8KB2NvbnRleHQYASABKAkSEAoDa2V5GAIgASgJSACIAQESFAoHcmVwbGFjZRgDIAEoCEgBiAEBEgwKBGtleXMYBCADKAlCBgoEX2tleUIKCghfcmVwbGFjZSLeAQoJQ29uZmlnQWNrEg8KB2FwcGxpZWQYASABKAgSFQoIcmV2aXNpb24YAiABKA1IAIgBARITCgZzaGEyNTYYAyABKAlIAYgBARITCgZyZWFzb24YBCABKAlIAogBARISCgVyZXRyeRgFIAEoCEgDiAEBEisKDmNvbnRleHRfc2hhMjU2GAYgASgJSARSDmNvbnRleHRfc2hhMjU2iAEBQgsKCV9yZXZpc2lvbkIJCgdfc2hhMjU2QgkKB19yZWFzb25CCAoGX3JldHJ5QhEKD19jb250ZXh0X3NoYTI1NiIGCgRQaW5nIgYKBFBvbmdCPVo7Z2l0aHViLmNvbS92YWxpbm9yLWFpL3ZhbGlub3IvZ2VuL2dvL3ZhbGlub3IvbGluay92MTtsaW5rdjFiBnByb3RvMw", [file_google_protobuf_struct]);
+  fileDesc("Chp2YWxpbm9yL2xpbmsvdjEvbGluay5wcm90bxIPdmFsaW5vci5saW5rLnYxIt8FCglIZWFydGJlYXQSDgoGc3RhdHVzGAEgASgJEiAKC3VwdGltZV9zZWNzGAIgASgBUgt1cHRpbWVfc2VjcxIVCghwcm90b2NvbBgDIAEoDUgAiAEBEh8KCGFnZW50X2lkGAQgASgJSAFSCGFnZW50X2lkiAEBEh0KB2Jvb3RfaWQYBSABKAlIAlIHYm9vdF9pZIgBARIpCg1hZ2VudF92ZXJzaW9uGAYgASgJSANSDWFnZW50X3ZlcnNpb26IAQESLQoPY29uZmlnX3JldmlzaW9uGAcgASgNSARSD2NvbmZpZ19yZXZpc2lvbogBARIpCg1jb25maWdfc2hhMjU2GAggASgJSAVSDWNvbmZpZ19zaGEyNTaIAQESIQoJaW5fZmxpZ2h0GAkgASgNSAZSCWluX2ZsaWdodIgBARIVCghvcGVuY2xhdxgKIAEoCUgHiAEBEikKDW9wZW5jbGF3X2tpbmQYCyABKAlICFINb3BlbmNsYXdfa2luZIgBARIrCg5jb250ZXh0X3NoYTI1NhgMIAEoCUgJUg5jb250ZXh0X3NoYTI1NogBARI3ChRvcGVuY2xhd19raW5kX3JlYXNvbhgNIAEoCUgKUhRvcGVuY2xhd19raW5kX3JlYXNvbogBARISCgVsaXZlcxgOIAEoCEgLiAEBEhYKCXJlbWVtYmVycxgPIAEoCUgMiAEBQgsKCV9wcm90b2NvbEILCglfYWdlbnRfaWRCCgoIX2Jvb3RfaWRCEAoOX2FnZW50X3ZlcnNpb25CEgoQX2NvbmZpZ19yZXZpc2lvbkIQCg5fY29uZmlnX3NoYTI1NkIMCgpfaW5fZmxpZ2h0QgsKCV9vcGVuY2xhd0IQCg5fb3BlbmNsYXdfa2luZEIRCg9fY29udGV4dF9zaGEyNTZCFwoVX29wZW5jbGF3X2tpbmRfcmVhc29uQggKBl9saXZlc0IMCgpfcmVtZW1iZXJzIigKBUhlbGxvEg0KBXRva2VuGAEgASgJEhAKCHByb3RvY29sGAIgASgNIu4FCgdNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCRIjCgpyZXF1ZXN0X2lkGAMgASgJSABSCnJlcXVlc3RfaWSIAQESLQoPY29udmVyc2F0aW9uX2lkGAQgASgJSAFSD2NvbnZlcnNhdGlvbl9pZIgBARIrCg5hZnRlcl9zZXF1ZW5jZRgFIAEoDUgCUg5hZnRlcl9zZXF1ZW5jZYgBARITCgZjcmVkaXQYBiABKAFIA4gBARIpCg1vbl9kaXNjb25uZWN0GAcgASgJSARSDW9uX2Rpc2Nvbm5lY3SIAQESNQoTbWluX2NvbmZpZ19yZXZpc2lvbhgIIAEoDUgFUhNtaW5fY29uZmlnX3JldmlzaW9uiAEBEigKB2hpc3RvcnkYCSADKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiYKBXRvb2xzGAogAygLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBI9Cgt0b29sX2Nob2ljZRgLIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZUgGUgt0b29sX2Nob2ljZYgBARInCgx0b29sX2NhbGxfaWQYDCABKAlIB1IMdG9vbF9jYWxsX2lkiAEBEh8KCHJ1bl9saWZlGA4gASgJSAhSCHJ1bl9saWZliAEBEjYKCHJ1bl9zZWVuGA8gASgLMhUudmFsaW5vci5saW5rLnYxLlNlZW5ICVIIcnVuX3NlZW6IAQFCDQoLX3JlcXVlc3RfaWRCEgoQX2NvbnZlcnNhdGlvbl9pZEIRCg9fYWZ0ZXJfc2VxdWVuY2VCCQoHX2NyZWRpdEIQCg5fb25fZGlzY29ubmVjdEIWChRfbWluX2NvbmZpZ19yZXZpc2lvbkIOCgxfdG9vbF9jaG9pY2VCDwoNX3Rvb2xfY2FsbF9pZEILCglfcnVuX2xpZmVCCwoJX3J1bl9zZWVuSgQIDRAOUg1jb250ZW50X3BhcnRzIiYKBFNlZW4SEAoIc2VxdWVuY2UYASABKA0SDAoEbWFyaxgCIAEoDSJ2CgZPcGVuZWQSGAoHYm9vdF9pZBgBIAEoCVIHYm9vdF9pZBIQCghhdHRhY2hlZBgCIAEoCBIkCg1uZXh0X3NlcXVlbmNlGAMgASgNUg1uZXh0X3NlcXVlbmNlEhEKBGxpZmUYBCABKAlIAIgBAUIHCgVfbGlmZSJ/CgVVc2FnZRIkCg1wcm9tcHRfdG9rZW5zGAEgASgNUg1wcm9tcHRfdG9rZW5zEiwKEWNvbXBsZXRpb25fdG9rZW5zGAIgASgNUhFjb21wbGV0aW9uX3Rva2VucxIiCgx0b3RhbF90b2tlbnMYAyABKA1SDHRvdGFsX3Rva2VucyLZAQoFQ2h1bmsSDwoHY29udGVudBgBIAEoCRIMCgRkb25lGAIgASgIEhUKCHNlcXVlbmNlGAMgASgNSACIAQESKQoNZmluaXNoX3JlYXNvbhgEIAEoCUgBUg1maW5pc2hfcmVhc29uiAEBEioKBXVzYWdlGAUgASgLMhYudmFsaW5vci5saW5rLnYxLlVzYWdlSAKIAQESEQoEbWFyaxgGIAEoDUgDiAEBQgsKCV9zZXF1ZW5jZUIQCg5fZmluaXNoX3JlYXNvbkIICgZfdXNhZ2VCBwoFX21hcmsiCgoIUHJvZ3Jlc3MigwEKCFRvb2xDYWxsEhAKCHNlcXVlbmNlGAEgASgNEhgKB2NhbGxfaWQYAiABKAlSB2NhbGxfaWQSHAoJdG9vbF9uYW1lGAMgASgJUgl0b29sX25hbWUSEQoJYXJndW1lbnRzGAQgASgJEhEKBG1hcmsYBSABKA1IAIgBAUIHCgVfbWFyayJ7CgtUb29sQmxvY2tlZBIOCgZyZWFzb24YASABKAkSHAoJdG9vbF9uYW1lGAIgASgJUgl0b29sX25hbWUSFQoIc2VxdWVuY2UYAyABKA1IAIgBARIRCgRtYXJrGAQgASgNSAGIAQFCCwoJX3NlcXVlbmNlQgcKBV9tYXJrImYKBUVycm9yEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIVCghzZXF1ZW5jZRgDIAEoDUgAiAEBEhEKBG1hcmsYBCABKA1IAYgBAUILCglfc2VxdWVuY2VCBwoFX21hcmsiFwoGQ3JlZGl0Eg0KBWxpbWl0GAEgASgBIggKBkRldGFjaCI4CgZDYW5jZWwSHgoKcmVxdWVzdF9pZBgBIAEoCVIKcmVxdWVzdF9pZBIOCgZyZWFzb24YAiABKAkiGgoJQ2FuY2VsQWNrEg0KBWZvdW5kGAEgASgIIikKClRvb2xQb2xpY3kSDAoEbW9kZRgBIAEoCRINCgV0b29scxgCIAMoCSL3AQoMQ29uZmlnVXBkYXRlEicKBmNvbmZpZxgBIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJgoOdG9vbF9hbGxvd2xpc3QYAiADKAlSDnRvb2xfYWxsb3dsaXN0EkIKC3Rvb2xfcG9saWN5GAMgASgLMhsudmFsaW5vci5saW5rLnYxLlRvb2xQb2xpY3lIAFILdG9vbF9wb2xpY3mIAQESFQoIcmV2aXNpb24YBCABKA1IAYgBARITCgZzaGEyNTYYBSABKAlIAogBAUIOCgxfdG9vbF9wb2xpY3lCCwoJX3JldmlzaW9uQgkKB19zaGEyNTYiagoNQ29udGV4dFVwZGF0ZRIPCgdjb250ZXh0GAEgASgJEhAKA2tleRgCIAEoCUgAiAEBEhQKB3JlcGxhY2UYAyABKAhIAYgBARIMCgRrZXlzGAQgAygJQgYKBF9rZXlCCgoIX3JlcGxhY2Ui3gEKCUNvbmZpZ0FjaxIPCgdhcHBsaWVkGAEgASgIEhUKCHJldmlzaW9uGAIgASgNSACIAQESEwoGc2hhMjU2GAMgASgJSAGIAQESEwoGcmVhc29uGAQgASgJSAKIAQESEgoFcmV0cnkYBSABKAhIA4gBARIrCg5jb250ZXh0X3NoYTI1NhgGIAEoCUgEUg5jb250ZXh0X3NoYTI1NogBAUILCglfcmV2aXNpb25CCQoHX3NoYTI1NkIJCgdfcmVhc29uQggKBl9yZXRyeUIRCg9fY29udGV4dF9zaGEyNTYiBgoEUGluZyIGCgRQb25nQj1aO2dpdGh1Yi5jb20vdmFsaW5vci1haS92YWxpbm9yL2dlbi9nby92YWxpbm9yL2xpbmsvdjE7bGlua3YxYgZwcm90bzM", [file_google_protobuf_struct]);
 
 /**
  * Heartbeat is the payload of `heartbeat` (guest to host, id ""): the first frame on every link, then every 10 s.
@@ -120,6 +120,20 @@ export type Heartbeat = Message$1<"valinor.link.v1.Heartbeat"> & {
    * @generated from field: optional string openclaw_kind_reason = 13 [json_name = "openclaw_kind_reason"];
    */
   openclawKindReason?: string | undefined;
+
+  /**
+   * True where the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
+   *
+   * @generated from field: optional bool lives = 14;
+   */
+  lives?: boolean | undefined;
+
+  /**
+   * `disk` or `memory`: where the guest remembers which requests it has taken. Absent: the guest can't tell.
+   *
+   * @generated from field: optional string remembers = 15;
+   */
+  remembers?: string | undefined;
 };
 
 /**
@@ -218,6 +232,20 @@ export type HeartbeatJson = {
    * @generated from field: optional string openclaw_kind_reason = 13 [json_name = "openclaw_kind_reason"];
    */
   openclaw_kind_reason?: string;
+
+  /**
+   * True where the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
+   *
+   * @generated from field: optional bool lives = 14;
+   */
+  lives?: boolean;
+
+  /**
+   * `disk` or `memory`: where the guest remembers which requests it has taken. Absent: the guest can't tell.
+   *
+   * @generated from field: optional string remembers = 15;
+   */
+  remembers?: string;
 };
 
 /**
@@ -366,6 +394,20 @@ export type Message = Message$1<"valinor.link.v1.Message"> & {
    * @generated from field: optional string tool_call_id = 12 [json_name = "tool_call_id"];
    */
   toolCallId?: string | undefined;
+
+  /**
+   * Life of the run that is meant, as `opened` told it; the frame only attaches. Another one is error `run_lost`.
+   *
+   * @generated from field: optional string run_life = 14 [json_name = "run_life"];
+   */
+  runLife?: string | undefined;
+
+  /**
+   * The latest event of the run that the host has; where the guest's run has not come as far, or to another event there: `run_lost`.
+   *
+   * @generated from field: optional valinor.link.v1.Seen run_seen = 15 [json_name = "run_seen"];
+   */
+  runSeen?: Seen | undefined;
 };
 
 /**
@@ -458,6 +500,20 @@ export type MessageJson = {
    * @generated from field: optional string tool_call_id = 12 [json_name = "tool_call_id"];
    */
   tool_call_id?: string;
+
+  /**
+   * Life of the run that is meant, as `opened` told it; the frame only attaches. Another one is error `run_lost`.
+   *
+   * @generated from field: optional string run_life = 14 [json_name = "run_life"];
+   */
+  run_life?: string;
+
+  /**
+   * The latest event of the run that the host has; where the guest's run has not come as far, or to another event there: `run_lost`.
+   *
+   * @generated from field: optional valinor.link.v1.Seen run_seen = 15 [json_name = "run_seen"];
+   */
+  run_seen?: SeenJson;
 };
 
 /**
@@ -466,6 +522,55 @@ export type MessageJson = {
  */
 export const MessageSchema: GenMessage<Message, {jsonType: MessageJson}> = /*@__PURE__*/
   messageDesc(file_valinor_link_v1_link, 2);
+
+/**
+ * Seen names an event of a run by what came with it.
+ *
+ * @generated from message valinor.link.v1.Seen
+ */
+export type Seen = Message$1<"valinor.link.v1.Seen"> & {
+  /**
+   * Number of the event.
+   *
+   * @generated from field: uint32 sequence = 1;
+   */
+  sequence: number;
+
+  /**
+   * Its mark.
+   *
+   * @generated from field: uint32 mark = 2;
+   */
+  mark: number;
+};
+
+/**
+ * Seen names an event of a run by what came with it.
+ *
+ * @generated from message valinor.link.v1.Seen
+ */
+export type SeenJson = {
+  /**
+   * Number of the event.
+   *
+   * @generated from field: uint32 sequence = 1;
+   */
+  sequence?: number;
+
+  /**
+   * Its mark.
+   *
+   * @generated from field: uint32 mark = 2;
+   */
+  mark?: number;
+};
+
+/**
+ * Describes the message valinor.link.v1.Seen.
+ * Use `create(SeenSchema)` to create a new message.
+ */
+export const SeenSchema: GenMessage<Seen, {jsonType: SeenJson}> = /*@__PURE__*/
+  messageDesc(file_valinor_link_v1_link, 3);
 
 /**
  * Opened is the payload of `opened` (guest to host): the first answer to every message.
@@ -493,6 +598,13 @@ export type Opened = Message$1<"valinor.link.v1.Opened"> & {
    * @generated from field: uint32 next_sequence = 3 [json_name = "next_sequence"];
    */
   nextSequence: number;
+
+  /**
+   * Random name of the run's life, minted when it began: a run that begins anew under the same request_id has another.
+   *
+   * @generated from field: optional string life = 4;
+   */
+  life?: string | undefined;
 };
 
 /**
@@ -521,6 +633,13 @@ export type OpenedJson = {
    * @generated from field: uint32 next_sequence = 3 [json_name = "next_sequence"];
    */
   next_sequence?: number;
+
+  /**
+   * Random name of the run's life, minted when it began: a run that begins anew under the same request_id has another.
+   *
+   * @generated from field: optional string life = 4;
+   */
+  life?: string;
 };
 
 /**
@@ -528,7 +647,7 @@ export type OpenedJson = {
  * Use `create(OpenedSchema)` to create a new message.
  */
 export const OpenedSchema: GenMessage<Opened, {jsonType: OpenedJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 3);
+  messageDesc(file_valinor_link_v1_link, 4);
 
 /**
  * Usage counts tokens as the model reported them.
@@ -591,7 +710,7 @@ export type UsageJson = {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage, {jsonType: UsageJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 4);
+  messageDesc(file_valinor_link_v1_link, 5);
 
 /**
  * Chunk is the payload of `chunk` (guest to host): a piece of the answer, or its end.
@@ -633,6 +752,13 @@ export type Chunk = Message$1<"valinor.link.v1.Chunk"> & {
    * @generated from field: optional valinor.link.v1.Usage usage = 5;
    */
   usage?: Usage | undefined;
+
+  /**
+   * Number that depends on every event of the run up to this one; it means nothing to the host.
+   *
+   * @generated from field: optional uint32 mark = 6;
+   */
+  mark?: number | undefined;
 };
 
 /**
@@ -675,6 +801,13 @@ export type ChunkJson = {
    * @generated from field: optional valinor.link.v1.Usage usage = 5;
    */
   usage?: UsageJson;
+
+  /**
+   * Number that depends on every event of the run up to this one; it means nothing to the host.
+   *
+   * @generated from field: optional uint32 mark = 6;
+   */
+  mark?: number;
 };
 
 /**
@@ -682,7 +815,7 @@ export type ChunkJson = {
  * Use `create(ChunkSchema)` to create a new message.
  */
 export const ChunkSchema: GenMessage<Chunk, {jsonType: ChunkJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 5);
+  messageDesc(file_valinor_link_v1_link, 6);
 
 /**
  * Progress is the payload of `progress` (guest to host): the model is silent, the run alive; every 15 s.
@@ -705,7 +838,7 @@ export type ProgressJson = {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress, {jsonType: ProgressJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 6);
+  messageDesc(file_valinor_link_v1_link, 7);
 
 /**
  * ToolCall is the payload of `tool_call` (guest to host): the model calls a client tool that the policy allows.
@@ -740,6 +873,13 @@ export type ToolCall = Message$1<"valinor.link.v1.ToolCall"> & {
    * @generated from field: string arguments = 4;
    */
   arguments: string;
+
+  /**
+   * Number that depends on every event of the run up to this one; it means nothing to the host.
+   *
+   * @generated from field: optional uint32 mark = 5;
+   */
+  mark?: number | undefined;
 };
 
 /**
@@ -775,6 +915,13 @@ export type ToolCallJson = {
    * @generated from field: string arguments = 4;
    */
   arguments?: string;
+
+  /**
+   * Number that depends on every event of the run up to this one; it means nothing to the host.
+   *
+   * @generated from field: optional uint32 mark = 5;
+   */
+  mark?: number;
 };
 
 /**
@@ -782,7 +929,7 @@ export type ToolCallJson = {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall, {jsonType: ToolCallJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 7);
+  messageDesc(file_valinor_link_v1_link, 8);
 
 /**
  * ToolBlocked is the payload of `tool_blocked` (guest to host): the model called a tool that the policy does not allow.
@@ -810,6 +957,13 @@ export type ToolBlocked = Message$1<"valinor.link.v1.ToolBlocked"> & {
    * @generated from field: optional uint32 sequence = 3;
    */
   sequence?: number | undefined;
+
+  /**
+   * Number that depends on every event of the run up to this one; it means nothing to the host.
+   *
+   * @generated from field: optional uint32 mark = 4;
+   */
+  mark?: number | undefined;
 };
 
 /**
@@ -838,6 +992,13 @@ export type ToolBlockedJson = {
    * @generated from field: optional uint32 sequence = 3;
    */
   sequence?: number;
+
+  /**
+   * Number that depends on every event of the run up to this one; it means nothing to the host.
+   *
+   * @generated from field: optional uint32 mark = 4;
+   */
+  mark?: number;
 };
 
 /**
@@ -845,7 +1006,7 @@ export type ToolBlockedJson = {
  * Use `create(ToolBlockedSchema)` to create a new message.
  */
 export const ToolBlockedSchema: GenMessage<ToolBlocked, {jsonType: ToolBlockedJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 8);
+  messageDesc(file_valinor_link_v1_link, 9);
 
 /**
  * Error is the payload of `error` (guest to host): with a sequence it ended the run, without one only this exchange.
@@ -873,6 +1034,13 @@ export type Error = Message$1<"valinor.link.v1.Error"> & {
    * @generated from field: optional uint32 sequence = 3;
    */
   sequence?: number | undefined;
+
+  /**
+   * Number that depends on every event of the run up to this one; it means nothing to the host.
+   *
+   * @generated from field: optional uint32 mark = 4;
+   */
+  mark?: number | undefined;
 };
 
 /**
@@ -901,6 +1069,13 @@ export type ErrorJson = {
    * @generated from field: optional uint32 sequence = 3;
    */
   sequence?: number;
+
+  /**
+   * Number that depends on every event of the run up to this one; it means nothing to the host.
+   *
+   * @generated from field: optional uint32 mark = 4;
+   */
+  mark?: number;
 };
 
 /**
@@ -908,7 +1083,7 @@ export type ErrorJson = {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error, {jsonType: ErrorJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 9);
+  messageDesc(file_valinor_link_v1_link, 10);
 
 /**
  * Credit is the payload of `credit` (host to guest).
@@ -945,7 +1120,7 @@ export type CreditJson = {
  * Use `create(CreditSchema)` to create a new message.
  */
 export const CreditSchema: GenMessage<Credit, {jsonType: CreditJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 10);
+  messageDesc(file_valinor_link_v1_link, 11);
 
 /**
  * Detach is the payload of `detach` (host to guest): send nothing more to this id.
@@ -968,7 +1143,7 @@ export type DetachJson = {
  * Use `create(DetachSchema)` to create a new message.
  */
 export const DetachSchema: GenMessage<Detach, {jsonType: DetachJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 11);
+  messageDesc(file_valinor_link_v1_link, 12);
 
 /**
  * Cancel is the payload of `cancel` (host to guest), an exchange of its own.
@@ -1017,7 +1192,7 @@ export type CancelJson = {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel, {jsonType: CancelJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 12);
+  messageDesc(file_valinor_link_v1_link, 13);
 
 /**
  * CancelAck is the payload of `cancel_ack` (guest to host).
@@ -1052,7 +1227,7 @@ export type CancelAckJson = {
  * Use `create(CancelAckSchema)` to create a new message.
  */
 export const CancelAckSchema: GenMessage<CancelAck, {jsonType: CancelAckJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 13);
+  messageDesc(file_valinor_link_v1_link, 14);
 
 /**
  * ToolPolicy says which tools the agent may use.
@@ -1101,7 +1276,7 @@ export type ToolPolicyJson = {
  * Use `create(ToolPolicySchema)` to create a new message.
  */
 export const ToolPolicySchema: GenMessage<ToolPolicy, {jsonType: ToolPolicyJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 14);
+  messageDesc(file_valinor_link_v1_link, 15);
 
 /**
  * ConfigUpdate is the payload of `config_update` (host to guest); answered by `config_ack`.
@@ -1192,7 +1367,7 @@ export type ConfigUpdateJson = {
  * Use `create(ConfigUpdateSchema)` to create a new message.
  */
 export const ConfigUpdateSchema: GenMessage<ConfigUpdate, {jsonType: ConfigUpdateJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 15);
+  messageDesc(file_valinor_link_v1_link, 16);
 
 /**
  * ContextUpdate is the payload of `context_update` (host to guest); answered by `config_ack`. Keys that are not listed here
@@ -1271,7 +1446,7 @@ export type ContextUpdateJson = {
  * Use `create(ContextUpdateSchema)` to create a new message.
  */
 export const ContextUpdateSchema: GenMessage<ContextUpdate, {jsonType: ContextUpdateJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 16);
+  messageDesc(file_valinor_link_v1_link, 17);
 
 /**
  * ConfigAck is the payload of `config_ack` (guest to host): the answer to `config_update` and to `context_update`.
@@ -1376,7 +1551,7 @@ export type ConfigAckJson = {
  * Use `create(ConfigAckSchema)` to create a new message.
  */
 export const ConfigAckSchema: GenMessage<ConfigAck, {jsonType: ConfigAckJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 17);
+  messageDesc(file_valinor_link_v1_link, 18);
 
 /**
  * Ping is the payload of `ping` (either way).
@@ -1399,7 +1574,7 @@ export type PingJson = {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping, {jsonType: PingJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 18);
+  messageDesc(file_valinor_link_v1_link, 19);
 
 /**
  * Pong is the payload of `pong` (either way), with the id of the ping.
@@ -1422,5 +1597,5 @@ export type PongJson = {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong, {jsonType: PongJson}> = /*@__PURE__*/
-  messageDesc(file_valinor_link_v1_link, 19);
+  messageDesc(file_valinor_link_v1_link, 20);
 
