@@ -9,6 +9,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -64,6 +65,33 @@ describe("a guest that is silent", () => {
       second++;
     });
     expect(end?.message).toBe("a frame was not complete within 30 s");
+  });
+
+  it("is not lost because this process stood still while the pong waited to be read", async () => {
+    vi.useRealTimers();
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const real = performance.now.bind(performance);
+    let ahead = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => real() + ahead);
+    const second = () => {
+      ahead += 1_000;
+      vi.advanceTimersByTime(1_000);
+    };
+    const guest = await startGuest({ on: { ping: "keep" } });
+    const connection = await connectTo(guest, { pingMs: 2_000 });
+    let closed = false;
+    void connection.closed.then(() => (closed = true));
+    for (let i = 0; i < 6; i++) second();
+    const { session, frame } = await guest.next("ping");
+    session.send("pong", frame.id, {});
+    // Nothing of the loop runs in between: the tick is due before the socket is looked at.
+    ahead += 10_000;
+    second();
+    await settle();
+    second();
+    second();
+    await settle();
+    expect(closed).toBe(false);
   });
 
   it("fails what waits for it with the cause", async () => {
