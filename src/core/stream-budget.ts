@@ -8,6 +8,10 @@ export interface StreamLimits {
   readonly process: number;
   readonly tenant: number;
   readonly credential: number;
+  /** Streams open at once: all, those of one tenant, and of one credential, which so leaves some to others. */
+  readonly streams: number;
+  readonly tenantStreams: number;
+  readonly credentialStreams: number;
   /** A stream whose reader has asked for nothing more for so long, while something waits for it, is stalled. */
   readonly stalledMs: number;
   readonly lookMs: number;
@@ -18,9 +22,20 @@ export const defaultStreamLimits: StreamLimits = {
   process: 128 * 1024 * 1024,
   tenant: 64 * 1024 * 1024,
   credential: 32 * 1024 * 1024,
+  streams: 10_000,
+  tenantStreams: 8_000,
+  credentialStreams: 5_000,
   stalledMs: 1_000,
   lookMs: 500,
 };
+
+/** A bound of a caller's: under which name it is counted, bytes and streams at most, and whose it is. */
+interface Share {
+  readonly name: string;
+  readonly bytes: number;
+  readonly streams: number;
+  readonly whose: string;
+}
 
 /** Share of a bound at which new streams are refused, and at which the largest that is stalled is ended. */
 const REFUSE_AT = 0.8;
@@ -62,13 +77,19 @@ export function createStreamBudget(
 ): StreamBudget {
   const limits: StreamLimits = { ...defaultStreamLimits, ...options };
   const all = new Set<Watched>();
+  const open = new Map<string, number>();
   let used = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
 
-  const sharesOf = ({ tenant, credential, subject }: Caller): [string, number, string][] => [
-    ["", limits.process, "this server's"],
-    [tenant, limits.tenant, "this tenant's"],
-    [`${tenant}\0${credential}\0${subject}`, limits.credential, "this credential's"],
+  const sharesOf = ({ tenant, credential, subject }: Caller): Share[] => [
+    { name: "", bytes: limits.process, streams: limits.streams, whose: "this server's" },
+    { name: tenant, bytes: limits.tenant, streams: limits.tenantStreams, whose: "this tenant's" },
+    {
+      name: `${tenant}\0${credential}\0${subject}`,
+      bytes: limits.credential,
+      streams: limits.credentialStreams,
+      whose: "this credential's",
+    },
   ];
 
   function count(watched: Watched, now: number): void {
@@ -82,7 +103,15 @@ export function createStreamBudget(
   }
 
   function add({ stream }: Watched, bytes: number): void {
-    for (const [name] of sharesOf(stream.caller)) used.set(name, (used.get(name) ?? 0) + bytes);
+    for (const { name } of sharesOf(stream.caller)) used.set(name, (used.get(name) ?? 0) + bytes);
+  }
+
+  function countOpen(caller: Caller, by: 1 | -1): void {
+    for (const { name } of sharesOf(caller)) {
+      const left = (open.get(name) ?? 0) + by;
+      if (left > 0) open.set(name, left);
+      else open.delete(name);
+    }
   }
 
   function look(): void {
@@ -97,7 +126,8 @@ export function createStreamBudget(
     const largest = [...all].filter(({ stalled }) => stalled > 0).toSorted((a, b) => b.stalled - a.stalled);
     for (const watched of largest) {
       const { stream, stalled } = watched;
-      if (sharesOf(stream.caller).every(([name, most]) => (used.get(name) ?? 0) <= most * SHED_AT)) continue;
+      if (sharesOf(stream.caller).every(({ name, bytes }) => (used.get(name) ?? 0) <= bytes * SHED_AT))
+        continue;
       add(watched, -stalled);
       watched.stalled = 0;
       onShed(stream, stalled);
@@ -107,22 +137,20 @@ export function createStreamBudget(
 
   return {
     admit(caller) {
-      for (const [name, most, whose] of sharesOf(caller))
-        if ((used.get(name) ?? 0) > most * REFUSE_AT)
-          throw new ValinorError(
-            "LIMIT_EXCEEDED",
-            `${whose} streams wait for clients that do not read them`,
-            {
-              retryMs: RETRY_MS,
-            },
-          );
+      for (const { name, bytes, streams, whose } of sharesOf(caller)) {
+        if ((open.get(name) ?? 0) >= streams) throw refused(`${whose} streams are ${streams} already`);
+        if ((used.get(name) ?? 0) > bytes * REFUSE_AT)
+          throw refused(`${whose} streams wait for clients that do not read them`);
+      }
     },
     add(stream) {
       const watched: Watched = { stream, takes: stream.takes(), since: monotonicNow(), stalled: 0 };
       all.add(watched);
+      countOpen(stream.caller, 1);
       timer ??= setInterval(look, limits.lookMs).unref();
       return () => {
-        all.delete(watched);
+        if (!all.delete(watched)) return;
+        countOpen(stream.caller, -1);
         if (all.size > 0) return;
         clearInterval(timer);
         timer = undefined;
@@ -130,4 +158,8 @@ export function createStreamBudget(
       };
     },
   };
+}
+
+function refused(why: string): ValinorError {
+  return new ValinorError("LIMIT_EXCEEDED", why, { retryMs: RETRY_MS });
 }

@@ -2,7 +2,16 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { localCaller } from "../../src/core/authorize.ts";
 import { createStreamBudget, type HeldStream, type StreamLimits } from "../../src/core/stream-budget.ts";
 
-const limits: StreamLimits = { process: 1_000, tenant: 600, credential: 400, stalledMs: 1_000, lookMs: 500 };
+const limits: StreamLimits = {
+  process: 1_000,
+  tenant: 600,
+  credential: 400,
+  streams: 40,
+  tenantStreams: 30,
+  credentialStreams: 25,
+  stalledMs: 1_000,
+  lookMs: 500,
+};
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -81,4 +90,19 @@ test("a stream whose agent says nothing is not stalled, and one that ends frees 
   vi.advanceTimersByTime(500);
   expect(() => budget.admit(caller)).not.toThrow();
   expect(shed).toEqual([]);
+});
+
+test("one credential can't have all streams, nor one tenant", () => {
+  const { budget, open } = world();
+  const first = { tenant: "a", credential: "k1" };
+  const streams = Array.from({ length: 25 }, () => open("s", 0, first));
+  expect(() => budget.admit({ ...localCaller, ...first })).toThrow(
+    "this credential's streams are 25 already",
+  );
+  for (let i = 0; i < 5; i++) open("t", 0, { tenant: "a", credential: "k2" });
+  expect(() => budget.admit({ ...localCaller, tenant: "a", credential: "k3" })).toThrow("this tenant's");
+  expect(() => budget.admit({ ...localCaller, tenant: "b" })).not.toThrow();
+  streams[0]?.release();
+  streams[0]?.release();
+  expect(() => budget.admit({ ...localCaller, ...first })).not.toThrow();
 });

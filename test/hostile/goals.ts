@@ -10,7 +10,7 @@ const TURN_MS = 100;
  * What a good client's p99 may be at most, milliseconds, or so many times the control's. Where other programs want the server's core, a server
  * that is busy waits for them at every turn, and one that is idle hardly does.
  */
-const P99_MS = (loadavg()[0] ?? 0) > 2 * cpus().length ? 1_000 : 100;
+const P99_MS = 150 * Math.max(1, (loadavg()[0] ?? 0) / cpus().length);
 const P99_TIMES = 4;
 
 /**
