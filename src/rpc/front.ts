@@ -111,8 +111,6 @@ function accepted({ methodKind }: DescMethod): string {
 function prepare(req: IncomingMessage, res: ServerResponse, method: DescMethod): void {
   const { headers } = req;
   capDeadlines(headers);
-  // HTTP/1.0 and some probes name no host; the library wants one to make its address of.
-  if (headers.host === undefined && headers[":authority"] === undefined) headers.host = "localhost";
   if (method.methodKind === "unary") return;
   for (const [name, value] of Object.entries(streamHeaders)) res.setHeader(name, value);
   probeByKeepalive(res, method.output);

@@ -3,9 +3,10 @@ import OpenAI from "openai";
 import { pino } from "pino";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { loadConfig } from "../../src/config.ts";
+import { createLifecycle } from "../../src/core/lifecycle.ts";
 import type { WatchEvent } from "../../src/core/types.ts";
 import { createHandler } from "../../src/handler.ts";
+import { createGuard } from "../../src/http/guard.ts";
 import { createListener } from "../../src/http/listener.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { caller, fakeCore, type FakeRun, fakeRun } from "./fake-core.ts";
@@ -28,19 +29,19 @@ export async function startEdgeServer(): Promise<EdgeServer> {
     watchAgents: (_caller, signal) => watch(watchers, signal),
     listAgents: () => Promise.resolve({ agents: [], nextPageToken: "" }),
   });
-  const config = loadConfig({ env: {}, flags: { store: { url: "sqlite::memory:" } }, mode: "dev" });
-  const stopping = new AbortController();
+  const lifecycle = createLifecycle();
   const handler = createHandler({
-    config,
+    guard: createGuard({ allowedOrigins: [], allowedHosts: [], loopbackOnly: true }),
     core,
     identify: () => caller,
     logger: pino({ level: "silent" }),
-    stopping: stopping.signal,
+    lifecycle,
+    storeIntact: () => true,
   });
   const listener = createListener({ handler });
   const { port } = await listener.listen("127.0.0.1", 0);
   afterFile(() => {
-    stopping.abort();
+    lifecycle.enter("cutting");
     return listener.close(0);
   });
   return {
