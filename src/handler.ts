@@ -7,6 +7,7 @@ import { createConsoleHandler } from "./http/console.ts";
 import type { Guard } from "./http/guard.ts";
 import type { HttpHandler, HttpLogger } from "./http/listener.ts";
 import { answerNotFound, createRestHandler } from "./http/rest.ts";
+import { normalizeTarget } from "./http/target.ts";
 import { createRpcHandler, type NodeHandler } from "./rpc/routes.ts";
 
 /** What requests are answered with. */
@@ -48,10 +49,11 @@ export function createHandler(options: HandlerOptions): HttpHandler {
       // Both listeners hand out node:http's shapes; connect-node's types only widen them.
       const request = req as IncomingMessage;
       const response = res as ServerResponse;
-      if (!webConsole(request, response) && !rest(request, response)) answerNotFound(response);
+      if (!webConsole(request, response) && !rest(request, response)) answerNotFound(response, request.url);
     },
   });
   return (req, res) => {
+    normalizeTarget(req);
     if (!guard(req, res)) return;
     // Connect makes a URL of it, which HTTP/1.0 may leave unnamed.
     if (req.headers[":authority"] === undefined) req.headers.host ??= "localhost";

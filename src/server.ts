@@ -121,10 +121,13 @@ export async function startServer(
       tls: config.server.tls,
     });
     await fleet.start();
-    const { host, port } = await listener.listen(config.server.host, config.server.port);
+    const { host, port, hosts } = await listener.listen(config.server.host, config.server.port);
     const scheme = config.server.tls === undefined ? "http" : "https";
     const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    logger.info({ url, authentication: config.auth.required, ...fleet.counts() }, "listening");
+    logger.info(
+      { url, ...(hosts.length > 1 && { hosts }), authentication: config.auth.required, ...fleet.counts() },
+      "listening",
+    );
     const stop = async (hurry: AbortSignal) => {
       const info = (fields: object, text: string) => logger.info(fields, text);
       await stopInStages({ ...live.config.server, lifecycle, listener, hurry, info });

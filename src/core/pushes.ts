@@ -8,6 +8,7 @@ import { configDigest } from "../wire/digest.ts";
 import { actorOf } from "./actor.ts";
 import { ValinorError } from "./errors.ts";
 import { checkFrame } from "./frame-check.ts";
+import { findJsonFault } from "./json-check.ts";
 import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
 import type { CoreOptions } from "./options.ts";
@@ -88,6 +89,7 @@ export function createPushes(
       const { mode, tools } = policy;
       checkSize("config", config, CONFIG_BYTES);
       checkFrame("config_update", { config, tool_allowlist: tools, tool_policy: { mode, tools } });
+      checkJson("config", config);
       const push = (next: NextConfig) => storeAndPush(options, agent, next, caller, signal);
       try {
         if (JSON.stringify(config).includes(JSON.stringify(REDACTED)))
@@ -166,6 +168,13 @@ async function answerOf<V extends Verdict>(
     ? `the agent is away: ${agent.link?.lastError ?? "it is not to run"}`
     : `the agent did not acknowledge within ${ms / 1000} s`;
   return answer({ ...notApplied(reason), timedOut: !isAway });
+}
+
+/** What would be stored as something else than was sent is refused. */
+function checkJson(what: string, value: JsonObject): void {
+  const fault = findJsonFault(value, "", { wholeNumbers: true });
+  if (fault === undefined) return;
+  throw new ValinorError("INVALID_ARGUMENT", `${what}: ${fault.pointer} ${fault.what}`);
 }
 
 function checkSize(what: string, value: JsonObject[string] | undefined, most: number): void {

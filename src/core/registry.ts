@@ -6,6 +6,7 @@ import { parseFilter } from "./filter.ts";
 import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
 import type { CoreOptions } from "./options.ts";
+import { createPageRoom } from "./page-bytes.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 import type { AgentStatusView, Caller, Core } from "./types.ts";
 import { viewOf } from "./views.ts";
@@ -78,10 +79,10 @@ export function createRegistry(options: CoreOptions, gate: Gate): RegistryCalls 
         .catch((error: unknown) => {
           throw translate(error);
         });
-      const page = agents.slice(0, limit);
+      const page = fitting(agents.slice(0, limit).map(show));
       const last = page.at(-1);
-      const more = agents.length > limit && last !== undefined;
-      return { agents: page.map(show), nextPageToken: more ? encodePageToken(scope, last.id) : "" };
+      const more = agents.length > page.length && last !== undefined;
+      return { agents: page, nextPageToken: more ? encodePageToken(scope, last.agent.id) : "" };
     },
 
     async updateAgent(caller, { agentId, changes, etag }) {
@@ -104,6 +105,13 @@ export function createRegistry(options: CoreOptions, gate: Gate): RegistryCalls 
       });
     },
   };
+}
+
+/** As many as may be sent in one page: what guests say of themselves is theirs to make long. */
+function fitting(views: readonly AgentStatusView[]): readonly AgentStatusView[] {
+  const room = createPageRoom();
+  const end = views.findIndex((view) => !room.take(view));
+  return end < 0 ? views : views.slice(0, end);
 }
 
 /** Makes errors name the agent. */

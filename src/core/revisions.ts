@@ -6,6 +6,7 @@ import { ValinorError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { translate } from "./guest-errors.ts";
 import type { CoreOptions } from "./options.ts";
+import { createPageRoom } from "./page-bytes.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 import { redact } from "./redact.ts";
 import type { Caller, ConfigRevisionPage, ConfigRevisionView, Core, PushResult } from "./types.ts";
@@ -22,8 +23,6 @@ export type StoreAndPush = (
 const PAGE = 100;
 /** What a revision's number looks like. */
 const REVISION = /^[1-9]\d{0,9}$/;
-/** Characters of configurations in a page, past which it ends: clients refuse messages of more than 4 MiB. */
-const PAGE_CHARS = 2 * 1024 * 1024;
 /** Revisions read from the store at once; each may have 1 MiB. */
 const READ = 8;
 
@@ -83,20 +82,24 @@ async function readPage(
   limit: number,
 ): Promise<{ revisions: ConfigRevisionPage["revisions"]; next: number }> {
   const revisions: ConfigRevisionView[] = [];
-  let chars = 0;
+  const room = createPageRoom();
+  const add = (record: ConfigRecord, older: ConfigRecord | undefined) => {
+    const view = viewOf(record, older);
+    const fits = room.take(view);
+    if (fits) revisions.push(view);
+    return fits;
+  };
+  const lastShown = () => revisions.at(-1)?.revision ?? 0;
   let newer: ConfigRecord | undefined;
   // Each is shown once the one before it is known, which tells what changed.
   for await (const record of readAll(store, key, before, limit + 1)) {
     if (newer !== undefined) {
-      const view = viewOf(newer, record);
-      revisions.push(view);
-      chars += JSON.stringify(view.config).length;
-      if (revisions.length === limit || chars > PAGE_CHARS) return { revisions, next: newer.revision };
+      if (!add(newer, record) || revisions.length === limit) return { revisions, next: lastShown() };
     }
     newer = record;
   }
-  if (newer !== undefined) revisions.push(viewOf(newer, undefined));
-  return { revisions, next: 0 };
+  const isWhole = newer === undefined || add(newer, undefined);
+  return { revisions, next: isWhole ? 0 : lastShown() };
 }
 
 /** Revisions below `before`, the newest first, at most `most`. */

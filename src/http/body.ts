@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { ValinorError } from "../core/errors.ts";
+import { parseExactly } from "../core/json-check.ts";
 import { prescan } from "../wire/prescan.ts";
 
 /** A JSON object that came from a client; nothing of it is known. */
@@ -20,8 +21,12 @@ const DISCARD = 8 * 1024 * 1024;
  * REQUEST_TOO_LARGE over maxBytes (which are never exceeded in memory), with REQUEST_TIMEOUT
  * where it comes too slowly, with CLIENT_GONE where the client leaves.
  */
-export async function readJsonObject(req: IncomingMessage, bounds: BodyBounds): Promise<UnknownJson> {
-  return parseJsonObject(await readBody(req, bounds));
+export async function readJsonObject(
+  req: IncomingMessage,
+  bounds: BodyBounds,
+  rules: JsonRules = exact,
+): Promise<UnknownJson> {
+  return parseJsonObject(await readBody(req, bounds), rules);
 }
 
 function readBody(req: IncomingMessage, bounds: BodyBounds): Promise<Buffer> {
@@ -69,18 +74,30 @@ function tooLarge(maxBytes: number): ValinorError {
   return new ValinorError("REQUEST_TOO_LARGE", `a request body holds at most ${maxBytes} bytes`);
 }
 
-/** Parses a JSON object of a client. Throws INVALID_ARGUMENT. */
-export function parseJsonObject(bytes: Buffer): UnknownJson {
+/** How numbers are taken. */
+export interface JsonRules {
+  /** Whether a whole number that a double does not hold is refused; else it is rounded. */
+  readonly wholeNumbers: boolean;
+}
+
+const exact: JsonRules = { wholeNumbers: true };
+
+/** Parses a JSON object of a client. Throws INVALID_ARGUMENT, with the JSON pointer where something in it can't be kept as it is. */
+export function parseJsonObject(bytes: Buffer, rules: JsonRules = exact): UnknownJson {
   const wrong = prescan(bytes, 0, bytes.length);
   if (wrong !== undefined) throw invalid(`the JSON has ${wrong}`);
-  let value: unknown;
+  const { value, fault } = parse(bytes, rules);
+  if (fault !== undefined) throw invalid(`${fault.pointer} ${fault.what}`);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid("not a JSON object");
+  return value as UnknownJson;
+}
+
+function parse(bytes: Buffer, rules: JsonRules): ReturnType<typeof parseExactly> {
   try {
-    value = JSON.parse(utf8.decode(bytes));
+    return parseExactly(utf8.decode(bytes), rules);
   } catch {
     throw invalid("not JSON in UTF-8");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid("not a JSON object");
-  return value as UnknownJson;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

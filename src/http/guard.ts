@@ -58,7 +58,7 @@ export function createGuard(options: GuardOptions): Guard {
     const host = hostOf(req);
     if (host === "malformed") return refuseHost(res);
     if (options.loopbackOnly || hosts.size > 0) {
-      if (host === undefined || !hostAllowed(host))
+      if ((host === undefined || !hostAllowed(host)) && !isProbe(req, host))
         return refuse(res, "host not allowed", hostAdvice(options));
     }
     const origin = req.headers.origin;
@@ -66,12 +66,26 @@ export function createGuard(options: GuardOptions): Guard {
     if (origin === undefined) return checkFetchSite(req, res);
     if (origins.has(origin.toLowerCase())) return allowOrigin(req, res, origin);
     if (host !== undefined && isSameOrigin(origin, host)) return true;
+    // Behind a proxy that names its upstream as Host only the browser knows, and no page can say it in its place.
+    if (req.headers["sec-fetch-site"] === "same-origin") return true;
     return refuse(
       res,
       "origin not allowed",
       "pages of this origin may not call: it is not one of the allowed origins",
     );
   };
+}
+
+/** What orchestrators and balancers ask under whatever name they have for this server: an address, a service's name, none at all. */
+const PROBES = /^\/(?:healthz|readyz|grpc\.health\.v1\.Health\/(?:Check|Watch|List))(?:\?|$)/;
+
+/**
+ * True for a probe that no page sent: what the health routes tell is nobody's secret, but the health of an agent is, and a page whose
+ * name was made to lead here (DNS rebinding) says its origin in every request that may ask for one.
+ */
+function isProbe({ url, headers }: IncomingMessage, host: HostName | undefined): boolean {
+  if (!PROBES.test(url ?? "") || headers.origin !== undefined) return false;
+  return host !== undefined || (headers.host === undefined && headers[":authority"] === undefined);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
+import type { Server as NetServer, Socket } from "node:net";
+import { bindEverywhere, type Bound } from "./bind.ts";
 import { createFlight } from "./flight.ts";
 import { createSessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
@@ -37,8 +38,14 @@ export interface ListenerOptions {
 
 /** One port for HTTP/1.1 and HTTP/2: in the clear with prior knowledge, over TLS by ALPN. */
 export interface HttpListener {
-  /** Begins to listen; answers the real port where 0 was asked for. Rejects where the address is taken or not ours. */
-  listen(host: string, port: number): Promise<{ host: string; port: number }>;
+  /**
+   * Begins to listen at every address of the host; answers them, the first one again as `host`, and the real port where 0 was asked for.
+   * Rejects where the port is taken or no address is ours.
+   */
+  listen(
+    host: string,
+    port: number,
+  ): Promise<{ readonly host: string; readonly port: number; readonly hosts: readonly string[] }>;
   /**
    * Answers of HTTP/1 say `connection: close` from now on: whoever keeps connections for later calls, such as a balancer, has none left
    * when they are closed.
@@ -97,8 +104,13 @@ export function createListener(options: ListenerOptions): HttpListener {
     pipeline.add(socket);
   });
   surviveAcceptErrors(http1, options.logger);
+  let bound: Bound | undefined;
   return {
-    listen: (host, port) => listen(http1, host, port),
+    async listen(host, port) {
+      bound = await bindEverywhere(http1, host, port);
+      for (const server of bound.others) surviveAcceptErrors(server, options.logger);
+      return bound;
+    },
     fade: () => drain.begin(),
     drain() {
       drain.begin();
@@ -110,7 +122,7 @@ export function createListener(options: ListenerOptions): HttpListener {
       tlsEntry.useCertificate(files);
     },
     close: async (drainMs) => {
-      const closed = stopAccepting(http1);
+      const closed = bound?.close();
       drain.end();
       http2.drain();
       for (const [socket, spoken] of sockets) if (spoken === undefined) socket.destroy();
@@ -239,7 +251,7 @@ function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHand
  * A failing accept (EMFILE) ends neither the process nor the listener: libuv closes what it cannot hold, and the next connection
  * is accepted again. It is said once in ten seconds at most.
  */
-function surviveAcceptErrors(server: Server, logger: HttpLogger | undefined): void {
+function surviveAcceptErrors(server: NetServer, logger: HttpLogger | undefined): void {
   let quietUntil = 0;
   const say = (fields: object, text: string) => {
     const now = monotonicNow();
@@ -251,23 +263,4 @@ function surviveAcceptErrors(server: Server, logger: HttpLogger | undefined): vo
     if (server.listening) say({ err: error }, "a connection could not be accepted");
   });
   server.on("drop", () => say({ max: server.maxConnections }, "too many connections: one was closed"));
-}
-
-function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port }, () => {
-      server.off("error", reject);
-      const address = server.address() as AddressInfo;
-      resolve({ host: address.address, port: address.port });
-    });
-  });
-}
-
-/** Closes the listening socket alone; resolves when the last connection has ended. */
-function stopAccepting(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    // http.Server's own close() would destroy connections whose last response is not flushed yet.
-    NetServer.prototype.close.call(server, () => resolve());
-  });
 }

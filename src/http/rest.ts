@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
+import { notFoundMessage, tidyPath } from "../core/edge.ts";
 import { toValinorError, type ValinorError } from "../core/errors.ts";
 import { type Lifecycle, untilCut } from "../core/lifecycle.ts";
 import type { Core } from "../core/types.ts";
@@ -61,10 +62,11 @@ export function createRestHandler(options: RestOptions): RestHandler {
       return true;
     }
     const match = find(req.method ?? "GET", path);
-    if (match.kind === "none" && !isOurs(path)) return false;
+    const tidy = tidyPath(path);
+    if (match.kind === "none" && !isOurs(tidy)) return false;
     if (match.kind === "route") void serve(req, res, match, query);
-    else if (isOpenAIPath(path)) answerNoOpenAIRoute(req, res, match);
-    else answerNoRoute(res, match);
+    else if (isOpenAIPath(tidy)) answerNoOpenAIRoute(req, res, match);
+    else answerNoRoute(req, res, match);
     return true;
   };
 }
@@ -117,12 +119,17 @@ function logInternal(logger: HttpLogger | undefined, error: ValinorError): void 
 }
 
 /** Answers 404 in JSON: for what no handler of the server knows. */
-export function answerNotFound(res: ServerResponse): void {
-  writeJson(res, 404, { error: "not found", reason: "NOT_FOUND", message: "there is nothing at this path" });
+export function answerNotFound(res: ServerResponse, target = "/"): void {
+  const message = notFoundMessage(splitTarget(target).path);
+  writeJson(res, 404, { error: "not found", reason: "NOT_FOUND", message });
 }
 
-function answerNoRoute(res: ServerResponse, match: Exclude<RouteMatch, { kind: "route" }>): void {
-  if (match.kind === "none") return answerNotFound(res);
+function answerNoRoute(
+  req: IncomingMessage,
+  res: ServerResponse,
+  match: Exclude<RouteMatch, { kind: "route" }>,
+): void {
+  if (match.kind === "none") return answerNotFound(res, req.url);
   if (match.kind === "malformed") {
     return writeError(res, invalid("the path has a broken percent-encoding", "malformed url"));
   }

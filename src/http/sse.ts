@@ -1,11 +1,11 @@
 import type { ValinorError } from "../core/errors.ts";
+import { streamHeaders } from "../core/edge.ts";
 import type { RunEvent, RunOpened, Usage } from "../core/types.ts";
 
-/** Headers of every event stream; the last one keeps nginx from holding it back. */
+/** Headers of every event stream. */
 export const sseHeaders = {
   "content-type": "text/event-stream",
-  "cache-control": "no-cache",
-  "x-accel-buffering": "no",
+  ...streamHeaders,
   "x-content-type-options": "nosniff",
 } as const;
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createValidateInterceptor } from "@connectrpc/validate";
@@ -11,6 +12,8 @@ import { agentProxy } from "./agent-proxy.ts";
 import { agentRegistry } from "./agents.ts";
 import { coalesceStream } from "./coalesce.ts";
 import { ERROR_DOMAIN } from "./errors.ts";
+import { createRpcFront, MAX_TIMEOUT_MS } from "./front.ts";
+import { withGrpcWebText } from "./grpc-web-text.ts";
 import { health, type HealthServices } from "./health.ts";
 import { peerValues } from "./peer.ts";
 import { reflection, reflectionV1Alpha } from "./reflection.ts";
@@ -18,8 +21,6 @@ import { identifyGate } from "./unary.ts";
 
 /** Largest request message; the largest legal one is a configuration of 1 MiB, escaped. */
 const READ_MAX_BYTES = 4 * 1024 * 1024;
-/** Longest deadline that a client may set: longer than any run. */
-const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 
 /** A handler of node:http and node:http2 servers, as connect-node has it. */
 export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
@@ -30,8 +31,22 @@ export interface RpcOptions extends HealthServices {
   readonly fallback: NodeHandler;
 }
 
-/** Serves AgentProxy, AgentRegistry, grpc.health.v1 and gRPC's reflection over Connect, gRPC and gRPC-Web. */
+/** What is served. */
+const services = [AgentProxy, AgentRegistry, Health, ServerReflection, ServerReflectionV1Alpha];
+
+/** Serves AgentProxy, AgentRegistry, grpc.health.v1 and gRPC's reflection over Connect, gRPC and gRPC-Web, its text form included. */
 export function createRpcHandler(options: RpcOptions): NodeHandler {
+  const front = createRpcFront(services);
+  const adapter = createAdapter(options);
+  return (req, res) => {
+    // Both listeners hand out node:http's shapes; connect-node's types only widen them.
+    const admitted = front.admit(req as IncomingMessage, res as ServerResponse);
+    if (admitted === undefined) options.fallback(req, res);
+    else if (admitted) adapter(req, res);
+  };
+}
+
+function createAdapter(options: RpcOptions): NodeHandler {
   return connectNodeAdapter({
     readMaxBytes: READ_MAX_BYTES,
     maxTimeoutMs: MAX_TIMEOUT_MS,
@@ -48,6 +63,7 @@ export function createRpcHandler(options: RpcOptions): NodeHandler {
       const handler = router.handlers[at];
       if (handler === undefined) throw new Error("the router has no handler for Stream");
       router.handlers[at] = coalesceStream(handler);
+      router.handlers.splice(0, Infinity, ...router.handlers.map(withGrpcWebText));
     },
     fallback: options.fallback,
   });

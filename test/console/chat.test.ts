@@ -46,6 +46,42 @@ describe.skipIf(withoutChromium)("a chat in the console", () => {
     expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("");
   });
 
+  it.each([
+    ["Safari, which ends the composition first", { keyCode: 229, isComposing: false }],
+    ["the others", { keyCode: 229, isComposing: true }],
+  ])("leaves Enter to an input method that composes, as %s tell it", async (_browser, said) => {
+    const { page } = await openConsole(stack.url, chat);
+    const box = page.getByLabel("Message", { exact: true });
+    await box.fill("!echo \u6f22");
+    await box.evaluate((element, how) => {
+      element.dispatchEvent(new CompositionEvent("compositionend", { data: "\u6f22", bubbles: true }));
+      const key = { key: "Enter", code: "Enter", bubbles: true, cancelable: true, ...how };
+      element.dispatchEvent(new KeyboardEvent("keydown", key));
+    }, said);
+    expect(await page.locator(".run").count()).toBe(0);
+    expect(await box.inputValue()).toBe("!echo \u6f22");
+    await page.keyboard.press("Enter");
+    expect(await answerOf(runOf(page))).toBe("\u6f22");
+  });
+
+  it("shows text that is read from right to left so: while it is written, when it was sent, and in the answer", async () => {
+    const { page } = await openConsole(stack.url, chat);
+    const box = page.getByLabel("Message", { exact: true });
+    const directions = (selector: string) =>
+      page.locator(selector).evaluateAll((all) => all.map((element) => getComputedStyle(element).direction));
+    const shalom = "\u05e9\u05dc\u05d5\u05dd, Valinor";
+    await box.fill(shalom);
+    expect(await directions("textarea")).toEqual(["rtl"]);
+    await page.keyboard.press("Enter");
+    await answerOf(runOf(page));
+    expect(await directions(".message .text")).toEqual(["rtl"]);
+    await say(page, `!echo ${shalom}`);
+    expect(await answerOf(runOf(page))).toBe(shalom);
+    expect((await directions(".answer .text")).at(-1)).toBe("rtl");
+    await box.fill("hello");
+    expect(await directions("textarea")).toEqual(["ltr"]);
+  });
+
   it("cancels the answer with Escape, in the agent as well", async () => {
     const { page } = await openConsole(stack.url, chat);
     const aborted = stack.model.aborted;

@@ -1,8 +1,10 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { create, type JsonObject, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { ListConfigRevisionsResponseSchema } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { changedPaths } from "../../src/core/changed-paths.ts";
 import type { ToolPolicyInput } from "../../src/core/types.ts";
+import { revisionToProto } from "../../src/rpc/agent-messages.ts";
 import { canonicalJson } from "../../src/wire/digest.ts";
 import { until } from "../helpers/until.ts";
 import { failureOf, forever } from "../link/connect.ts";
@@ -92,6 +94,25 @@ describe("the revisions of an agent's configuration", () => {
     const first = await list();
     expect(first.revisions.map(({ revision }) => revision)).toEqual([5, 4, 3]);
     expect((await list(0, first.nextPageToken)).revisions.map(({ revision }) => revision)).toEqual([2, 1]);
+  });
+
+  it("come in such pages also where protobuf makes them many times larger than JSON does", async () => {
+    const { push, list } = await world();
+    for (let n = 0; n < 4; n++) await push({ n, numbers: Array.from({ length: 90_000 }, () => 1) });
+    const pages = [];
+    for (let token = "", more = true; more; more = token !== "") {
+      const page = await list(0, token);
+      token = page.nextPageToken;
+      pages.push(page.revisions.map(({ revision }) => revision));
+      const sent = create(ListConfigRevisionsResponseSchema, {
+        revisions: page.revisions.map(revisionToProto),
+      });
+      expect(toBinary(ListConfigRevisionsResponseSchema, sent).length).toBeLessThan(3.1 * 1024 * 1024);
+    }
+    expect(pages).toEqual([
+      [5, 4, 3],
+      [2, 1],
+    ]);
   });
 });
 

@@ -250,6 +250,29 @@ describe.each<[string, (url: string) => Transport]>([
   });
 });
 
+describe("a list whose items are large", () => {
+  it("comes in pages that gRPC's clients take, to its end", async () => {
+    // What a client takes where it says nothing else; in protobuf each of these numbers has 11 bytes.
+    const transport = createGrpcTransport({ baseUrl: stack.url, readMaxBytes: 4 * 1024 * 1024 });
+    const registry = createClient(AgentRegistry, transport);
+    const numbers = Array.from({ length: 90_000 }, () => 1);
+    const last = { revision: 0 };
+    for (let n = 0; n < 8; n++) {
+      Object.assign(last, await stack.proxy.pushConfig({ agentId: "demo", config: { n, numbers } }));
+    }
+    const revisions: number[] = [];
+    let pages = 0;
+    for (let pageToken = "", more = true; more; more = pageToken !== "") {
+      const page = await registry.listConfigRevisions({ agentId: "demo", pageToken });
+      revisions.push(...page.revisions.map(({ revision }) => revision));
+      pageToken = page.nextPageToken;
+      pages++;
+    }
+    expect(revisions).toEqual(Array.from({ length: last.revision }, (_, index) => last.revision - index));
+    expect(pages).toBeGreaterThan(2);
+  });
+});
+
 describe("a server that stops", () => {
   it("ends its watches, and does not wait for them", async () => {
     const flags = { server: { port: 0 }, store: { url: await testStoreUrl() } };

@@ -287,7 +287,7 @@ describe("models", () => {
   it("end where the list does not", async () => {
     const listAgents = () => Promise.resolve({ agents: [view("a")], nextPageToken: "more" });
     const { port } = await serveRest(fakeCore({ listAgents }));
-    expect(JSON.parse((await ask(port, "/v1/models")).body).data).toHaveLength(10);
+    expect(JSON.parse((await ask(port, "/v1/models")).body).data).toHaveLength(100);
   });
 
   it("are found by their id", async () => {

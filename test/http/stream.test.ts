@@ -49,7 +49,7 @@ describe("an event stream", () => {
     expect(status).toBe(200);
     expect(headers).toMatchObject({
       "content-type": "text/event-stream",
-      "cache-control": "no-cache",
+      "cache-control": "no-cache, no-transform",
       "x-valinor-request-id": "r1",
       "x-valinor-resumable": "true",
       "x-valinor-run-life": "life-1",

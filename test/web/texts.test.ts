@@ -10,8 +10,13 @@ const lines = fc
   .map((all) => all.join("\n"));
 
 function parses(text: string): boolean {
+  const isKept = (_key: string, value: unknown) => {
+    if (typeof value === "number" && !Number.isFinite(value)) throw new Error("not kept");
+    if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw new Error("not kept");
+    return value;
+  };
   try {
-    JSON.parse(text);
+    JSON.parse(text, isKept);
     return true;
   } catch {
     return false;
@@ -78,11 +83,13 @@ describe("a JSON text that is checked", () => {
     [`{"a":`, 1, 6],
     [``, 1, 1],
     [`[1]`, 1, 1],
+    [`{\n "a": [1, 1e400]}`, 2, 11],
+    [`{"a": "1e400", "id":  12345678901234567890 }`, 1, 23],
   ])("tells line and column of what is wrong: %j", (text, line, column) => {
     expect(checkJson(text)).toMatchObject({ ok: false, line, column });
   });
 
-  it("is refused exactly where JSON.parse refuses it, and with a place inside it", () => {
+  it("is refused exactly where JSON.parse refuses it or would not keep a number, and with a place inside it", () => {
     const marks = '{}[]:,"\\ \n01.-e+tnulrfas'.split("");
     const near = fc.string({ unit: fc.constantFrom(...marks), maxLength: 25 });
     fc.assert(

@@ -58,7 +58,8 @@ export function chunkEncoder(head: AnswerHead, includeUsage: boolean): ChunkEnco
       case "tool_call":
         return delta(eventJson({ tool_calls: [{ index: calls++, ...callJson(event) }] }));
       case "keepalive":
-        return ": keepalive\n\n";
+        // No blank line: openai-go takes one without data for an event, and ends over it.
+        return ": keepalive\n";
       case "done":
         return `${delta("{}", eventJson(reasonOf(event.finishReason, calls)))}${last(event.usage)}data: [DONE]\n\n`;
     }

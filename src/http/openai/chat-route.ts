@@ -16,7 +16,9 @@ export async function chatRoute(context: RouteContext): Promise<void> {
   const { core, caller, client, req, res, options } = context;
   // A history comes along: as much as a frame towards the agent can hold.
   const bounds = { ...options.body, maxBytes: Math.max(options.body.maxBytes, limits.frameBytes) };
-  const request = readChatRequest(await readJsonObject(req, bounds), req.headers);
+  // Schemas of tools are full of bounds such as 2^63-1, and parameters that nobody reads may be any number.
+  const body = await readJsonObject(req, bounds, { wholeNumbers: false });
+  const request = readChatRequest(body, req.headers);
   if (request.stream) return streamChat(context, request);
   const result = await core.send(caller, request.input, client.signal);
   const { requestId } = result;

@@ -2,21 +2,23 @@ import type { AgentStatusView } from "../../core/types.ts";
 import { writeJson } from "../rest-errors.ts";
 import type { RouteContext } from "../routes.ts";
 
-/** OpenAI's list has no pages: as many agents as this are read, a page at a time. */
+/** OpenAI's list has no pages: this many agents are read, a page at a time. */
+const MOST = 10_000;
 const PAGE = 1_000;
-const PAGES = 10;
+/** A page ends early where its agents have much to tell. */
+const PAGES = 100;
 
 /** GET `/v1/models`: the agents of the caller's tenant; the first 10,000 where there are more. */
 export async function modelsRoute({ core, caller, res }: RouteContext): Promise<void> {
   const agents: AgentStatusView[] = [];
   let pageToken = "";
-  for (let page = 0; page < PAGES; page++) {
+  for (let page = 0; page < PAGES && agents.length < MOST; page++) {
     const answer = await core.listAgents(caller, { pageSize: PAGE, pageToken, filter: "" });
     agents.push(...answer.agents);
     pageToken = answer.nextPageToken;
     if (pageToken === "") break;
   }
-  writeJson(res, 200, { object: "list", data: agents.map(modelJson) });
+  writeJson(res, 200, { object: "list", data: agents.slice(0, MOST).map(modelJson) });
 }
 
 /** GET `/v1/models/{id}`: one of them. */

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { notFoundMessage } from "../../core/edge.ts";
 import { writeJson } from "../rest-errors.ts";
+import { splitTarget } from "../query.ts";
 import type { RouteMatch, RouteRow } from "../routes.ts";
 import { chatRoute } from "./chat-route.ts";
 import { type OpenAIError, refusal, writeOpenAIError } from "./errors.ts";
@@ -31,7 +33,7 @@ export function answerNoOpenAIRoute(
   if (match.kind === "wrong_method") {
     return writeJson(res, 405, errorOf(`use ${match.allow}`, "method_not_allowed"), { allow: match.allow });
   }
-  writeJson(res, 404, errorOf("there is nothing at this path", "not_found"));
+  writeJson(res, 404, errorOf(notFoundMessage(splitTarget(req.url ?? "/").path), "not_found"));
 }
 
 function errorOf(message: string, code: string): OpenAIError {

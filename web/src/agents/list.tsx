@@ -7,6 +7,7 @@ import { CreateAgent } from "./create.tsx";
 import { DeleteAgent } from "./delete.tsx";
 import { configLabel, type Label, linkLabel, openclawLabel, statusLabel } from "./labels.ts";
 import { agents, agentsKnown, watchHealth } from "./watch.ts";
+import { isComposing } from "../ui/composing.ts";
 
 /** Rows shown at most; a filter finds the others. */
 const MAX_ROWS = 500;
@@ -35,7 +36,8 @@ export function AgentList() {
           onInput={(event) => (filter.value = event.currentTarget.value)}
           onKeyDown={(event) => {
             if (event.key === "ArrowDown") moveFocus(event, list.current, "first");
-            if (event.key === "Enter" && shown[0] !== undefined) navigate(agentHref(shown[0].id));
+            if (event.key === "Enter" && !isComposing(event) && shown[0] !== undefined)
+              navigate(agentHref(shown[0].id));
           }}
         />
         <button type="button" class="button primary" onClick={() => (creating.value = true)}>

@@ -13,7 +13,9 @@ export function RunView({ run }: { readonly run: Run }) {
     <article class="run" data-request={run.requestId} data-state={run.state}>
       <div class="message">
         <h3 class="who">You</h3>
-        <div class="text">{run.message}</div>
+        <div class="text" dir="auto">
+          {run.message}
+        </div>
       </div>
       <div class="answer" aria-busy={isActive(run)}>
         <h3 class="who">
@@ -69,7 +71,7 @@ function TextPart({ text, open }: { readonly text: string; readonly open: string
               {stretch.text}
             </pre>
           ) : (
-            <div key={index} class="text">
+            <div key={index} class="text" dir="auto">
               {stretch.text}
             </div>
           ),

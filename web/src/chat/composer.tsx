@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { isComposing } from "../ui/composing.ts";
 
 /** Bytes of UTF-8 that a message may have. */
 const MAX_BYTES = 1024 * 1024;
@@ -40,6 +41,7 @@ export function Composer(props: {
       <textarea
         ref={box}
         class="input"
+        dir="auto"
         rows={2}
         aria-label="Message"
         aria-describedby="composer-help"
@@ -51,7 +53,7 @@ export function Composer(props: {
         }}
         onKeyDown={(event) => {
           // While an input method composes, Enter belongs to it.
-          if (event.isComposing) return;
+          if (isComposing(event)) return;
           if (event.key === "Escape") onEscape();
           if (event.key !== "Enter" || event.shiftKey) return;
           event.preventDefault();

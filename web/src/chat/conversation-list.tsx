@@ -128,6 +128,7 @@ function Rename(props: {
           </span>
           <input
             class="input"
+            dir="auto"
             name="name"
             maxLength={80}
             defaultValue={conversation.name}

@@ -1,5 +1,6 @@
 import { configOf, pushDraft, takeNewest } from "./store.ts";
 import { type Draft, draftOf, saysTheSame } from "./draft.ts";
+import { isComposing } from "../ui/composing.ts";
 import { checkJson } from "./json-check.ts";
 
 /** Where a configuration and a tool policy are written. */
@@ -33,7 +34,7 @@ export function Editor(props: { readonly agentId: string; readonly draft: Draft;
           aria-describedby="config-fault config-hint"
           onInput={(event) => change({ config: event.currentTarget.value })}
           onKeyDown={(event) => {
-            if (event.key === "Enter" && (event.ctrlKey || event.metaKey))
+            if (event.key === "Enter" && !isComposing(event) && (event.ctrlKey || event.metaKey))
               event.currentTarget.form?.requestSubmit();
           }}
         />

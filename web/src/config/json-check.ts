@@ -16,6 +16,8 @@ const MAX_DEPTH = 200;
 export function checkJson(text: string): JsonCheck {
   try {
     const value: unknown = JSON.parse(text);
+    const lost = findLostNumber(text);
+    if (lost !== undefined) return { ok: false, ...placeOf(text, lost), message: LOST };
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
       return { ok: true, value: value as JsonObject };
     }
@@ -25,6 +27,20 @@ export function checkJson(text: string): JsonCheck {
     const message = found?.message ?? (error instanceof Error ? error.message : "this is not JSON");
     return { ok: false, ...placeOf(text, found?.at ?? 0), message };
   }
+}
+
+const LOST = "the number is beyond what would be kept of it: write it as a text";
+
+/** Where a number stands, in a text that is JSON, that would be stored as another one. */
+function findLostNumber(text: string): number | undefined {
+  const token = new RegExp(TOKEN);
+  for (let match = token.exec(text); match !== null && match[0] !== ""; match = token.exec(text)) {
+    const word = match[3] ?? "";
+    const number = /^[-\d]/.test(word) ? Number(word) : 0;
+    if (!Number.isFinite(number) || (Number.isInteger(number) && !Number.isSafeInteger(number)))
+      return token.lastIndex - word.length;
+  }
+  return undefined;
 }
 
 /** Line and column of a place in a text. */

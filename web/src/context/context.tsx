@@ -66,6 +66,7 @@ export function Context({ agentId }: { readonly agentId: string }) {
           Text
           <textarea
             class="input"
+            dir="auto"
             rows={8}
             value={text.value}
             onInput={(event) => (text.value = event.currentTarget.value)}
