@@ -1,4 +1,4 @@
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { DescMethod, DescService, Registry } from "@bufbuild/protobuf";
 import { ValidationError } from "@bufbuild/protovalidate";
 import {
   Code,
@@ -39,6 +39,8 @@ export interface AdapterOptions {
   readonly replace?: (handler: UniversalHandler) => UniversalHandler;
   /** Takes what is no RPC. */
   readonly fallback?: NodeHandler;
+  /** Schemas of what a `google.protobuf.Any` may hold in JSON. Default: none, as our messages have no such field. */
+  readonly registry?: Registry;
 }
 
 /**
@@ -46,12 +48,13 @@ export interface AdapterOptions {
  * rules of the schemas.
  */
 export function createAdapter(options: AdapterOptions): NodeHandler {
-  const { gate, fallback, contextValues, boundsOf, replace = (handler) => handler } = options;
+  const { gate, fallback, contextValues, registry, boundsOf, replace = (handler) => handler } = options;
   return connectNodeAdapter({
     maxTimeoutMs: MAX_TIMEOUT_MS,
     interceptors: [withErrorInfo, createValidateInterceptor()],
     // Fields that are not known go nowhere: they need not be kept.
     binaryOptions: { readUnknownFields: false },
+    ...(registry && { jsonOptions: { registry } }),
     ...(gate && { requestGate: gate }),
     ...(contextValues && { contextValues }),
     ...(fallback && { fallback }),
