@@ -1,4 +1,4 @@
-import type { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { ValinorError } from "../core/errors.ts";
 import { buildConnectError } from "./errors.ts";
 
@@ -7,10 +7,10 @@ export function refuseMessage(text: string): ConnectError {
   return buildConnectError(new ValinorError("INVALID_ARGUMENT", text));
 }
 
-/** The error for a request message that is over its bound: resource_exhausted, as every Connect and gRPC library has it. */
+/** The error for a request message that is over its bound: resource_exhausted without details, as every Connect and gRPC library has it. */
 export function tooLarge(
   most: number,
   text = `a message of this call holds at most ${most} bytes`,
 ): ConnectError {
-  return buildConnectError(new ValinorError("REQUEST_TOO_LARGE", text, { code: "resource_exhausted" }));
+  return new ConnectError(text, Code.ResourceExhausted);
 }
