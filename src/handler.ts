@@ -8,7 +8,8 @@ import type { Guard } from "./http/guard.ts";
 import type { HttpHandler, HttpLogger } from "./http/listener.ts";
 import { answerNotFound, createRestHandler } from "./http/rest.ts";
 import { normalizeTarget } from "./http/target.ts";
-import { createRpcHandler, type NodeHandler } from "./rpc/routes.ts";
+import type { NodeHandler } from "./rpc/adapter.ts";
+import { createRpcHandler } from "./rpc/routes.ts";
 
 /** What requests are answered with. */
 export interface HandlerOptions {

@@ -1,4 +1,11 @@
-import { decodeJwt, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from "jose";
+import {
+  decodeJwt,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from "jose";
 import { ValinorError } from "../core/errors.ts";
 import type { Caller, Permission } from "../core/types.ts";
 import { fileKeys, remoteKeys } from "./jwks.ts";
@@ -34,6 +41,8 @@ export type VerifyToken = (token: string) => Promise<Caller>;
 /** Clocks may differ by this much. */
 const TOLERANCE_SECS = 30;
 const MAX_SUBJECT = 256;
+/** Keys of one algorithm that a token without a `kid` is tried with; each costs a signature's check. */
+const MAX_KEYS = 8;
 
 /**
  * Makes the check of tokens. Throws Error where an issuer is named twice, allows an algorithm that is not asymmetric, or its file
@@ -84,12 +93,38 @@ function createVerifier(issuer: Issuer, now: () => number, remote: RemoteKeySets
   return async (token) => {
     let claims: JWTPayload;
     try {
-      ({ payload: claims } = await jwtVerify(token, keys, { ...options, currentDate: new Date(now()) }));
+      claims = await verified(token, keys, { ...options, currentDate: new Date(now()) });
     } catch (error) {
       throw explain(error);
     }
     return callerOf(issuer, claims, now);
   };
+}
+
+/**
+ * The claims of a token that one of the keys signed. A token need not name its key: while keys are rotated there are two of an algorithm,
+ * and then each is tried, up to a bound. Rejects with an error of the library.
+ */
+async function verified(
+  token: string,
+  keys: JWTVerifyGetKey,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, keys, options)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    let tried = 0;
+    for await (const key of error) {
+      if (++tried > MAX_KEYS) break;
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (refused) {
+        if (!(refused instanceof errors.JWSSignatureVerificationFailed)) throw refused;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
 }
 
 function keysOf({ issuer, jwksUrl, jwksFile }: Issuer, remote: RemoteKeySets): JWTVerifyGetKey {
@@ -148,7 +183,6 @@ function explain(error: unknown): ValinorError {
   if (error instanceof errors.JWTClaimValidationFailed)
     return bad(claimFaults[error.claim] ?? "a claim of the token is not good");
   if (error instanceof errors.JWKSNoMatchingKey) return bad("the token is signed with an unknown key");
-  if (error instanceof errors.JWKSMultipleMatchingKeys) return bad("the token does not name its key (kid)");
   if (error instanceof errors.JWSSignatureVerificationFailed) return bad("the token's signature is wrong");
   if (error instanceof errors.JOSEAlgNotAllowed)
     return bad("the token is signed with an algorithm that its issuer may not use");

@@ -67,6 +67,20 @@ export type Action = keyof typeof access;
 /** The access table's rows by action. */
 export const accessTable: Readonly<Record<Action, AccessRow>> = access;
 
+const doors = new Map<string, Action>();
+for (const [action, row] of Object.entries(accessTable) as [Action, AccessRow][])
+  for (const door of [row.rpc ?? [], row.routes ?? []].flat()) if (!doors.has(door)) doors.set(door, action);
+
+/**
+ * What a caller asks for who comes to an RPC or REST route, named as in the table; where a route leads to several actions, the first:
+ * all of them take the same permission. Throws Error for one that is not in the table.
+ */
+export function actionAt(door: string): Action {
+  const action = doors.get(door);
+  if (action === undefined) throw new Error(`${door} is not in the access table`);
+  return action;
+}
+
 /** The permission that an action takes. */
 export function permissionOf(action: Action): Permission {
   return access[action].permission;

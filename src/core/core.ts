@@ -95,6 +95,8 @@ export function createCore(options: CoreOptions): Core {
   }
 
   return {
+    admit: (caller, door, agentId) => gate.admit(caller, door, agentId),
+
     async send(caller, input, signal) {
       await gate.check(caller, "send", input.agentId);
       const onDisconnect = input.onDisconnect ?? (input.requestId === "" ? "cancel" : "continue");

@@ -198,6 +198,11 @@ export interface ConfigRevisionPage {
 
 /** The calls that clients make, whatever they speak. Each authorizes its caller first and rejects with ValinorError. */
 export interface Core {
+  /**
+   * Counts a request and checks that its caller may come through a door, which is an RPC or REST route named as in the access table
+   * (authorize.ts), before its body is read. The answer is the caller to make the request's call with. Rejects or throws.
+   */
+  admit(caller: Caller, door: string, agentId?: string): Caller | Promise<Caller>;
   /** Runs a message to its end. The signal is the client's: when it aborts, the run follows its onDisconnect. */
   send(caller: Caller, input: SendInput, signal: AbortSignal): Promise<SendResult>;
   /**

@@ -64,6 +64,9 @@ export async function contextRoute({
   writeJson(res, 202, { status: "stored", reason });
 }
 
+/** A name and a reason, and room for what a client adds. */
+const CANCEL_BYTES = 16 * 1024;
+
 /** POST `cancel`: ends a run by its request id. */
 export async function cancelRoute({
   core,
@@ -74,7 +77,7 @@ export async function cancelRoute({
   client,
   options,
 }: RouteContext): Promise<void> {
-  const body = await readJsonObject(req, options.body);
+  const body = await readJsonObject(req, { ...options.body, maxBytes: CANCEL_BYTES });
   const requestId = parseName(body["request_id"], "request_id");
   if (requestId === "") throw invalid("request_id is required");
   const given = body["reason"] ?? "";

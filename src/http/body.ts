@@ -17,7 +17,7 @@ export interface BodyBounds {
 const DISCARD = 8 * 1024 * 1024;
 
 /**
- * Reads a request's body as a JSON object. Rejects with INVALID_ARGUMENT where it is none or nests too deep, with
+ * Reads a request's body as a JSON object. Rejects with INVALID_ARGUMENT where it is none, nests too deep or is compressed, with
  * REQUEST_TOO_LARGE over maxBytes (which are never exceeded in memory), with REQUEST_TIMEOUT
  * where it comes too slowly, with CLIENT_GONE where the client leaves.
  */
@@ -56,7 +56,9 @@ function readBody(req: IncomingMessage, bounds: BodyBounds): Promise<Buffer> {
       bounds.timeoutMs,
     );
     req.on("data", take).on("end", end).on("close", gone).on("error", ignore);
-    if (Number(req.headers["content-length"] ?? 0) > bounds.maxBytes) refuse(tooLarge(bounds.maxBytes));
+    const encoding = req.headers["content-encoding"] ?? "identity";
+    if (encoding.toLowerCase() !== "identity") refuse(compressed(encoding));
+    else if (Number(req.headers["content-length"] ?? 0) > bounds.maxBytes) refuse(tooLarge(bounds.maxBytes));
   });
 }
 
@@ -68,6 +70,10 @@ function discard(req: IncomingMessage): void {
     if (rest < 0) req.destroy();
   });
   req.resume();
+}
+
+function compressed(encoding: string): ValinorError {
+  return invalid(`a body with the content-encoding ${encoding.slice(0, 64)} is not taken: send it as it is`);
 }
 
 function tooLarge(maxBytes: number): ValinorError {

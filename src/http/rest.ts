@@ -86,8 +86,10 @@ function createServe(options: RestOptions): Serve {
   return async (req, res, { row, agentId }, query) => {
     const client = watchClient(res);
     try {
-      const caller = await options.identify(req.headers.authorization, tenantOf(req));
+      const known = await options.identify(req.headers.authorization, tenantOf(req));
       if (agentId === "") throw invalid("the path names no agent", "id is required");
+      const method = req.method === "HEAD" ? "GET" : (req.method ?? "GET");
+      const caller = await options.core.admit(known, `${method} ${row.path}`, agentId);
       const context: RouteContext = {
         core: options.core,
         caller,

@@ -1,11 +1,8 @@
 import { createContextKey, createContextValues } from "@connectrpc/connect";
-import type {
-  UniversalHandler,
-  UniversalServerRequest,
-  UniversalServerResponse,
-} from "@connectrpc/connect/protocol";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { RunStream } from "../core/types.ts";
 import { encodeBatch } from "./encode.ts";
+import { rewrap } from "./handlers.ts";
 
 /**
  * Where the implementation of Stream leaves its run: the library sends the first event and the end of the stream (negotiation,
@@ -22,7 +19,7 @@ export const slotKey = createContextKey<StreamSlot>({ run: undefined, failure: u
 
 /** Makes the handler of Stream send the events between the first and the end by itself, a batch at a time. */
 export function coalesceStream(handler: UniversalHandler): UniversalHandler {
-  const coalesced = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
+  return rewrap(handler, async (request) => {
     const slot: StreamSlot = { run: undefined, failure: undefined };
     const contextValues = request.contextValues ?? createContextValues();
     contextValues.set(slotKey, slot);
@@ -30,14 +27,6 @@ export function coalesceStream(handler: UniversalHandler): UniversalHandler {
     if (response.body === undefined) return response;
     const type = new Headers(response.header).get("content-type") ?? "";
     return { ...response, body: between(response.body, slot, type.endsWith("json")) };
-  };
-  return Object.assign(coalesced, {
-    protocolNames: handler.protocolNames,
-    service: handler.service,
-    method: handler.method,
-    requestPath: handler.requestPath,
-    allowedMethods: handler.allowedMethods,
-    supportedContentType: handler.supportedContentType,
   });
 }
 

@@ -33,17 +33,18 @@ export function toConnectError(thrown: unknown, signal: AbortSignal): ConnectErr
   if (thrown instanceof ConnectError) return thrown;
   const error = translate(thrown);
   if (error.reason === "CLIENT_GONE" && isDeadline(signal)) {
-    return build(
+    return buildConnectError(
       new ValinorError("AGENT_TIMEOUT", "the call's deadline passed", {
         metadata: error.metadata,
         cause: error,
       }),
     );
   }
-  return build(error);
+  return buildConnectError(error);
 }
 
-function build(error: ValinorError): ConnectError {
+/** An error of the domain as Connect sends it, as it is. */
+export function buildConnectError(error: ValinorError): ConnectError {
   const { reason, message, metadata, code, retryMs } = error;
   const info = create(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata: { ...metadata } });
   const connectError = new ConnectError(

@@ -1,9 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type {
-  UniversalHandler,
-  UniversalServerRequest,
-  UniversalServerResponse,
-} from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { rewrap } from "./handlers.ts";
 
 /** gRPC-Web's form for clients that can only handle text, with what may follow it. */
 const TEXT = /^application\/grpc-web-text/i;
@@ -14,7 +11,7 @@ const BINARY = "application/grpc-web";
  * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md). Each piece of an answer is padded by itself, so none waits for the next.
  */
 export function withGrpcWebText(handler: UniversalHandler): UniversalHandler {
-  const translated = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
+  return rewrap(handler, async (request) => {
     const type = request.header.get("content-type") ?? "";
     if (!TEXT.test(type)) return handler(request);
     const header = new Headers(request.header);
@@ -26,15 +23,6 @@ export function withGrpcWebText(handler: UniversalHandler): UniversalHandler {
     const own = answered.get("content-type") ?? BINARY;
     answered.set("content-type", own.replace(BINARY, `${BINARY}-text`));
     return { ...response, header: answered, body: toBase64(response.body) };
-  };
-  const { protocolNames, service, method, requestPath, allowedMethods, supportedContentType } = handler;
-  return Object.assign(translated, {
-    protocolNames,
-    service,
-    method,
-    requestPath,
-    allowedMethods,
-    supportedContentType,
   });
 }
 

@@ -37,26 +37,36 @@ export function identifyCaller(
 const callerKey = createContextKey<Caller | undefined>(undefined);
 
 /**
- * Makes the gate that every call passes when its headers are there and before its body is read: it identifies the caller, once.
- * Who is not known has nothing read, decompressed or parsed.
+ * Makes the gate that every call passes when its headers are there and before its body is read: it identifies the caller, once, and asks
+ * whether it may. Who is not known, or may not, has nothing read, decompressed or parsed.
  */
-export function identifyGate(services: RpcServices): (context: HandlerContext) => void | Promise<void> {
+export function createRequestGate(services: RpcServices): (context: HandlerContext) => void | Promise<void> {
   return (context) => {
-    const { responseHeader, values, signal } = context;
     if (open.has(context.service.typeName)) return;
-    const refuse = (error: unknown): never => {
-      if (toValinorError(error).reason === "UNAUTHENTICATED")
-        responseHeader.set("www-authenticate", "Bearer");
-      throw failure(services, error, signal);
-    };
     try {
-      const caller = identifyCaller(services, context);
-      if (caller instanceof Promise) return caller.then((known) => void values.set(callerKey, known), refuse);
-      values.set(callerKey, caller);
+      const caller = admitCaller(services, context);
+      if (caller instanceof Promise)
+        return caller.then(
+          (known) => void context.values.set(callerKey, known),
+          (error: unknown) => refuse(services, context, error),
+        );
+      context.values.set(callerKey, caller);
     } catch (error) {
-      refuse(error);
+      refuse(services, context, error);
     }
   };
+}
+
+function admitCaller(services: RpcServices, context: HandlerContext): Caller | Promise<Caller> {
+  const door = `${context.service.typeName}/${context.method.name}`;
+  const caller = identifyCaller(services, context);
+  if (caller instanceof Promise) return caller.then((known) => services.core.admit(known, door));
+  return services.core.admit(caller, door);
+}
+
+function refuse(services: RpcServices, { responseHeader, signal }: HandlerContext, error: unknown): never {
+  if (toValinorError(error).reason === "UNAUTHENTICATED") responseHeader.set("www-authenticate", "Bearer");
+  throw failure(services, error, signal);
 }
 
 /** Who makes a call that has passed the gate. */

@@ -176,6 +176,21 @@ describe("an issuer's keys", () => {
     expect(issuer.fetches()).toBe(2);
   });
 
+  it("may be two of one algorithm, and a token that names none is tried with each, up to eight", async () => {
+    const issuer = await startIssuer();
+    for (const kid of ["k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9"]) await issuer.addKey(kid);
+    const verify = createTokenVerifier([issuer.issuer], Date.now);
+    for (const key of ["k1", "k2", "k8"])
+      expect(await verify(await issuer.token({ key, kid: undefined }))).toMatchObject({ tenant: "acme" });
+    const refused = { reason: "UNAUTHENTICATED", message: "the token's signature is wrong" };
+    await expect(verify(await issuer.token({ key: "k9", kid: undefined }))).rejects.toMatchObject(refused);
+    await expect(verify(await issuer.token({ key: "k9" }))).resolves.toMatchObject({ tenant: "acme" });
+    const other = await startIssuer();
+    await expect(verify(await other.token({ kid: undefined }))).rejects.toMatchObject(refused);
+    const expired = await issuer.token({ key: "k2", kid: undefined, expiresIn: -31 });
+    await expect(verify(expired)).rejects.toMatchObject({ message: "the token has expired" });
+  });
+
   it("that can't be fetched make no token a bad one: AUTH_UNAVAILABLE, and one fetch a second", async () => {
     const issuer = await startIssuer();
     issuer.answer(500);

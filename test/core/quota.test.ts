@@ -183,6 +183,25 @@ describe("the gate", () => {
     ]);
   });
 
+  it("admits a caller by the door that it comes to, and counts its request once, whatever calls it makes", async () => {
+    const gate = createGate({ quota: createQuota({ ...none, keyRequestsPerSecond: 2 }), audit });
+    const enter = async () => gate.admit(callerOf("acme"), "GET /agents/:id", "a1");
+    const admitted = await enter();
+    for (let call = 0; call < 5; call++) await gate.check(admitted, "status", "a1");
+    expect(await enter()).toMatchObject({ tenant: "acme" });
+    expect(await failureOf(enter())).toMatchObject({ reason: "RATE_LIMITED" });
+    expect(() => gate.admit(callerOf("acme"), "GET /nowhere")).toThrow(/not in the access table/);
+  });
+
+  it("turns away who may not, before anything of its request is read, and notes it", () => {
+    const gate = createGate({ quota: createQuota(none), audit });
+    const door = "valinor.v1.AgentProxy/PushConfig";
+    expect(() => gate.admit(callerOf("acme"), door)).toThrow(/agents:admin/);
+    expect(noted.splice(0)).toMatchObject([
+      { action: "denied", agentId: "", detail: { action: "pushConfig" } },
+    ]);
+  });
+
   it("counts a request before it looks at its permission, so that denials are bounded as well", async () => {
     const gate = createGate({ quota: createQuota({ ...none, keyRequestsPerSecond: 2 }), audit });
     const check = () => failureOf(Promise.resolve(gate.check(callerOf("acme"), "deleteAgent", "a1")));

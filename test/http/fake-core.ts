@@ -27,6 +27,7 @@ export const agent: AgentRecord = {
 export function fakeCore(calls: Partial<Core>): Core {
   const missing = () => Promise.reject(new ValinorError("UNIMPLEMENTED", "the fake core has no such call"));
   return {
+    admit: (who) => who,
     send: missing,
     stream: missing,
     cancel: missing,

@@ -24,9 +24,10 @@ let registry: Client<typeof AgentRegistry>;
 
 beforeAll(async () => {
   const core = {
+    admit: (caller) => caller,
     send: (...args: Parameters<Core["send"]>) => send(...args),
     watchAgents: (...args: Parameters<Core["watchAgents"]>) => watchAgents(...args),
-  } as Core;
+  } as Partial<Core> as Core;
   const handler = createRpcHandler({
     core,
     identify: () => localCaller,
