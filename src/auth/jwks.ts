@@ -27,13 +27,24 @@ const MAX_BYTES = 1024 * 1024;
  * issuer is not taken for a bad token.
  */
 export function remoteKeys(url: string): JWTVerifyGetKey {
+  const source = createSource();
   const keys = createRemoteJWKSet(new URL(url), {
     timeoutDuration: FETCH_MS,
-    cooldownDuration: COOLDOWN_MS,
-    cacheMaxAge: MAX_AGE_MS,
-    [customFetch]: fetchWithCooldown(),
+    // The library would hold its own against the wall clock, which steps: the source counts the time.
+    cooldownDuration: Infinity,
+    cacheMaxAge: Infinity,
+    [customFetch]: source.fetch,
   });
-  return orUnavailable((header, token) => keys(header, token));
+  return orUnavailable(async (header, token) => {
+    if (source.age() >= MAX_AGE_MS) await keys.reload();
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || source.age() < COOLDOWN_MS) throw error;
+      await keys.reload();
+      return keys(header, token);
+    }
+  });
 }
 
 /** The keys of a file with a JSON Web Key Set, read once. Throws Error where it can't be read, or has a private or shared key. */
@@ -49,23 +60,41 @@ export function fileKeys(path: string): JWTVerifyGetKey {
   throw new Error(`${path} has a private or shared key: it must hold public keys alone`);
 }
 
-/** The library waits after fetches that went well only: an issuer that is down would be asked once for every token. */
-function fetchWithCooldown(): (url: string, options: RequestInit) => Promise<Response> {
+/** Where the library has its keys from. */
+interface Source {
+  readonly fetch: (url: string, options: RequestInit) => Promise<Response>;
+  /** Milliseconds since the last fetch that went well; 0 before the first. */
+  age(): number;
+}
+
+/** Makes a source that waits after a fetch that failed: an issuer that is down would be asked once for every token. */
+function createSource(): Source {
   let failure: { error: unknown; until: number } | undefined;
-  return async (url, options) => {
-    if (failure !== undefined && monotonicNow() < failure.until) throw failure.error;
-    try {
-      const response = await fetch(url, options);
-      if (response.status !== 200) throw new Error(`the key set's address answered ${response.status}`);
-      const text = (await readAtMost(response, MAX_BYTES)).toString();
-      createLocalJWKSet(JSON.parse(text) as JSONWebKeySet); // throws where it is none: that is a failure too
-      failure = undefined;
-      return new Response(text);
-    } catch (error) {
-      failure = { error, until: monotonicNow() + FAILURE_COOLDOWN_MS };
-      throw error;
-    }
+  let fetchedAt: number | undefined;
+  return {
+    age: () => (fetchedAt === undefined ? 0 : monotonicNow() - fetchedAt),
+    async fetch(url, options) {
+      if (failure !== undefined && monotonicNow() < failure.until) throw failure.error;
+      try {
+        const text = await fetchKeys(url, options);
+        failure = undefined;
+        fetchedAt = monotonicNow();
+        return new Response(text);
+      } catch (error) {
+        failure = { error, until: monotonicNow() + FAILURE_COOLDOWN_MS };
+        throw error;
+      }
+    },
   };
+}
+
+/** The text of a key set. Throws where it can't be had, or is none. */
+async function fetchKeys(url: string, options: RequestInit): Promise<string> {
+  const response = await fetch(url, options);
+  if (response.status !== 200) throw new Error(`the key set's address answered ${response.status}`);
+  const text = (await readAtMost(response, MAX_BYTES)).toString();
+  createLocalJWKSet(JSON.parse(text) as JSONWebKeySet); // throws where it is none
+  return text;
 }
 
 async function readAtMost(response: Response, most: number): Promise<Buffer> {

@@ -169,7 +169,9 @@ describe("an issuer's keys", () => {
     });
     expect(issuer.fetches()).toBe(1);
 
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 31_000 });
+    const then = performance.now();
+    vi.useFakeTimers({ toFake: ["performance"] });
+    vi.advanceTimersByTime(then + 31_000);
     await verify(await issuer.token({ key: "k2" }));
     await verify(await issuer.token());
     await expect(verify(await issuer.token({ kid: "made-up" }))).rejects.toThrow(/unknown key/);
@@ -189,6 +191,18 @@ describe("an issuer's keys", () => {
     await expect(verify(await other.token({ kid: undefined }))).rejects.toMatchObject(refused);
     const expired = await issuer.token({ key: "k2", kid: undefined, expiresIn: -31 });
     await expect(verify(expired)).rejects.toMatchObject({ message: "the token has expired" });
+  });
+
+  it("are fetched again for a new key though the clock was set back by an hour", async () => {
+    const issuer = await startIssuer();
+    const verify = createTokenVerifier([issuer.issuer], Date.now);
+    await verify(await issuer.token());
+    await issuer.addKey("k2");
+    const then = performance.now();
+    vi.useFakeTimers({ toFake: ["performance", "Date"], now: Date.now() - 3_600_000 });
+    vi.advanceTimersByTime(then + 31_000);
+    await verify(await issuer.token({ key: "k2" }));
+    expect(issuer.fetches()).toBe(2);
   });
 
   it("that can't be fetched make no token a bad one: AUTH_UNAVAILABLE, and one fetch a second", async () => {
