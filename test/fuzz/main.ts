@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Job, Report } from "./worker.ts";
-import { targets } from "./targets.ts";
+import { targetNamed, targets } from "./targets.ts";
 
 const USAGE = `npm run test:fuzz -- [flags]
 
@@ -44,7 +44,8 @@ function readFlags() {
     if (!/^\d+$/.test(values[name])) throw new Error(`--${name} is a number, not ${values[name]}`);
     return value;
   };
-  const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target);
+  const named = values.target === undefined ? undefined : targetNamed(values.target);
+  const chosen = values.target === undefined ? targets : named === undefined ? [] : [named];
   if (chosen.length === 0) throw new Error(`there is no target ${values.target}\n\n${USAGE}`);
   if (values.input !== undefined && chosen.length > 1) throw new Error("--input needs --target");
   return {
@@ -81,9 +82,9 @@ function attack(job: Job): Promise<Outcome> {
 
 function keepFinding(job: Job, { input, at, what }: Report & { kind: "finding" }): string {
   mkdirSync(FINDINGS, { recursive: true });
-  const file = join(FINDINGS, `${job.target}-${job.seed}-${at}.bin`);
+  const file = join(FINDINGS, `${job.target.replace(/[^\w.]+/g, "-")}-${job.seed}-${at}.bin`);
   writeFileSync(file, Buffer.from(input, "base64"));
-  return `${what}\n  input ${at}, left in ${file}\n  again: npm run test:fuzz -- --target ${job.target} --input ${file}`;
+  return `${what}\n  input ${at}, left in ${file}\n  again: npm run test:fuzz -- --target '${job.target}' --input ${file}`;
 }
 
 async function main(): Promise<void> {

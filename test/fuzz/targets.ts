@@ -3,6 +3,7 @@ import { decoder } from "./targets/decoder.ts";
 import { framesToGuest } from "./targets/frames-to-guest.ts";
 import { framesToHost } from "./targets/frames-to-host.ts";
 import { lists } from "./targets/lists.ts";
+import { planted } from "./targets/planted.ts";
 import { modelAnswers } from "./targets/model-answers.ts";
 import { requests } from "./targets/requests.ts";
 import type { Target } from "./target.ts";
@@ -17,3 +18,8 @@ export const targets: readonly Target[] = [
   configFile,
   lists,
 ];
+
+/** The target of that name, those with a planted mistake included. */
+export function targetNamed(name: string): Target | undefined {
+  return [...targets, ...planted].find((target) => target.name === name);
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRandom } from "../helpers/random.ts";
 import { monotonicNow } from "../../src/wire/clock.ts";
-import { targets } from "./targets.ts";
+import { targetNamed } from "./targets.ts";
 import { inTime, turns, type Attack } from "./target.ts";
 
 /** A turn of the loop that takes this much CPU time, milliseconds, is a finding; the first inputs are not held to it. */
@@ -84,7 +84,7 @@ async function tryInput(attack: Attack, input: Buffer, isWarm: boolean): Promise
 }
 
 async function work(): Promise<void> {
-  const target = targets.find(({ name }) => name === job.target);
+  const target = targetNamed(job.target);
   if (target === undefined) throw new Error(`there is no target ${job.target}`);
   const attack = await target.open();
   const end = monotonicNow() + job.seconds * 1000;

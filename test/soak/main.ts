@@ -58,7 +58,10 @@ async function main(): Promise<void> {
   try {
     const [url] = (await once(server, "message")) as [string];
     await allLinked(guests);
-    console.log(`${agents} agents linked after ${((monotonicNow() - began) / 1000).toFixed(1)} s`);
+    await allConfigured(url);
+    console.log(
+      `${agents} agents linked and configured after ${((monotonicNow() - began) / 1000).toFixed(1)} s`,
+    );
     process.exitCode = (await soak({ server, guests }, url)) ? 0 : 1;
   } finally {
     server.disconnect();
@@ -85,6 +88,21 @@ async function allLinked(guests: ChildProcess): Promise<void> {
     if (monotonicNow() > end)
       throw new Error(`not all ${agents} agents were linked within ${START_MS / 1000} s`);
     await delay(500);
+  }
+}
+
+/** Resolves when every agent has its configuration: a message to one that has not is refused. */
+async function allConfigured(url: string): Promise<void> {
+  const end = monotonicNow() + START_MS;
+  for (let at = 0; at < agents; at++) {
+    for (;;) {
+      const answer = await fetch(`${url}/agents/agent-${at}`);
+      const { config_state: state } = (await answer.json()) as { config_state?: string };
+      if (state === "applied") break;
+      if (monotonicNow() > end)
+        throw new Error(`agent-${at} was not configured within ${START_MS / 1000} s: ${state}`);
+      await delay(200);
+    }
   }
 }
 
@@ -143,10 +161,20 @@ function judge(samples: readonly Sample[], tally: Tally): boolean {
     [`${last.links} of ${agents} links up, ${last.lost} lost`, last.links === agents && last.lost === 0],
   ];
   for (const [text, isGood] of checks) console.log(`${isGood ? "ok    " : "FAILED"} ${text}`);
-  for (const line of tally.dropped.slice(0, 5)) console.error(line);
+  for (const [reason, count] of reasonsOf(tally.dropped)) console.error(`${count} x ${reason}`);
   const failed = checks.filter(([, isGood]) => !isGood).length;
   console.log(`${checks.length - failed} passed, ${failed} failed`);
   return failed === 0;
+}
+
+/** How often streams were dropped for the same reason: those of one text but for numbers and ids. */
+function reasonsOf(dropped: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const line of dropped) {
+    const reason = line.replace(/[0-9a-f-]{36}|\d+/g, "N");
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** Bytes of heap a minute, by least squares. */

@@ -161,8 +161,7 @@ async function send(client: Dispatcher, url: string, { method, path, type, body 
       return;
     throw error;
   }
-  // Where a message breaks its binary form, connect-node says `internal`, as gRPC asks for.
-  if (status === 500 && !/AGENT_ERROR|CONFIG_REJECTED|"parse binary: /.test(text))
+  if (status === 500 && !/AGENT_ERROR|CONFIG_REJECTED/.test(text))
     throw new Finding(`${method} ${path} is answered ${status} ${text.slice(0, 2_000)}`);
 }
 
