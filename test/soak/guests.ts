@@ -2,6 +2,7 @@
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { createFrameDecoder } from "../../src/wire/decoder.ts";
+import { contextDigest } from "../../src/wire/digest.ts";
 import { encodeFrame, type Frame } from "../../src/wire/frame.ts";
 import { limits } from "../../src/wire/limits.ts";
 
@@ -33,13 +34,22 @@ let lost = 0;
 const links = new Set<Socket>();
 const runs = new Map<string, Run>();
 
+/** The revision that each link's guest has, as its host pushed it. */
+const applied = new WeakMap<Socket, { revision: unknown; sha256: unknown }>();
+const noContext = contextDigest([]);
+
 function heartbeat(socket: Socket): void {
-  const mine = { protocol: 2, boot_id: "soak", agent_version: "soak", config_revision: 0, config_sha256: "" };
+  const { revision = 0, sha256 = "" } = applied.get(socket) ?? {};
   socket.write(
     encodeFrame("heartbeat", "", {
       status: "ready",
       uptime_secs: 1,
-      ...mine,
+      protocol: 2,
+      boot_id: "soak",
+      agent_version: "soak",
+      config_revision: revision,
+      config_sha256: sha256,
+      context_sha256: noContext,
       in_flight: 0,
       openclaw: "ready",
     }),
@@ -52,9 +62,11 @@ function onFrame(socket: Socket, { type, id, payload }: Frame): void {
   const run = runs.get(id);
   if (type === "hello") heartbeat(socket);
   else if (type === "ping") reply("pong", {});
-  else if (type === "config_update")
-    reply("config_ack", { applied: true, revision: payload["revision"], sha256: payload["sha256"] });
-  else if (type === "context_update") reply("config_ack", { applied: true });
+  else if (type === "config_update") {
+    const { revision, sha256 } = payload;
+    applied.set(socket, { revision, sha256 });
+    reply("config_ack", { applied: true, revision, sha256 });
+  } else if (type === "context_update") reply("config_ack", { applied: true });
   else if (type === "credit" && run !== undefined) run.limit = Number(payload["limit"]);
   else if (type === "detach") runs.delete(id);
   else if (type === "message") {
