@@ -1,3 +1,5 @@
+import { createLogLimit } from "../src/wire/log-limit.ts";
+
 /** What a log line may hold beside its event: never the text of a message, a token or an internal address. */
 export type LogFields = { readonly [name: string]: string | number | boolean | undefined };
 
@@ -8,10 +10,19 @@ export interface Log {
   error(event: string, fields?: LogFields): void;
 }
 
-/** A log of JSON lines, by default on standard error. */
+/** Lines of one event that are written in a minute; how many more there were is said at its end. */
+const LINES_A_MINUTE = 100;
+
+/** A log of JSON lines, by default on standard error. What repeats too often is left out, and counted: the guest's disk is small. */
 export function createLog(write: (line: string) => void = (line) => process.stderr.write(line)): Log {
-  const at = (level: string) => (event: string, fields?: LogFields) =>
+  const line = (level: string, event: string, fields?: LogFields) =>
     write(`${JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })}\n`);
+  const limit = createLogLimit({
+    first: LINES_A_MINUTE,
+    leftOut: (event, count) => line("warn", "log_left_out", { left_out: event, count }),
+  });
+  const at = (level: string) => (event: string, fields?: LogFields) =>
+    limit.say(event, () => line(level, event, fields));
   return { info: at("info"), warn: at("warn"), error: at("error") };
 }
 
