@@ -40,7 +40,8 @@ describe("an exchange with credit", () => {
     exchange.credit(opened.size + 1);
     const first = await received(host, exchange);
     expect(first).toHaveLength(1);
-    exchange.credit(opened.size + sum(first) + 1 + (first[0] as number));
+    // A few bytes more than another frame: marks have not all the same number of digits.
+    exchange.credit(opened.size + sum(first) + 10 + (first[0] as number));
     expect(await received(host, exchange)).toHaveLength(2);
     exchange.credit(1e9);
     expect((await exchange.rest()).at(-1)?.payload).toMatchObject({ done: true, sequence: 4 });

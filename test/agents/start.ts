@@ -40,7 +40,7 @@ export async function start(agents: { [id: string]: string }, options: Start = {
     addressOf: ({ address }) => (address === "" ? undefined : parseAddress(address)),
     token: () => "",
     pingMs: 3_000,
-    configMs: 100,
+    configMs: 500,
     messageMs: 5_000,
     refreshMs: 60_000,
     openConfig: (_key, stored) => stored,
