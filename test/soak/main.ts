@@ -147,9 +147,10 @@ async function soak(processes: Processes, url: string): Promise<boolean> {
 function judge(samples: readonly Sample[], tally: Tally): boolean {
   const first = samples[0] as Sample;
   const last = samples.at(-1) as Sample;
-  const slope = slopeOf(samples);
+  const { slope, error } = slopeOf(samples);
+  const mib = (bytes: number) => (bytes / 1_048_576).toFixed(2);
   const checks: [string, boolean][] = [
-    [`heap slope ${(slope / 1_048_576).toFixed(2)} MiB a minute`, slope < SLOPE],
+    [`heap slope ${mib(slope)} MiB a minute, give or take ${mib(2 * error)}`, slope - 2 * error < SLOPE],
     [
       `descriptors ${first.descriptors} at first, ${last.descriptors} at last`,
       last.descriptors <= first.descriptors + DESCRIPTORS,
@@ -177,18 +178,16 @@ function reasonsOf(dropped: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** Bytes of heap a minute, by least squares. */
-function slopeOf(samples: readonly Sample[]): number {
+/** Bytes of heap a minute by least squares, and the standard error of that: few samples swing with the garbage of the moment. */
+function slopeOf(samples: readonly Sample[]): { slope: number; error: number } {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const at = mean(samples.map((sample) => sample.at));
   const heap = mean(samples.map((sample) => sample.heap));
-  let above = 0;
-  let below = 0;
-  for (const sample of samples) {
-    above += (sample.at - at) * (sample.heap - heap);
-    below += (sample.at - at) ** 2;
-  }
-  return below === 0 ? 0 : (above / below) * 60_000;
+  const spread = samples.reduce((sum, sample) => sum + (sample.at - at) ** 2, 0);
+  if (samples.length < 3) return { slope: 0, error: Infinity };
+  const slope = samples.reduce((sum, sample) => sum + (sample.at - at) * (sample.heap - heap), 0) / spread;
+  const rest = samples.reduce((sum, sample) => sum + (sample.heap - heap - slope * (sample.at - at)) ** 2, 0);
+  return { slope: slope * 60_000, error: Math.sqrt(rest / (samples.length - 2) / spread) * 60_000 };
 }
 
 await main();
