@@ -184,7 +184,7 @@ function slopeOf(samples: readonly Sample[]): { slope: number; error: number } {
   const at = mean(samples.map((sample) => sample.at));
   const heap = mean(samples.map((sample) => sample.heap));
   const spread = samples.reduce((sum, sample) => sum + (sample.at - at) ** 2, 0);
-  if (samples.length < 3) return { slope: 0, error: Infinity };
+  if (samples.length < 3) throw new Error("too short to tell a slope: give more --minutes");
   const slope = samples.reduce((sum, sample) => sum + (sample.at - at) * (sample.heap - heap), 0) / spread;
   const rest = samples.reduce((sum, sample) => sum + (sample.heap - heap - slope * (sample.at - at)) ** 2, 0);
   return { slope: slope * 60_000, error: Math.sqrt(rest / (samples.length - 2) / spread) * 60_000 };
