@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2Stream } from "node:http2";
+import type { Socket } from "node:net";
 import type { HttpLimits } from "./http-limits.ts";
 import { endAndLinger, readInTurns } from "./linger.ts";
 import type { Turns } from "./turns.ts";
@@ -19,24 +20,32 @@ export function endEarlyAnswer(
   // Before Node's own listener, which would throw the body away without a bound.
   res.prependOnceListener("finish", () => {
     if (req.complete || socket.destroyed) return;
-    if (req.destroyed) return endAndLinger(socket, limits, turns);
-    let rest = limits.lingerBytes;
-    const end = () => {
-      clearTimeout(timer);
-      if (!req.complete && !socket.destroyed)
-        endAndLinger(socket, { ...limits, lingerBytes: Math.max(rest, 0) }, turns);
-    };
-    const timer = setTimeout(() => socket.destroy(), limits.lingerMs);
-    req.on("data", (part: Buffer) => {
-      rest -= part.length;
-      if (rest < 0) socket.destroy();
-      else readInTurns(req, turns);
-    });
-    // Who reads the body may have given it up: then nobody knows any more where it ends.
-    req.once("end", end).once("close", end);
-    socket.once("close", end);
-    req.resume();
+    if (req.destroyed) endAndLinger(socket, limits, turns);
+    else discard(req, socket, limits, turns);
   });
+}
+
+/** Reads a body to its end, within the bounds. */
+function discard(req: IncomingMessage, socket: Socket, limits: HttpLimits, turns: Turns): void {
+  let rest = limits.lingerBytes;
+  const end = () => {
+    clearTimeout(timer);
+    socket.off("close", end);
+    if (!req.complete && !socket.destroyed)
+      endAndLinger(socket, { ...limits, lingerBytes: Math.max(rest, 0) }, turns);
+  };
+  const timer = setTimeout(() => socket.destroy(), limits.lingerMs);
+  // Who read the body by an iterator and left it in the middle still listens for more, and nothing flows meanwhile.
+  req.removeAllListeners("readable");
+  req.on("data", (part: Buffer) => {
+    rest -= part.length;
+    if (rest < 0) socket.destroy();
+    else readInTurns(req, turns);
+  });
+  // Who reads the body may have given it up: then nobody knows any more where it ends.
+  req.once("end", end).once("close", end);
+  socket.once("close", end);
+  req.resume();
 }
 
 /**

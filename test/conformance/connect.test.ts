@@ -47,9 +47,6 @@ describe("Connect's conformance runner", () => {
   it("gets an answer where a message is over the server's bound", async () => {
     const ours = await conform("ours", ["--run", EARLY]);
     expect(ours.total).toBeGreaterThan(300);
-    const overHttp1 = ours.failed.filter((name) => name.includes("/HTTPVersion:1/"));
-    expect(ours.failed.filter((name) => !overHttp1.includes(name))).toEqual([]);
-    // Over HTTP/1.1 the connection ends after such an answer, and a client that still sends may see a reset instead of it.
-    expect(overHttp1.length).toBeLessThan(ours.total / 10);
+    expect(ours.failed).toEqual([]);
   });
 });

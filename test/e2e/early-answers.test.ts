@@ -15,7 +15,8 @@ it("a message of a call that is too large is refused over HTTP/1, and the answer
     `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`,
   );
   const answered = readUntil(socket, '"code":"resource_exhausted"');
-  const closed = once(socket, "close");
+  // What is sent after the answer and its bounds is met by a reset.
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   for (let i = 0; i < 40 && socket.writable; i++) {
     socket.write("100000\r\n");
     socket.write(MIB);
@@ -24,6 +25,22 @@ it("a message of a call that is too large is refused over HTTP/1, and the answer
   }
   expect(await answered).toContain("HTTP/1.1 429");
   await closed;
+});
+
+it("one that is little too large leaves the connection to the next call", async () => {
+  const socket = await dial(port);
+  const head = `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n`;
+  socket.write(`${head}transfer-encoding: chunked\r\n\r\n`);
+  const answered = readUntil(socket, '"code":"resource_exhausted"');
+  for (const part of [MIB, MIB, MIB, MIB, MIB]) {
+    socket.write("100000\r\n");
+    socket.write(part);
+    socket.write("\r\n");
+  }
+  socket.write("0\r\n\r\n");
+  expect(await answered).toContain("HTTP/1.1 429");
+  socket.write(`${head}content-length: 2\r\n\r\n{}`);
+  expect(await readUntil(socket, '"code":')).not.toContain("resource_exhausted");
 });
 
 it("over HTTP/2 its stream is reset, and others of the session go on", async () => {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect as connectHttp2, constants } from "node:http2";
+import type { Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import type { HttpHandler } from "../../src/http/listener.ts";
 import { dial, readAll, readUntil, serve } from "./serving.ts";
@@ -56,6 +57,44 @@ test("a body that ends soon after its answer leaves the HTTP/1 connection as goo
   socket.write(Buffer.alloc(100_000));
   socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
   expect(await readUntil(socket, "here")).toContain("200 OK");
+});
+
+test("so does one whose reader stopped in the middle of it and still holds it", async () => {
+  const { port } = await serve((req, res) => {
+    if (req.method === "GET") return void res.end("here");
+    const body = req[Symbol.asyncIterator]();
+    void body.next().then(() => early(req, res));
+  });
+  const socket = await dial(port);
+  const body = Buffer.alloc(1_000_000);
+  for (let i = 0; i < 20; i++) {
+    socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n`);
+    socket.write(body.subarray(100_000));
+    await readUntil(socket, "too much");
+    socket.write(body.subarray(0, 100_000));
+  }
+  socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+  expect(await readUntil(socket, "here")).toContain("200 OK");
+});
+
+test("a connection remembers nothing of the early answers that it has had", async () => {
+  const sockets = new Set<Socket>();
+  const { port } = await serve((req, res) => {
+    sockets.add(req.socket);
+    early(req, res);
+  });
+  const socket = await dial(port);
+  socket.setNoDelay();
+  const listeners: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    socket.write("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n");
+    await readUntil(socket, "too much");
+    socket.write(Buffer.alloc(1_000));
+    const [server] = sockets;
+    if (server !== undefined) listeners.push(server.listenerCount("close"));
+  }
+  expect(sockets.size).toBe(1);
+  expect(Math.max(...listeners) - Math.min(...listeners)).toBeLessThan(3);
 });
 
 test.each([

@@ -80,10 +80,10 @@ export function readUntil(socket: Socket, wanted: string): Promise<string> {
     const take = (part: Buffer) => {
       text += part.toString();
       if (!text.includes(wanted)) return;
-      socket.off("data", take);
+      socket.off("data", take).off("close", fail);
       resolve(text);
     };
-    socket.on("data", take);
-    socket.once("close", () => reject(new Error(`closed before ${wanted}: ${text}`)));
+    const fail = () => reject(new Error(`closed before ${wanted}: ${text}`));
+    socket.on("data", take).once("close", fail);
   });
 }
