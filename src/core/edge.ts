@@ -21,3 +21,18 @@ export function notFoundMessage(path: string): string {
   if (tidy === path) return "there is nothing at this path";
   return `there is nothing at this path: write ${tidy.slice(0, 200)}, with single slashes and none at the end`;
 }
+
+const probes = new WeakMap<object, () => void>();
+
+/**
+ * Says how to write something into a response that its client reads over, so that it can be found out whether the client is still there.
+ * It is called between two writes of the response, after its headers.
+ */
+export function onProbe(response: object, write: () => void): void {
+  probes.set(response, write);
+}
+
+/** What onProbe was told. */
+export function probeOf(response: object): (() => void) | undefined {
+  return probes.get(response);
+}

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Server as NetServer, Socket } from "node:net";
 import { bindEverywhere, type Bound } from "./bind.ts";
 import { createFlight } from "./flight.ts";
+import { allowHalfClose } from "./half-close.ts";
 import { createSessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { endEarlyAnswer } from "./early-answer.ts";
@@ -72,13 +73,14 @@ export function createListener(options: ListenerOptions): HttpListener {
   const limits: HttpLimits = { ...defaultHttpLimits, ...options.limits };
   const handler = guarded(options.handler, options.logger);
   const http1 = createHttp1(limits);
+  const onFin = allowHalfClose(http1);
   const http2 = createSessionServer(limits);
   const drain = createHttp1Drain();
   const stalls = createStallWatch(limits.writeStallMs);
   const flight = createFlight();
   const tlsEntry = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
   const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
-  const pipeline = createPipeline(limits, turns);
+  const pipeline = createPipeline(limits, turns, onFin);
   const spread = createSpread(limits.busyPipelined, turns);
   answerParserErrors(http1, limits, turns, (socket) => drain.responsesOf(socket));
   http1.on("request", (req, res) => {
@@ -98,7 +100,11 @@ export function createListener(options: ListenerOptions): HttpListener {
     });
   });
   const sockets = replaceConnectionListener(http1, tlsEntry, limits, (socket, spoken, serveHttp1) => {
-    if (spoken === "http2") return void http2.server.emit("connection", socket);
+    if (spoken === "http2") {
+      // With half-open sockets a session outlives its peer's FIN for ever.
+      socket.allowHalfOpen = false;
+      return void http2.server.emit("connection", socket);
+    }
     drain.add(socket);
     serveHttp1(socket);
     pipeline.add(socket);
@@ -181,8 +187,6 @@ function replaceConnectionListener(
   http1.on("connection", (socket) => {
     sockets.set(socket, undefined);
     socket.once("close", () => sockets.delete(socket));
-    // With half-open sockets an HTTP/2 session outlives its peer's FIN for ever.
-    socket.allowHalfOpen = false;
     if (tls !== undefined) return tls.enter(socket);
     sniffPreface(socket, limits.prefaceMs, (spoken) => {
       sockets.set(socket, spoken);

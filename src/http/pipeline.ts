@@ -20,17 +20,17 @@ const HEAD_END = Buffer.from("\n\r\n");
 /**
  * Makes the bound on requests in flight. Node parses a read of 64 KiB to its end and so begins as many requests as it holds; here the parser
  * is given one head at a time, as long as few requests of the connection are in flight. A connection that has more to say than that stands in
- * line with all others that have, and is not read meanwhile.
+ * line with all others that have, and is not read meanwhile. `onFin` is told of the client's FIN, once; the server is, when all before it has
+ * been parsed.
  */
-export function createPipeline(limits: HttpLimits, turns: Turns): Pipeline {
+export function createPipeline(limits: HttpLimits, turns: Turns, onFin: (socket: Socket) => void): Pipeline {
   const connections = new Map<Socket, Connection>();
   let held = 0;
   const hold = (bytes: number) => (held += bytes) <= limits.backlogBytes;
   return {
     add(socket) {
-      const connection = createConnection(socket, limits, turns, hold);
+      const connection = createConnection(socket, limits, turns, hold, () => onFin(socket));
       connections.set(socket, connection);
-      socket.once("end", () => connection.end());
       socket.once("close", () => {
         connections.delete(socket);
         connection.end();
@@ -61,6 +61,7 @@ function createConnection(
   limits: HttpLimits,
   turns: Turns,
   hold: (bytes: number) => boolean,
+  onFin: () => void,
 ): Connection {
   let rest: Buffer = NOTHING;
   let inFlight = 0;
@@ -73,6 +74,7 @@ function createConnection(
   const resume = socket.resume.bind(socket);
   const parse = takeData(socket, take);
   const isOpen = () => !socket.destroyed && !socket.writableEnded;
+  const passEnd = holdEnd(socket, () => rest.length === 0 || !isOpen(), onFin);
   const mayFeed = () =>
     isOpen() && !isPausedByServer && penalty === undefined && inFlight < limits.busyPipelined;
   const waiting: Waiting = { step };
@@ -90,7 +92,7 @@ function createConnection(
   function take(chunk: Buffer): void {
     if (rest.length > 0) keep(Buffer.concat([rest, chunk]));
     else keep(mayFeed() ? feed(chunk) : chunk);
-    if (rest.length === 0) return;
+    if (rest.length === 0) return passEnd();
     pause();
     goOn();
   }
@@ -118,6 +120,7 @@ function createConnection(
     }
     if (rest.length > 0) return mayFeed();
     if (!isPausedByServer) resume();
+    passEnd();
     return false;
   }
 
@@ -156,4 +159,29 @@ function takeData(socket: Socket, take: (chunk: Buffer) => void): (chunk: Buffer
   // From the moment that somebody else listens, Node's parser no longer reads past the socket.
   socket.on("data", take);
   return (chunk) => (parse as (chunk: Buffer) => void).call(socket, chunk);
+}
+
+/**
+ * Keeps the end of what a client sends from the server as long as something before it has not been parsed: the server would take the client's
+ * word for being cut off there. Answers what passes the end on when it is time.
+ */
+function holdEnd(socket: Socket, isParsed: () => boolean, onFin: () => void): () => void {
+  const push = socket.push.bind(socket);
+  let isHeld = false;
+  let isTold = false;
+  socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk !== null) return push(chunk, encoding);
+    // A socket that is read once more after its end says again that it has ended.
+    if (!isTold) onFin();
+    isTold = true;
+    isHeld = !isParsed() || socket.readableLength > 0;
+    return isHeld ? false : push(null);
+  };
+  return () => {
+    if (!isHeld || !isParsed() || socket.readableLength > 0) return;
+    isHeld = false;
+    push(null);
+    // As net does it: nobody else would ask a paused socket for its end.
+    socket.read(0);
+  };
 }

@@ -2,6 +2,9 @@ import type { ValinorError } from "../core/errors.ts";
 import { streamHeaders } from "../core/edge.ts";
 import type { RunEvent, RunOpened, Usage } from "../core/types.ts";
 
+/** A comment, which every reader of events skips. */
+export const SSE_PROBE = ": keepalive\n";
+
 /** Headers of every event stream. */
 export const sseHeaders = {
   "content-type": "text/event-stream",

@@ -1,11 +1,20 @@
 import type { ServerResponse } from "node:http";
+import { onProbe } from "../core/edge.ts";
 import { toValinorError, ValinorError } from "../core/errors.ts";
 import type { RunEvent, RunStream, StreamInput } from "../core/types.ts";
 import { invalid, parseJsonObject, readJsonObject } from "./body.ts";
 import { type Client, dropClient, writeText } from "./client.ts";
 import { parseMessage, parseName, parseOnDisconnect } from "./message.ts";
 import type { RouteContext } from "./routes.ts";
-import { encodeError, encodeEvents, encodeOpened, runHeaders, sequenceOf, sseHeaders } from "./sse.ts";
+import {
+  encodeError,
+  encodeEvents,
+  encodeOpened,
+  runHeaders,
+  sequenceOf,
+  SSE_PROBE,
+  sseHeaders,
+} from "./sse.ts";
 
 /**
  * GET and POST `stream`: runs a message, or resumes a run by its last event id, and answers with an event stream that has
@@ -68,6 +77,7 @@ async function pump(pump: Pump): Promise<void> {
   const { run, res, client, first } = pump;
   const { requestId } = run.opened;
   res.writeHead(200, { ...sseHeaders, ...runHeaders(run.opened) });
+  onProbe(res, () => void res.write(SSE_PROBE));
   let taken = await writeText(pump, encodeOpened(requestId));
   let next = first;
   while (taken) {

@@ -3,6 +3,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Code } from "@connectrpc/connect";
 import { notFoundMessage, streamHeaders, tidyPath } from "../core/edge.ts";
+import { probeByKeepalive } from "./probe.ts";
 import { type Refusal, refuseRpc } from "./refusals.ts";
 
 /** Longest deadline that a call gets: longer than any run. A client may ask for more. */
@@ -112,6 +113,7 @@ function prepare(req: IncomingMessage, res: ServerResponse, method: DescMethod):
   capDeadlines(headers);
   if (method.methodKind === "unary") return;
   for (const [name, value] of Object.entries(streamHeaders)) res.setHeader(name, value);
+  probeByKeepalive(res, method.output);
 }
 
 const HOURS = MAX_TIMEOUT_MS / 3_600_000;

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { onProbe } from "../../core/edge.ts";
 import { toValinorError, ValinorError } from "../../core/errors.ts";
 import type { RunEvent, RunOpened, RunStream } from "../../core/types.ts";
 import { limits } from "../../wire/limits.ts";
@@ -6,7 +7,7 @@ import { readJsonObject } from "../body.ts";
 import { type Client, dropClient, writeText } from "../client.ts";
 import { writeJson } from "../rest-errors.ts";
 import type { RouteContext } from "../routes.ts";
-import { eventJson, runHeaders, sseHeaders } from "../sse.ts";
+import { eventJson, runHeaders, SSE_PROBE, sseHeaders } from "../sse.ts";
 import { type AnswerHead, type ChunkEncoder, chunkEncoder, completionJson } from "./answer.ts";
 import { openaiError } from "./errors.ts";
 import { type ChatRequest, readChatRequest } from "./request.ts";
@@ -36,6 +37,7 @@ async function streamChat(context: RouteContext, request: ChatRequest): Promise<
   if (client.signal.aborted) return;
   const { requestId } = run.opened;
   res.writeHead(200, { ...sseHeaders, ...headersOf(run.opened) });
+  onProbe(res, () => void res.write(SSE_PROBE));
   const encoder = chunkEncoder(headOf(request, requestId), request.includeUsage);
   await pump({ run, res, client, stallMs: options.clientStallMs, encoder }, first);
 }
