@@ -15,6 +15,7 @@ import { createValidateInterceptor } from "@connectrpc/validate";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { ERROR_DOMAIN } from "./errors.ts";
 import { MAX_TIMEOUT_MS } from "./front.ts";
+import { spellGrpcMessage } from "./grpc-message.ts";
 import { withGrpcWebText } from "./grpc-web-text.ts";
 import type { MessageBounds } from "./message-bounds.ts";
 import { boundRequests } from "./request-body.ts";
@@ -60,7 +61,9 @@ export function createAdapter(options: AdapterOptions): NodeHandler {
     routes(router) {
       options.services((service, implementation) => serve(router, service, implementation, boundsOf));
       for (const [at, handler] of router.handlers.entries())
-        router.handlers[at] = withGrpcWebText(boundRequests(replace(handler), boundsOf(handler.method)));
+        router.handlers[at] = spellGrpcMessage(
+          withGrpcWebText(boundRequests(replace(handler), boundsOf(handler.method))),
+        );
     },
   });
 }

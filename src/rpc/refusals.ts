@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Code } from "@connectrpc/connect";
+import { encodeGrpcMessage } from "./grpc-message.ts";
 
 /** What a request is told that reaches no implementation. */
 export interface Refusal {
@@ -21,7 +22,7 @@ export function refuseRpc(req: IncomingMessage, res: ServerResponse, refusal: Re
   for (const [name, value] of Object.entries(refusal.headers ?? {})) res.setHeader(name, value);
   // What still comes of the body is nobody's: the client may end it, and read its answer.
   req.resume();
-  const grpc = { "grpc-status": String(refusal.code), "grpc-message": percentEncode(refusal.message) };
+  const grpc = { "grpc-status": String(refusal.code), "grpc-message": encodeGrpcMessage(refusal.message) };
   if (refusal.status === 404 && /^application\/grpc-web/i.test(type)) {
     const text = /^application\/grpc-web-text/i.test(type);
     const frame = trailerFrame(grpc);
@@ -51,9 +52,4 @@ function trailerFrame(trailers: Readonly<Record<string, string>>): Buffer {
   head[0] = 0x80;
   head.writeUInt32BE(text.length, 1);
   return Buffer.concat([head, text]);
-}
-
-/** gRPC's encoding of a message in a header. */
-function percentEncode(message: string): string {
-  return encodeURIComponent(message).replaceAll("%20", " ");
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildTools, output, type Tools } from "./tools.ts";
+import { buildTools, runnerVerdict, type Tools, type Verdict } from "./tools.ts";
 
 /*
  * Connect's conformance runner as a client of this project's listener, guard, adapter, bounds and interceptors, and of plain connect-node as
@@ -12,24 +12,11 @@ beforeAll(async () => {
   tools = await buildTools();
 }, 600_000);
 
-/** What became of a run of the runner. */
-interface Verdict {
-  readonly total: number;
-  readonly failed: readonly string[];
-}
-
-async function conform(server: "ours" | "control", which: readonly string[]): Promise<Verdict> {
+function conform(server: "ours" | "control", which: readonly string[]): Promise<Verdict> {
   const program = join(import.meta.dirname, "server.ts");
   const features = join(import.meta.dirname, "features.yaml");
   const command = [process.execPath, program, server, tools.schemas];
-  const flags = ["--mode", "server", "--conf", features, ...which, "--", ...command];
-  const text = await output(tools.conformance, flags);
-  const failed = [...text.matchAll(/^FAILED: (.+):$/gm)].map(([, name = ""]) => name);
-  const total = Number(/^Total cases: (\d+)$/m.exec(text)?.[1] ?? 0);
-  console.log(`${server}: ${total - failed.length} of ${total} cases passed`);
-  if (total === 0) throw new Error(`the runner told no verdict: ${text.slice(-2_000)}`);
-  for (const name of failed) console.log(`  failed: ${name}`);
-  return { total, failed };
+  return runnerVerdict(tools, server, ["--mode", "server", "--conf", features, ...which, "--", ...command]);
 }
 
 /** Cases in which a server answers before the request has ended. connect-node alone leaves clients hanging there, so it is no control. */
@@ -41,7 +28,7 @@ describe("Connect's conformance runner", () => {
     const ours = await conform("ours", ["--skip", EARLY]);
     expect(ours.total).toBe(control.total);
     expect(ours.total).toBeGreaterThan(4_900);
-    expect(ours.failed.filter((name) => !control.failed.includes(name))).toEqual([]);
+    expect([...ours.failed.difference(control.failed)]).toEqual([]);
   });
 
   it("gets an answer where a message is over the server's bound", async () => {

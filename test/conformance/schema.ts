@@ -75,3 +75,38 @@ export function serviceOf(schemas: FileRegistry): DescService {
   if (desc === undefined) throw new Error("the runner's schemas have no ConformanceService");
   return desc;
 }
+
+/** A call that the runner asks a client to make. */
+export interface ClientRequest {
+  readonly testName: string;
+  /** 1 or 2. */
+  readonly httpVersion: number;
+  /** 1: Connect, 2: gRPC, 3: gRPC-Web. */
+  readonly protocol: number;
+  /** 1: binary, 2: JSON. */
+  readonly codec: number;
+  /** 1: none, 2: gzip, 3: brotli. */
+  readonly compression: number;
+  readonly host: string;
+  readonly port: number;
+  /** Empty: in the clear. */
+  readonly serverTlsCert: Uint8Array;
+  readonly messageReceiveLimit: number;
+  readonly method?: string;
+  /** 5: both sides talk at once. */
+  readonly streamType: number;
+  readonly useGetHttpMethod: boolean;
+  readonly requestHeaders: readonly Header[];
+  readonly requestMessages: readonly Any[];
+  readonly timeoutMs?: number;
+  readonly requestDelayMs: number;
+  /** When the call is to be given up. */
+  readonly cancel?: { readonly cancelTiming: CancelTiming };
+}
+
+/** When a call is to be given up: before the last request is told to be that, so long after it, or after so many answers. */
+export type CancelTiming =
+  | { readonly case: "beforeCloseSend"; readonly value: unknown }
+  | { readonly case: "afterCloseSendMs"; readonly value: number }
+  | { readonly case: "afterNumResponses"; readonly value: number }
+  | { readonly case: undefined };

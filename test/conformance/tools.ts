@@ -43,3 +43,21 @@ export async function output(command: string, args: readonly string[]): Promise<
   await program.exited;
   return program.stdout() + program.stderr();
 }
+
+/** What became of a run of Connect's conformance runner. */
+export interface Verdict {
+  readonly total: number;
+  /** Names of the cases that failed. */
+  readonly failed: ReadonlySet<string>;
+}
+
+/** Runs the conformance runner with these flags, and tells its verdict under this name. Rejects if there is none. */
+export async function runnerVerdict(tools: Tools, name: string, flags: readonly string[]): Promise<Verdict> {
+  const text = await output(tools.conformance, flags);
+  const failed = [...text.matchAll(/^FAILED: (.+):$/gm)].map(([, each = ""]) => each);
+  const total = Number(/^Total cases: (\d+)$/m.exec(text)?.[1] ?? 0);
+  console.log(`${name}: ${total - failed.length} of ${total} cases passed`);
+  if (total === 0) throw new Error(`the runner told no verdict: ${text.slice(-2_000)}`);
+  for (const each of failed) console.log(`  failed: ${each}`);
+  return { total, failed: new Set(failed) };
+}
