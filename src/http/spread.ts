@@ -61,8 +61,8 @@ function createLine(limits: HttpLimits, turns: Turns): Line {
 
   /** True while there is more to be begun, and that may be. */
   function step(): boolean {
-    for (let closed = 0; closed < MOST_CLOSED && penalty === undefined; closed++)
-      if (later.shift()?.() ?? true) break;
+    if (penalty !== undefined) return false;
+    for (let closed = 0; closed < MOST_CLOSED; closed++) if (later.shift()?.() ?? true) break;
     return later.length > 0 && penalty === undefined;
   }
   const waiting: Waiting = { step };
