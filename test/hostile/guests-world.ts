@@ -8,10 +8,10 @@ import {
   goodClient,
   type HostileServer,
   lineOf,
+  measureControl,
   type Measured,
   start,
   startHostileServer,
-  warmUp,
 } from "./harness.ts";
 
 /** Guests in a process of their own. */
@@ -73,12 +73,11 @@ export async function startGuestWorld(count: number): Promise<GuestWorld> {
   }
 
   /** The good client beside guests that are silent; measured once. */
-  async function controlOf(calls: readonly GoodCall[]): Promise<GoodFigures> {
+  async function controlOf(forMs: number, calls: readonly GoodCall[]): Promise<GoodFigures> {
     const name = JSON.stringify(calls);
     const known = controls.get(name);
     if (known !== undefined) return known;
-    await warmUp(server, calls);
-    const figures = await goodClient(server, 3_000, calls);
+    const figures = await measureControl(server, forMs, calls);
     controls.set(name, figures);
     return figures;
   }
@@ -88,7 +87,7 @@ export async function startGuestWorld(count: number): Promise<GuestWorld> {
     calm,
     async measure(conduct, forMs, calls = [unaryCall, readyCall]) {
       await calm();
-      const control = await controlOf(calls);
+      const control = await controlOf(forMs, calls);
       const before = await server.probe("begin");
       const loggedBefore = server.logged();
       await become(conduct);
