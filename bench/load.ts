@@ -56,5 +56,7 @@ function connectRequest(port: number, agentId: string, content: string): string 
 
 function post(port: number, path: string, type: string, body: string): string {
   const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: ${type}\r\n`;
-  return `${head}connect-protocol-version: 1\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+  // A request that says so is none of REST's.
+  const version = path.startsWith("/valinor.") ? "connect-protocol-version: 1\r\n" : "";
+  return `${head}${version}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }

@@ -14,6 +14,8 @@ export interface StreamLimits {
   readonly credentialStreams: number;
   /** A stream whose reader has asked for nothing more for so long, while something waits for it, is stalled. */
   readonly stalledMs: number;
+  /** The same where what waits for all streams of a share, read or not, is more than the share may hold of stalled ones. */
+  readonly pressedMs: number;
   readonly lookMs: number;
 }
 
@@ -26,7 +28,8 @@ export const defaultStreamLimits: StreamLimits = {
   tenantStreams: 8_000,
   credentialStreams: 5_000,
   stalledMs: 1_000,
-  lookMs: 500,
+  pressedMs: 400,
+  lookMs: 200,
 };
 
 /** A bound of a caller's: under which name it is counted, bytes and streams at most, and whose it is. */
@@ -40,6 +43,8 @@ interface Share {
 /** Share of a bound at which new streams are refused, and at which the largest that is stalled is ended. */
 const REFUSE_AT = 0.8;
 const SHED_AT = 0.95;
+/** Streams that are ended in one turn of the event loop: to end one costs some 50 us. */
+const SHED_A_TURN = 16;
 /** Milliseconds after which a refused stream may be let in: stalled clients are dropped meanwhile. */
 const RETRY_MS = 5_000;
 
@@ -66,8 +71,12 @@ interface Watched {
   readonly stream: HeldStream;
   takes: number;
   since: number;
-  /** Bytes, while it is stalled. */
+  /** Bytes that wait for it. */
+  held: number;
+  /** The same while it is stalled, otherwise 0. */
   stalled: number;
+  /** It is to be ended in a turn to come. */
+  doomed: boolean;
 }
 
 /** Makes the budget. One timer looks at all streams while there are some; `onShed` is told of each that was ended. */
@@ -92,18 +101,32 @@ export function createStreamBudget(
     },
   ];
 
-  function count(watched: Watched, now: number): void {
+  /** Counts what waits for a stream, read or not. */
+  function countHeld(watched: Watched, now: number, held: Map<string, number>): void {
     const takes = watched.stream.takes();
     if (takes !== watched.takes) {
       watched.takes = takes;
       watched.since = now;
     }
-    watched.stalled = now - watched.since < limits.stalledMs ? 0 : watched.stream.held();
-    if (watched.stalled > 0) add(watched, watched.stalled);
+    watched.held = watched.doomed ? 0 : watched.stream.held();
+    if (watched.held > 0) add(held, watched, watched.held);
   }
 
-  function add({ stream }: Watched, bytes: number): void {
-    for (const { name } of sharesOf(stream.caller)) used.set(name, (used.get(name) ?? 0) + bytes);
+  function countStalled(watched: Watched, now: number, held: Map<string, number>): void {
+    const idleMs = now - watched.since;
+    const isStalled =
+      idleMs >= limits.stalledMs || (idleMs >= limits.pressedMs && isOver(held, watched.stream));
+    watched.stalled = isStalled ? watched.held : 0;
+    if (watched.stalled > 0) add(used, watched, watched.stalled);
+  }
+
+  function add(to: Map<string, number>, { stream }: Watched, bytes: number): void {
+    for (const { name } of sharesOf(stream.caller)) to.set(name, (to.get(name) ?? 0) + bytes);
+  }
+
+  /** True if a share of the stream's caller holds so much that a stalled stream of it is to be ended. */
+  function isOver(of: ReadonlyMap<string, number>, { caller }: HeldStream): boolean {
+    return sharesOf(caller).some(({ name, bytes }) => (of.get(name) ?? 0) > bytes * SHED_AT);
   }
 
   function countOpen(caller: Caller, by: 1 | -1): void {
@@ -116,23 +139,31 @@ export function createStreamBudget(
 
   function look(): void {
     const now = monotonicNow();
+    const held = new Map<string, number>();
     used = new Map();
-    for (const watched of all) count(watched, now);
+    for (const watched of all) countHeld(watched, now, held);
+    for (const watched of all) if (watched.held > 0) countStalled(watched, now, held);
     if (used.size > 0) shed();
   }
 
   /** Ends the largest of those that are over a share, until none is. */
   function shed(): void {
     const largest = [...all].filter(({ stalled }) => stalled > 0).toSorted((a, b) => b.stalled - a.stalled);
-    for (const watched of largest) {
-      const { stream, stalled } = watched;
-      if (sharesOf(stream.caller).every(({ name, bytes }) => (used.get(name) ?? 0) <= bytes * SHED_AT))
-        continue;
-      add(watched, -stalled);
-      watched.stalled = 0;
+    const doomed = largest.filter((watched) => {
+      if (!isOver(used, watched.stream)) return false;
+      add(used, watched, -watched.stalled);
+      return (watched.doomed = true);
+    });
+    endSome(doomed);
+  }
+
+  /** Ends a few now, and the others in the turns to come. */
+  function endSome(doomed: Watched[]): void {
+    for (const { stream, stalled } of doomed.splice(0, SHED_A_TURN)) {
       onShed(stream, stalled);
       stream.shed();
     }
+    if (doomed.length > 0) setImmediate(endSome, doomed);
   }
 
   return {
@@ -144,7 +175,14 @@ export function createStreamBudget(
       }
     },
     add(stream) {
-      const watched: Watched = { stream, takes: stream.takes(), since: monotonicNow(), stalled: 0 };
+      const watched: Watched = {
+        stream,
+        takes: stream.takes(),
+        since: monotonicNow(),
+        held: 0,
+        stalled: 0,
+        doomed: false,
+      };
       all.add(watched);
       countOpen(stream.caller, 1);
       timer ??= setInterval(look, limits.lookMs).unref();

@@ -81,7 +81,7 @@ export function createListener(options: ListenerOptions): HttpListener {
   const tlsEntry = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
   const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
   const pipeline = createPipeline(limits, turns, onFin);
-  const spread = createSpread(limits.busyPipelined, turns);
+  const spread = createSpread(limits, turns);
   answerParserErrors(http1, limits, turns, (socket) => drain.responsesOf(socket));
   http1.on("request", (req, res) => {
     if (!pipeline.track(req.socket, res)) return;
@@ -94,7 +94,7 @@ export function createListener(options: ListenerOptions): HttpListener {
   http2.server.on("request", (req, res) => {
     const response = res as unknown as ServerResponse;
     flight.track(response);
-    spread(req, () => {
+    spread(req, res, () => {
       stalls.track(response);
       handler(req as unknown as IncomingMessage, response);
     });

@@ -3,14 +3,10 @@ import { type Envelope, glanceEnvelope, readEnvelope } from "./envelope.ts";
 import { LinkError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { limits } from "./limits.ts";
+import { createPieces, type Pieces } from "./pieces.ts";
 import { prescan, prescanFrom } from "./prescan.ts";
 import { isObject } from "./values.ts";
 import { typeName } from "./vocabulary.ts";
-
-/** First allocation for a frame that arrives in pieces; it grows as bytes come, so that memory follows what was received. */
-const FIRST_PIECE = 64 * 1024;
-/** Growing by more than two leaves less behind for the collector, and copies less. */
-const GROWTH = 4;
 
 /** A frame shorter than this costs less to parse than to judge. */
 const JUDGE_FROM = 512;
@@ -46,6 +42,8 @@ export interface FrameDecoder {
   step(bytes: Buffer, from: number): number;
   /** True while a frame has begun and is not complete. */
   readonly partial: boolean;
+  /** Lets go of a frame that is not complete. Nothing may be pushed afterwards. */
+  drop(): void;
 }
 
 /** Makes a decoder that hands complete frames to `onFrame`. */
@@ -53,7 +51,7 @@ export function createFrameDecoder(onFrame: (frame: Frame) => void, rules: Frame
   const header = Buffer.alloc(4);
   let headerHave = 0;
   let bodyLength = -1; // -1: the header is not complete
-  let body: Buffer | undefined; // a frame that spans reads
+  let body: Pieces | undefined; // a frame that spans reads
   let bodyHave = 0;
 
   const mostBytes = () => rules.mostBytes?.() ?? limits.frameBytes;
@@ -77,22 +75,26 @@ export function createFrameDecoder(onFrame: (frame: Frame) => void, rules: Frame
   /** Takes bytes of a body that spans reads; answers the position after them. */
   function readBody(bytes: Buffer, from: number): number {
     const take = Math.min(bodyLength - bodyHave, bytes.length - from);
-    if (body === undefined || body.length < bodyHave + take) {
-      body = grown(body, bodyHave, bodyHave + take, bodyLength);
-      rules.onPartial?.(body.length, bodyLength);
-    }
-    bytes.copy(body, bodyHave, from, from + take);
+    body ??= createPieces(bodyLength);
+    const grows = body.grows(take);
+    body.add(bytes, from, from + take);
     bodyHave += take;
-    if (bodyHave === bodyLength) {
-      const complete = body;
-      const length = bodyLength;
-      bodyLength = -1;
-      body = undefined;
-      bodyHave = 0;
-      rules.onPartial?.(0, length);
-      deliver(complete, 0, length);
-    }
+    if (grows) rules.onPartial?.(body.bytes, bodyLength);
+    if (bodyHave === bodyLength) finishBody(body);
     return from + take;
+  }
+
+  function finishBody(complete: Pieces): void {
+    const length = bodyLength;
+    bodyLength = -1;
+    body = undefined;
+    bodyHave = 0;
+    rules.onPartial?.(0, length);
+    try {
+      deliver(complete.whole(), 0, length);
+    } finally {
+      complete.release();
+    }
   }
 
   function step(bytes: Buffer, from: number): number {
@@ -125,6 +127,10 @@ export function createFrameDecoder(onFrame: (frame: Frame) => void, rules: Frame
     get partial() {
       return headerHave > 0 || bodyLength >= 0;
     },
+    drop() {
+      body?.release();
+      body = undefined;
+    },
   };
 }
 
@@ -152,14 +158,6 @@ function checkLength(length: number, most: number): number {
     throw new LinkError("invalid_frame", `a frame of ${length} bytes is too short to hold JSON`);
   }
   return length;
-}
-
-/** A buffer that holds the first `have` bytes of `old` and has room for `need`; never longer than `most`. */
-function grown(old: Buffer | undefined, have: number, need: number, most: number): Buffer {
-  const size = Math.min(most, Math.max(need, old === undefined ? FIRST_PIECE : old.length * GROWTH));
-  const bigger = Buffer.allocUnsafeSlow(size);
-  old?.copy(bigger, 0, 0, have);
-  return bigger;
 }
 
 /** Parses the JSON of one frame and checks its envelope. */

@@ -112,6 +112,7 @@ export class SlicedReader implements Waiting {
   stop(): void {
     this.#stopped = true;
     this.#held = [];
+    this.#decoder.drop();
   }
 
   #wait(turns: Turns, bytes: number): void {

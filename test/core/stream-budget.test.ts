@@ -10,6 +10,7 @@ const limits: StreamLimits = {
   tenantStreams: 30,
   credentialStreams: 25,
   stalledMs: 1_000,
+  pressedMs: 1_000,
   lookMs: 500,
 };
 
@@ -17,9 +18,9 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** A budget with streams whose state the test sets. */
-function world() {
+function world(bounds = limits) {
   const shed: string[] = [];
-  const budget = createStreamBudget(limits);
+  const budget = createStreamBudget(bounds);
   function open(name: string, held: number, of: { tenant?: string; credential?: string } = {}) {
     const caller = { ...localCaller, ...of };
     const state = { held, takes: 0 };
@@ -56,6 +57,32 @@ test("of a credential's stalled streams the largest is ended, until they are wit
   open("middle", 200);
   vi.advanceTimersByTime(2_000);
   expect(shed).toEqual(["large"]);
+});
+
+test("where all streams of a credential together hold more than its share, one that is not read is ended sooner", () => {
+  const { shed, open } = world({ ...limits, pressedMs: 200, lookMs: 100 });
+  const read = open("read", 300);
+  open("unread", 200);
+  for (let i = 0; i < 4; i++) {
+    read.state.takes++;
+    vi.advanceTimersByTime(100);
+  }
+  expect(shed).toEqual([]); // of what is stalled there is less than the share
+  open("unread too", 210);
+  for (let i = 0; i < 4; i++) {
+    read.state.takes++;
+    vi.advanceTimersByTime(100);
+  }
+  expect(shed).toEqual(["unread too"]);
+});
+
+test("hundreds of streams that are to be ended take several turns of the loop", () => {
+  const { shed, open } = world({ ...limits, process: 100, tenant: 100, credential: 100 });
+  for (let i = 0; i < 100; i++) open(`s${i}`, 10);
+  vi.advanceTimersByTime(1_000);
+  expect(shed.length).toBeLessThan(40);
+  vi.advanceTimersByTime(100);
+  expect(shed).toHaveLength(91);
 });
 
 test("the streams of a tenant, and all of the process, have shares as well", () => {

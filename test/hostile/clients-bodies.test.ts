@@ -16,8 +16,7 @@ test.each([
   "bodies of %s that cost more than they are long, to every method, leave a good client its calls",
   async (who, name) => {
     const plan = { title: `bodies of ${who}`, module: "clients-bodies.ts", name, peers: 8, forMs };
-    const measured = await measure(server, plan);
-    expectUnharmed(measured);
+    const measured = await expectUnharmed(() => measure(server, plan));
     expect(measured.outcome.counts["status 500"]).toBeUndefined();
     expect(server.alive()).toBe(true);
   },

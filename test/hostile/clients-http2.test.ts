@@ -25,6 +25,6 @@ test.each([
   ["frames a byte at a time", "drips"],
 ])("a flood of %s over HTTP/2 leaves a good client its calls", async (what, name) => {
   const plan = { title: `HTTP/2, ${what}`, module: "clients-http2.ts", name, peers: 10, forMs };
-  expectUnharmed(await measure(server, plan));
+  await expectUnharmed(() => measure(server, plan));
   expect(server.alive()).toBe(true);
 });

@@ -9,8 +9,8 @@ test.each([
   ["streams that clients leave", "leavingStreams"],
   ["connections that clients leave with streams open", "leavingConnections"],
 ])("%s leave a good client its calls, and the log its space", async (title, name) => {
-  const measured = await measure(server, { title, module: "clients-leaving.ts", name, peers: 20, forMs });
-  expectUnharmed(measured);
+  const plan = { title, module: "clients-leaving.ts", name, peers: 20, forMs };
+  const measured = await expectUnharmed(() => measure(server, plan));
   expect(measured.outcome.counts["left"]).toBeGreaterThan(50);
   expect(measured.logged).toBeLessThan(64 * 1024);
 });

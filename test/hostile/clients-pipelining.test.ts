@@ -13,6 +13,6 @@ test.each([
   ["of the health route", "health"],
 ])("twenty connections that pipeline requests %s leave a good client its calls", async (title, name) => {
   const plan = { title: `pipelining ${title}`, module: "clients-pipelining.ts", name, peers: 20, forMs };
-  expectUnharmed(await measure(server, plan));
+  await expectUnharmed(() => measure(server, plan));
   expect(server.alive()).toBe(true);
 });

@@ -25,7 +25,7 @@ test.each([
   ["a thousand streams that nobody reads", "stalledStreams", 10],
 ])("%s leave a good client its calls", async (title, name, peers) => {
   const plan = { title, module: "clients-slow.ts", name, peers, forMs: Math.max(forMs, 2_500) };
-  expectUnharmed(await measure(server, plan));
+  await expectUnharmed(() => measure(server, plan));
   expect(server.alive()).toBe(true);
 });
 

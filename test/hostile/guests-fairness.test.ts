@@ -16,6 +16,6 @@ test.each(
     [flood, "/readyz", readyCall] as const,
   ]),
 )("sixty-four agents with %s keep nobody waiting who asks %s", async (flood, _what, call) => {
-  expectUnharmed(await world.measure(flood, forMs, [call]));
+  await expectUnharmed(() => world.measure(flood, forMs, [call]));
   expect(world.server.alive()).toBe(true);
 });

@@ -1,15 +1,16 @@
-import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterFile } from "../helpers/cleanup.ts";
 import type { GuestsOrder, GuestsReport } from "./guests-process.ts";
 import {
   type GoodCall,
   type GoodFigures,
   goodClient,
   type HostileServer,
+  lineOf,
+  measureControl,
   type Measured,
+  start,
   startHostileServer,
 } from "./harness.ts";
 
@@ -20,8 +21,7 @@ interface Guests {
 }
 
 async function startGuests(count: number, nice: number): Promise<Guests> {
-  const child = fork(join(import.meta.dirname, "guests-process.ts"));
-  afterFile(() => void child.kill("SIGKILL"));
+  const child = start(1, join(import.meta.dirname, "guests-process.ts"));
   async function tell(order: GuestsOrder): Promise<GuestsReport> {
     const answer = once(child, "message", { signal: AbortSignal.timeout(30_000) });
     child.send(order);
@@ -48,7 +48,7 @@ const UP_MS = 20_000;
 
 /** Starts all of it, each in a process of its own. */
 export async function startGuestWorld(count: number): Promise<GuestWorld> {
-  const [good, hostile] = await Promise.all([startGuests(1, 0), startGuests(count, 19)]);
+  const [good, hostile] = await Promise.all([startGuests(1, -10), startGuests(count, 19)]);
   const server = await startHostileServer({
     agents: [
       { id: "well", tenant: "good", address: `tcp://127.0.0.1:${good.ports[0]}` },
@@ -73,12 +73,11 @@ export async function startGuestWorld(count: number): Promise<GuestWorld> {
   }
 
   /** The good client beside guests that are silent; measured once. */
-  async function controlOf(calls: readonly GoodCall[]): Promise<GoodFigures> {
+  async function controlOf(forMs: number, calls: readonly GoodCall[]): Promise<GoodFigures> {
     const name = JSON.stringify(calls);
     const known = controls.get(name);
     if (known !== undefined) return known;
-    await goodClient(server, 500, calls); // so that the first calls of all do not count
-    const figures = await goodClient(server, 3_000, calls);
+    const figures = await measureControl(server, forMs, calls);
     controls.set(name, figures);
     return figures;
   }
@@ -88,7 +87,7 @@ export async function startGuestWorld(count: number): Promise<GuestWorld> {
     calm,
     async measure(conduct, forMs, calls = [unaryCall, readyCall]) {
       await calm();
-      const control = await controlOf(calls);
+      const control = await controlOf(forMs, calls);
       const before = await server.probe("begin");
       const loggedBefore = server.logged();
       await become(conduct);
@@ -105,27 +104,8 @@ export async function startGuestWorld(count: number): Promise<GuestWorld> {
         longestTurnMs: after.longestTurnMs,
         logged: server.logged() - loggedBefore,
       };
-      console.log(lineOf(conduct, measured));
+      console.log(lineOf(conduct, measured, [`${report.closed} links closed`]));
       return measured;
     },
   };
-}
-
-function lineOf(title: string, measured: Measured & GuestsReport): string {
-  const { control, good, rssMiB, longestTurnMs, logged, closed, firstClosedMs } = measured;
-  const ms = (value: number) => `${value.toFixed(1)} ms`;
-  const first = firstClosedMs.toSorted((a, b) => a - b);
-  const until =
-    first.length === 0
-      ? ""
-      : `, ${first.length} guests first after ${ms(first[0] ?? 0)} to ${ms(first.at(-1) ?? 0)}`;
-  return [
-    `${title}: ${good.answered}/${good.calls} answered`,
-    `p50 ${ms(good.p50)} p99 ${ms(good.p99)} (control ${ms(control.p50)} ${ms(control.p99)})`,
-    `RSS +${rssMiB.toFixed(0)} MiB`,
-    `longest turn ${ms(longestTurnMs)} CPU`,
-    `${(logged / 1024).toFixed(0)} KiB logged`,
-    `${closed} links closed${until}`,
-    ...good.failures.slice(0, 1),
-  ].join(", ");
 }
