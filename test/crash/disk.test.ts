@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined)(`A control plane ${missing ?? ""}`, () =>
     await registry.deleteAgent({ agentId: "a" });
     // The log is emptied at the end.
     const isWiped = () => statSync(join(data, "valinor.db-wal")).size === 0 && occurrences(data) === 0;
-    await until("nothing of it is left", isWiped, 60_000);
+    await until("nothing of it is left", isWiped, 200_000);
     expect(lines(program, "the store fails")).toEqual([]);
     expect((await registry.getAgent({ agentId: "kept" })).agent?.id).toBe("kept");
   });
