@@ -1,5 +1,6 @@
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { isUtf8 } from "node:buffer";
 import { limits } from "../wire/limits.ts";
 
 /**
@@ -20,7 +21,8 @@ interface Scan {
 
 /**
  * Walks through a message in protobuf's binary form with the parser's own reader, but makes nothing of it: each field costs two bytes on
- * the wire and a hundred in memory. Answers what is wrong (too many values, nested too deep, malformed), or undefined.
+ * the wire and a hundred in memory. Answers what is wrong (too many values, nested too deep, malformed), or undefined. What passes, the
+ * parser takes: it calls what it can't take an internal error, which would blame us for what the client sent.
  */
 export function prescanBinary(desc: DescMessage, bytes: Uint8Array): string | undefined {
   const scan: Scan = { reader: new BinaryReader(bytes), left: MAX_VALUES };
@@ -77,17 +79,16 @@ function walkField(scan: Scan, field: DescField, number: number, wireType: WireT
     if (field.delimitedEncoding) return walkGroup(scan, field.message, number, deeper(depth));
     return walkMessage(scan, field.message, reader.uint32(), deeper(depth));
   }
-  const wire = wireOf(field.scalar);
-  if (
-    field.fieldKind !== "list" ||
-    wireType !== WireType.LengthDelimited ||
-    wire === WireType.LengthDelimited
-  )
-    return void reader.skip(wire);
-  const packed = reader.uint32() + reader.pos;
-  while (reader.pos < packed) {
+  const packed =
+    field.fieldKind === "list" &&
+    wireType === WireType.LengthDelimited &&
+    field.scalar !== ScalarType.STRING &&
+    field.scalar !== ScalarType.BYTES;
+  if (!packed) return readScalar(reader, field.scalar, field.utf8Validation);
+  const end = reader.uint32() + reader.pos;
+  while (reader.pos < end) {
     count(scan);
-    reader.skip(wire);
+    readScalar(reader, field.scalar, false);
   }
 }
 
@@ -97,29 +98,37 @@ function walkEntry(scan: Scan, field: DescField & { fieldKind: "map" }, length: 
   while (reader.pos < end) {
     const [number, wireType] = reader.tag();
     count(scan);
-    if (number === 1) reader.skip(wireOf(field.mapKey));
+    if (number === 1) readScalar(reader, field.mapKey, field.utf8Validation);
     else if (number !== 2) reader.skip(wireType, number, MAX_DEPTH - depth);
-    else if (field.message === undefined) reader.skip(wireOf(field.scalar));
+    else if (field.message === undefined) readScalar(reader, field.scalar, field.utf8Validation);
     else walkMessage(scan, field.message, reader.uint32(), deeper(depth));
   }
 }
 
-/** How a value of this type stands on the wire; enums have no scalar type, and are varints. */
-function wireOf(type: ScalarType | undefined): WireType {
+/** Reads a value as the parser does, which fails where the parser would. Enums have no scalar type, and are read as int32. */
+function readScalar(reader: BinaryReader, type: ScalarType | undefined, utf8: boolean): void {
   switch (type) {
     case ScalarType.STRING:
+      if (!isUtf8(reader.bytes()) && utf8) throw new Wrong("text that is not UTF-8");
+      return;
     case ScalarType.BYTES:
-      return WireType.LengthDelimited;
+      return void reader.bytes();
     case ScalarType.FIXED32:
     case ScalarType.SFIXED32:
     case ScalarType.FLOAT:
-      return WireType.Bit32;
+      return void reader.skip(WireType.Bit32);
     case ScalarType.FIXED64:
     case ScalarType.SFIXED64:
     case ScalarType.DOUBLE:
-      return WireType.Bit64;
+      return void reader.skip(WireType.Bit64);
+    case ScalarType.INT64:
+    case ScalarType.UINT64:
+    case ScalarType.SINT64:
+      return void reader.int64();
+    case ScalarType.BOOL:
+      return void reader.bool();
     default:
-      return WireType.Varint;
+      return void reader.uint32();
   }
 }
 

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
 import { connect, type Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { afterFile } from "../helpers/cleanup.ts";
 import { type Stack, startStack } from "./stack.ts";
@@ -169,6 +170,52 @@ describe("an RPC in a form that is not spoken here", () => {
     const answer = await http1("POST", path, { ...json, "content-type": "application/connect+json" }, "");
     expect(answer).toContain("HTTP/1.1 505");
     expect(answer).toContain("needs HTTP/2");
+  });
+});
+
+describe("a message in the query of a GET", () => {
+  const path = "/valinor.v1.AgentProxy/GetAgentStatus";
+  /** GetAgentStatusRequest{agent_id: "demo"}. */
+  const status = Buffer.from("0a0464656d6f", "hex");
+  const get = (query: Record<string, string>) =>
+    http1("GET", `${path}?${new URLSearchParams({ connect: "v1", ...query }).toString()}`, {
+      host: "localhost",
+    });
+
+  it.each([
+    ["JSON", { encoding: "json", message: '{"agentId":"demo"}' }],
+    ["JSON as base64", { encoding: "json", base64: "1", message: btoa('{"agentId":"demo"}') }],
+    ["binary", { encoding: "proto", base64: "1", message: status.toString("base64url") }],
+    ["binary, padded", { encoding: "proto", base64: "1", message: status.toString("base64") }],
+    [
+      "compressed",
+      {
+        encoding: "proto",
+        base64: "1",
+        compression: "gzip",
+        message: gzipSync(status).toString("base64url"),
+      },
+    ],
+  ])("is read: %s", async (_, query) => {
+    expect(await get(query)).toContain("HTTP/1.1 200");
+  });
+
+  it.each([
+    ["that is no base64", { encoding: "proto", base64: "1", message: "a*b" }],
+    ["that is no message", { encoding: "proto", base64: "1", message: "AAAA" }],
+    ["with text that is not UTF-8", { encoding: "proto", base64: "1", message: "CgTLQNoB" }],
+    ["that is no JSON", { encoding: "json", message: '{"agentId":' }],
+    ["that nests too deep", { encoding: "json", message: `{"x":${"[".repeat(2_000)}` }],
+    ["that is not gzip", { encoding: "proto", base64: "1", compression: "gzip", message: "AAAA" }],
+  ])("%s is an invalid argument", async (_, query) => {
+    const answer = await get(query);
+    expect(answer).toContain("HTTP/1.1 400");
+    expect(answer).toContain('"code":"invalid_argument"');
+  });
+
+  it("in a form or compression that nobody knows is answered as it always was", async () => {
+    expect(await get({ encoding: "xml", message: "x" })).toContain("HTTP/1.1 415");
+    expect(await get({ encoding: "json", message: "{}", compression: "zip" })).toContain("unimplemented");
   });
 });
 

@@ -1,14 +1,17 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import {
   FileDescriptorProtoSchema,
   ListValueSchema,
   StructSchema,
+  timestampFromDate,
   ValueSchema,
 } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PushConfigRequestSchema } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { AgentSchema, ListConfigRevisionsRequestSchema } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { ToolPolicySchema } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { prescanBinary } from "../../src/rpc/prescan-binary.ts";
 
 /** A list of this many values that are empty: two bytes each. */
@@ -89,26 +92,77 @@ describe("a message in binary form", () => {
     expect(prescanBinary(ListValueSchema, Buffer.concat([lying, list]))).toBe("more than 200000 values");
   });
 
-  it("passes wherever the parser takes it, whatever its bytes are", () => {
-    const legal = toBinary(
-      StructSchema,
-      create(StructSchema, {
-        fields: {
-          a: {
-            kind: { case: "listValue", value: { values: [{ kind: { case: "numberValue", value: 1 } }] } },
-          },
-        },
-      }),
-    );
-    const verdict = fc.check(
-      fc.property(fc.array(fc.tuple(fc.nat(legal.length - 1), fc.nat(255)), { maxLength: 4 }), (changes) => {
-        const bytes = legal.slice();
-        for (const [at, byte] of changes) bytes[at] = byte;
-        if (prescanBinary(StructSchema, bytes) === undefined) return true;
-        return throws(() => fromBinary(StructSchema, bytes, { readUnknownFields: false }));
-      }),
-      { numRuns: 2_000 },
-    );
-    expect(verdict.counterexample).toBeNull();
+  it("is refused for text that is not UTF-8, in a field, a list, a map's key and its value", () => {
+    const latin1 = Buffer.from([0x0a, 4, 0xcb, 0x40, 0xda, 1]);
+    expect(prescanBinary(ListConfigRevisionsRequestSchema, latin1)).toBe("text that is not UTF-8");
+    const policy = new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(latin1.subarray(2)).finish();
+    expect(prescanBinary(ToolPolicySchema, policy)).toBe("text that is not UTF-8");
+    const entry = Buffer.from([0x0a, 4, 0x0a, 2, 0xcb, 0x40]);
+    expect(prescanBinary(StructSchema, entry)).toBe("text that is not UTF-8");
+    const value = Buffer.from([0x1a, 2, 0xcb, 0x40]);
+    expect(prescanBinary(ValueSchema, value)).toBe("text that is not UTF-8");
   });
+
+  it("is refused for a number that is longer than a number can be", () => {
+    const endless = Buffer.from([0x20, ...Array<number>(10).fill(0xff), 1]);
+    expect(prescanBinary(ValueSchema, endless)).toMatch(/no message/);
+  });
+
+  const samples: [string, DescMessage, Uint8Array][] = [
+    [
+      "google.protobuf.Struct",
+      StructSchema,
+      toBinary(
+        StructSchema,
+        fromJson(StructSchema, { a: [1, "té", null, true], b: { "\u20ac": [[], {}] }, c: -0.5 }),
+      ),
+    ],
+    [
+      "PushConfigRequest",
+      PushConfigRequestSchema,
+      toBinary(
+        PushConfigRequestSchema,
+        fromJson(PushConfigRequestSchema, {
+          agentId: "agent",
+          config: { model: "m" },
+          toolPolicy: { tools: ["a", "ü"] },
+        }),
+      ),
+    ],
+    [
+      "a file's descriptor, with packed lists, enums, and text that is not checked",
+      FileDescriptorProtoSchema,
+      toBinary(FileDescriptorProtoSchema, PushConfigRequestSchema.file.proto),
+    ],
+    [
+      "a method's answer with 64-bit numbers, timestamps and enums",
+      AgentSchema,
+      toBinary(
+        AgentSchema,
+        create(AgentSchema, {
+          id: "a",
+          createTime: timestampFromDate(new Date(1e12)),
+          updateTime: timestampFromDate(new Date(1e12)),
+        }),
+      ),
+    ],
+  ];
+  it.each(samples)(
+    "passes if and only if the parser takes it, whatever its bytes are: %s",
+    (_, desc, legal) => {
+      const verdict = fc.check(
+        fc.property(
+          fc.array(fc.tuple(fc.nat(legal.length - 1), fc.nat(255)), { maxLength: 6 }),
+          (changes) => {
+            const bytes = legal.slice();
+            for (const [at, byte] of changes) bytes[at] = byte;
+            const passes = prescanBinary(desc, bytes) === undefined;
+            return passes !== throws(() => fromBinary(desc, bytes, { readUnknownFields: false }));
+          },
+        ),
+        { numRuns: 5_000 },
+      );
+      expect(verdict.counterexample).toBeNull();
+    },
+  );
 });
