@@ -8,7 +8,7 @@ export default defineConfig({
       "test/{conformance,console,convergence,crash,faults,fuzz,hostile,openclaw,packaging,postgres,soak,vm}/**",
       "test/clients/{browser,pack}.test.ts",
       "test/docs/clients.test.ts",
-      "test/store/postgres.test.ts",
+      "test/store/postgres/postgres.test.ts",
       "node_modules/**",
     ],
     testTimeout: 30_000,

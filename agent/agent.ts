@@ -1,12 +1,10 @@
-import { formatAddress } from "../src/transport/address.ts";
-import { listen } from "../src/transport/listen.ts";
-import { monotonicNow } from "../src/wire/clock.ts";
-import { checkAccess } from "./access.ts";
+import { formatAddress, listen, monotonicNow } from "@valinor/protocol";
+import { checkAccess } from "./link/access.ts";
 import { openCore } from "./core.ts";
-import type { AgentOptions } from "./options.ts";
+import type { AgentOptions } from "./settings/options.ts";
 import { VERSION } from "./version.ts";
 
-export type { AgentOptions } from "./options.ts";
+export type { AgentOptions } from "./settings/options.ts";
 
 /** An agent that listens. */
 export interface Agent {

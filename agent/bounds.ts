@@ -1,4 +1,4 @@
-import { limits } from "../src/wire/limits.ts";
+import { limits } from "@valinor/protocol";
 
 /**
  * Every bound of the agent: those of the link, and its own. Sizes are bytes, durations milliseconds.

@@ -1,18 +1,17 @@
 import { randomBytes } from "node:crypto";
-import type { HeartbeatJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
-import { monotonicNow } from "../src/wire/clock.ts";
-import { PROTOCOL } from "../src/wire/vocabulary.ts";
+import type { HeartbeatJson } from "@valinor/proto/valinor/link/v1/link";
+import { monotonicNow, PROTOCOL } from "@valinor/protocol";
 import { boundsWith } from "./bounds.ts";
-import { Config } from "./config.ts";
-import { Context } from "./context.ts";
-import { openLedger } from "./ledger.ts";
-import { Links } from "./links.ts";
+import { Config } from "./settings/config.ts";
+import { Context } from "./settings/context.ts";
+import { openLedger } from "./runs/ledger.ts";
+import { Links } from "./link/links.ts";
 import { createLog } from "./log.ts";
 import { createOpenClaw } from "./openclaw/client.ts";
-import type { AgentOptions } from "./options.ts";
+import type { AgentOptions } from "./settings/options.ts";
 import type { Parts } from "./parts.ts";
-import { Runs } from "./runs.ts";
-import { openStateDir, type StateDir } from "./state-dir.ts";
+import { Runs } from "./runs/runs.ts";
+import { openStateDir, type StateDir } from "./settings/state-dir.ts";
 import { VERSION } from "./version.ts";
 
 /** Everything of an agent but its listener. */

@@ -1,4 +1,4 @@
-import { createLogLimit } from "../src/wire/log-limit.ts";
+import { createLogLimit } from "@valinor/protocol";
 
 /** What a log line may hold beside its event: never the text of a message, a token or an internal address. */
 export type LogFields = { readonly [name: string]: string | number | boolean | undefined };

@@ -1,5 +1,5 @@
 import { type Agent, startAgent } from "./agent.ts";
-import { type Command, parseCommand, USAGE, UsageError } from "./flags.ts";
+import { type Command, parseCommand, USAGE, UsageError } from "./settings/flags.ts";
 import { errorText } from "./log.ts";
 import { VERSION } from "./version.ts";
 

@@ -1,11 +1,11 @@
-import type { HeartbeatJson } from "../gen/ts/valinor/link/v1/link_pb.ts";
+import type { HeartbeatJson } from "@valinor/proto/valinor/link/v1/link";
 import type { Bounds } from "./bounds.ts";
-import type { Config } from "./config.ts";
-import type { Context } from "./context.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Config } from "./settings/config.ts";
+import type { Context } from "./settings/context.ts";
+import type { Ledger } from "./runs/ledger.ts";
 import type { Log } from "./log.ts";
 import type { OpenClaw } from "./openclaw/client.ts";
-import type { Runs } from "./runs.ts";
+import type { Runs } from "./runs/runs.ts";
 
 /** What the links of an agent share. */
 export interface Parts {

@@ -3,7 +3,7 @@
  * their lengths. Nothing is decoded, so that it never is what the agent waits for.
  */
 import { connect } from "node:net";
-import { encodeFrame } from "../src/wire/frame.ts";
+import { encodeFrame } from "../protocol/wire/frame.ts";
 import { argument, serveControl } from "./control.ts";
 
 /** The process's argument. */

@@ -4,9 +4,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
-import { createFrameDecoder } from "../src/wire/decoder.ts";
-import { encodeFrame, type Frame, type UnknownObject } from "../src/wire/frame.ts";
-import { limits } from "../src/wire/limits.ts";
+import { createFrameDecoder } from "../protocol/wire/decoder.ts";
+import { encodeFrame, type Frame, type UnknownObject } from "../protocol/wire/frame.ts";
+import { limits } from "../protocol/wire/limits.ts";
 
 /** Reads one exchange. */
 export interface FloorReader {

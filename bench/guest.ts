@@ -4,9 +4,9 @@
  */
 import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
-import { createFrameDecoder } from "../src/wire/decoder.ts";
-import { encodeFrame, encodeFrameJson, type Frame } from "../src/wire/frame.ts";
-import { limits } from "../src/wire/limits.ts";
+import { createFrameDecoder } from "../protocol/wire/decoder.ts";
+import { encodeFrame, encodeFrameJson, type Frame } from "../protocol/wire/frame.ts";
+import { limits } from "../protocol/wire/limits.ts";
 import { argument, serveControl } from "./control.ts";
 import { CHUNK_TEXT } from "./text.ts";
 

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { launch } from "./launch.js";
 
-launch("src/cli/main.ts", ({ main }) => main(process.argv.slice(2), process.env));
+launch("bin/main.ts", ({ main }) => main(process.argv.slice(2), process.env));

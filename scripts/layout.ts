@@ -1,7 +1,7 @@
 /**
- * The rules of the tree's layout, as functions from files to what breaks them; test/layout.test.ts applies them to src and
- * agent. Layers: gen, src/wire, src/transport, src/link, src/store, src/agents, src/core, src/auth, then src/rpc and src/http side
- * by side, then the main modules (src/*.ts, src/config, src/cli). A file imports from its own layer and from earlier ones.
+ * The rules of the tree's layout, as functions from files to what breaks them; test/layout.test.ts applies them to every package.
+ * A package imports another one by its name and its entries alone, and declares each package that it needs. Inside a package a
+ * folder imports what NEEDS says it needs.
  */
 import { posix } from "node:path";
 
@@ -14,26 +14,66 @@ export interface Violation {
   problem: string;
 }
 
+/** What a package.json says about imports. */
+export interface Manifest {
+  readonly name: string;
+  readonly exports?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
 /** Lines that a file may have. */
 export const MAX_LINES = 300;
 
-const LAYERS: readonly (readonly string[])[] = [
-  ["gen"],
-  ["src/wire"],
-  ["src/transport"],
-  ["src/link"],
-  ["src/store"],
-  ["src/agents"],
-  ["src/core"],
-  ["src/auth"],
-  ["src/rpc", "src/http"],
-];
-const MAIN = "main module";
+/** Folders of the packages, and what is program in them. */
+export const PACKAGES = ["protocol", "src", "agent", "clients/ts", "cli", "dev", "web"] as const;
+
+/** Folders of each package, and the folders whose files they may import; `.` are the files at the package's top. */
+const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  protocol: {
+    ".": ["wire", "transport"],
+    transport: ["wire"],
+    wire: [],
+  },
+  src: {
+    ".": ["config", "http", "rpc", "auth", "core", "fleet", "link", "store"],
+    config: [".", "auth", "core", "fleet", "http", "store"],
+    http: ["auth", "core", "store"],
+    rpc: ["auth", "core", "store"],
+    auth: ["core", "store"],
+    core: ["fleet", "link", "store"],
+    fleet: ["link", "store"],
+    store: [],
+    link: [],
+  },
+  agent: {
+    ".": ["link", "runs", "openclaw", "settings"],
+    link: [".", "runs", "openclaw", "settings"],
+    runs: [".", "openclaw", "settings"],
+    openclaw: [".", "runs", "settings"],
+    settings: [".", "runs", "openclaw"],
+  },
+  "clients/ts": { ".": ["src"], src: [] },
+  cli: {
+    ".": ["client", "doctor", "server", "terminal"],
+    doctor: ["client", "server", "terminal"],
+    client: ["terminal"],
+    server: ["terminal"],
+    terminal: [],
+  },
+  dev: { ".": ["model"], model: [] },
+  web: { ".": [], src: [] },
+};
+
+/** Packages of this repository that a folder may not import though its package may: the commands of clients use the client alone. */
+const FORBIDDEN: Readonly<Record<string, readonly string[]>> = { "cli/client": ["@valinor/server"] };
+
+/** Modules that turn the environment into settings. */
+const ENVIRONMENT_READERS = new Set(["src/config.ts", "agent/settings/flags.ts", "agent/main.ts"]);
+/** Folders of commands, which may hand the environment on whole. */
+const COMMANDS = /^(cli|dev)\//;
 const SETTINGS = /^src\/config(?:\.ts$|\/)/;
-/** The commands for people are clients like any other: they use the library that others use. */
-const LIBRARY = "clients/ts";
-const AGENT_IMPORTS = new Set(["agent", "src/wire", "src/transport", "gen"]);
-const ENVIRONMENT_READERS = new Set(["src/config.ts", "agent/flags.ts", "agent/main.ts"]);
+/** Those that may import the settings of the control plane: what the layers need is given to them. */
+const MAIN = /^src\/(?:[^/]+$|config\/)/;
 
 const STATIC_IMPORT =
   /^[ \t]*(?:import|export)\s+(?:type\s+)?(?:[\w$]+\s*,\s*)?(?:[\w$]+|\*(?:\s*as\s+[\w$]+)?|\{[^}]*\})\s*from\s*["']([^"']+)["']/gm;
@@ -47,17 +87,35 @@ const ENVIRONMENT = [
 ];
 const WHOLE_ENVIRONMENT = /\benv: process\.env(?=\s*[,})])/g;
 
-/** Paths that a file imports with a relative specifier, resolved from the top; type imports count as any other. */
-export function importsOf(file: string, text: string): string[] {
+function specifiersOf(text: string): string[] {
   return [STATIC_IMPORT, BARE_IMPORT, DYNAMIC_IMPORT]
     .flatMap((pattern) => [...text.matchAll(pattern)])
-    .map((match) => match[1] ?? "")
+    .map((match) => match[1] ?? "");
+}
+
+/** Paths that a file imports with a relative specifier, resolved from the top; type imports count as any other. */
+export function importsOf(file: string, text: string): string[] {
+  return specifiersOf(text)
     .filter((specifier) => specifier.startsWith("."))
     .map((specifier) => posix.join(posix.dirname(file), specifier));
 }
 
-/** Imports that go against the order of the layers. */
-export function findUpwardImports(files: Files): Violation[] {
+/** Packages that a file imports by name, each with the path behind it (`.` or `./entry`). Modules of Node are left out. */
+export function packagesOf(text: string): { name: string; entry: string }[] {
+  return specifiersOf(text)
+    .filter((specifier) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
+    .map((specifier) => {
+      const parts = specifier.split("/");
+      const length = specifier.startsWith("@") ? 2 : 1;
+      return {
+        name: parts.slice(0, length).join("/"),
+        entry: ["."].concat(parts.slice(length)).join("/"),
+      };
+    });
+}
+
+/** Relative imports that leave the package, or that go to a folder which the importing one does not need. */
+export function findUnneededImports(files: Files): Violation[] {
   return [...files].flatMap(([file, text]) =>
     importsOf(file, text).flatMap((target) => {
       const problem = judgeImport(file, target);
@@ -66,10 +124,46 @@ export function findUpwardImports(files: Files): Violation[] {
   );
 }
 
+/** Imports by name that the package does not declare, that name no entry, or that the folder may not have; and what is declared in vain. */
+export function findUndeclaredImports(files: Files, manifests: ReadonlyMap<string, Manifest>): Violation[] {
+  const byName = new Map([...manifests.values()].map((manifest) => [manifest.name, manifest]));
+  const found: Violation[] = [];
+  const used = new Map([...manifests.keys()].map((folder) => [folder, new Set<string>()]));
+  for (const [file, text] of files) {
+    const folder = packageOf(file);
+    const manifest = folder === undefined ? undefined : manifests.get(folder);
+    if (folder === undefined || manifest === undefined) {
+      found.push({ file, problem: "is in no package: give it one in scripts/layout.ts" });
+      continue;
+    }
+    for (const { name, entry } of packagesOf(text)) {
+      used.get(folder)?.add(name);
+      if (!Object.hasOwn(manifest.dependencies ?? {}, name))
+        found.push({ file, problem: `imports ${name}, which ${folder}/package.json does not name` });
+      const own = byName.get(name);
+      if (own !== undefined && !hasEntry(own, entry))
+        found.push({ file, problem: `imports ${entry} of ${name}, which is not an entry of it` });
+      if ((FORBIDDEN[folderOf(file)] ?? []).includes(name))
+        found.push({ file, problem: `imports ${name}: ${folderOf(file)} may not` });
+    }
+  }
+  for (const [folder, manifest] of manifests)
+    for (const name of Object.keys(manifest.dependencies ?? {}))
+      if (used.get(folder)?.size !== 0 && used.get(folder)?.has(name) === false)
+        found.push({ file: `${folder}/package.json`, problem: `names ${name}, which nothing imports` });
+  return found;
+}
+
+function hasEntry(manifest: Manifest, entry: string): boolean {
+  return Object.keys(manifest.exports ?? {}).some((pattern) =>
+    pattern.endsWith("*") ? entry.startsWith(pattern.slice(0, -1)) : pattern === entry,
+  );
+}
+
 /** Imports of the settings by anything but a main module: what the layers need is given to them. */
 export function findConfigImports(files: Files): Violation[] {
   return [...files].flatMap(([file, text]) =>
-    placeOf(file) !== MAIN && importsOf(file, text).some((target) => SETTINGS.test(target))
+    !MAIN.test(file) && importsOf(file, text).some((target) => SETTINGS.test(target))
       ? [{ file, problem: "imports the settings, which are for main modules" }]
       : [],
   );
@@ -98,11 +192,11 @@ export function findCycles(files: Files): Violation[] {
   return found;
 }
 
-/** Reads of the environment outside of the modules that turn it into settings. src/cli may hand it on whole. */
+/** Reads of the environment outside of the modules that turn it into settings. Commands may hand it on whole. */
 export function findEnvironmentReads(files: Files): Violation[] {
   return [...files].flatMap(([file, text]) => {
     if (ENVIRONMENT_READERS.has(file)) return [];
-    const rest = file.startsWith("src/cli/") ? text.replaceAll(WHOLE_ENVIRONMENT, "") : text;
+    const rest = COMMANDS.test(file) ? text.replaceAll(WHOLE_ENVIRONMENT, "") : text;
     return ENVIRONMENT.some((pattern) => pattern.test(rest))
       ? [{ file, problem: "mentions process.env" }]
       : [];
@@ -124,33 +218,28 @@ export function findLongFiles(files: Files): Violation[] {
   });
 }
 
-/** The layer's folder, `agent`, MAIN, or undefined for a path that has no place in the order. */
-function placeOf(path: string): string | undefined {
-  const folder = LAYERS.flat().find((name) => path.startsWith(`${name}/`));
-  if (folder !== undefined) return folder;
-  if (path.startsWith("agent/")) return "agent";
-  if (path.startsWith(`${LIBRARY}/src/`)) return LIBRARY;
-  return /^src\/(?:[^/]+$|(?:config|cli)\/)/.test(path) ? MAIN : undefined;
+function packageOf(path: string): string | undefined {
+  return PACKAGES.find((folder) => path.startsWith(`${folder}/`));
 }
 
-function rankOf(place: string): number {
-  const rank = LAYERS.findIndex((names) => names.includes(place));
-  return rank < 0 ? LAYERS.length : rank;
+/** The package's folder and the first one in it: what NEEDS speaks of. */
+function folderOf(path: string): string {
+  const home = packageOf(path) ?? "";
+  const rest = path.slice(home.length + 1).split("/");
+  return rest.length > 1 ? `${home}/${rest[0]}` : home;
 }
 
 function judgeImport(file: string, target: string): string | undefined {
-  if (target === "package.json") return undefined;
-  const from = placeOf(file);
-  const to = placeOf(target);
-  if (from === undefined) return "is in a folder that has no layer: give it one in scripts/layout.ts";
-  if (to === undefined) return `imports ${target}, which has no layer`;
-  return mayImport(file, from, to) ? undefined : `imports ${target}: ${from} may not import ${to}`;
-}
-
-function mayImport(file: string, from: string, to: string): boolean {
-  if (from === to) return true;
-  if (from === "agent") return AGENT_IMPORTS.has(to);
-  if (to === "agent") return file.startsWith("src/cli/");
-  if (to === LIBRARY) return file.startsWith("src/cli/client/");
-  return rankOf(to) < rankOf(from);
+  const home = packageOf(file);
+  if (home === undefined) return "is in no package: give it one in scripts/layout.ts";
+  if (packageOf(target) !== home)
+    return `imports ${target} of another package: import that package by its name`;
+  const from = folderOf(file).slice(home.length + 1) || ".";
+  const to = folderOf(target).slice(home.length + 1) || ".";
+  if (from === to) return undefined;
+  const needs = NEEDS[home]?.[from];
+  if (needs === undefined) return `is in a folder that scripts/layout.ts does not know: ${from}`;
+  // The package's own version stands at its top.
+  if (needs.includes(to) || target === `${home}/package.json`) return undefined;
+  return `imports ${target}: ${from} of ${home} does not need ${to}`;
 }

@@ -1,6 +1,6 @@
 /**
  * The rule of clocks, as a function from files to what breaks it; test/clock.test.ts applies it. The wall clock steps when somebody
- * sets it: ages, deadlines and durations are measured by monotonicNow() of src/wire/clock.ts, or by performance.now() where that is not
+ * sets it: ages, deadlines and durations are measured by monotonicNow() of protocol/wire/clock.ts, or by performance.now() where that is not
  * at hand. The wall clock is read only where a time is data, for people or other programs, and each such place is listed here.
  */
 import type { Files, Violation } from "./layout.ts";
@@ -23,22 +23,22 @@ export const wallClocks: Readonly<Record<string, WallClock>> = {
     differences: 1,
     reason: "whether the stored date of a key's last use is the present one",
   },
-  "src/cli/client/agents-watch.ts": { uses: 1, reason: "the time of a line for people" },
-  "src/cli/human-log.ts": { uses: 1, reason: "the time of a log line for people" },
-  "src/cli/keys.ts": { uses: 2, reason: "the date at which a key expires" },
-  "src/cli/model-wire.ts": { uses: 1, reason: "`created` of a completion" },
-  "src/cli/token.ts": { uses: 1, reason: "the date at which a token expires" },
+  "cli/client/agents/agents-watch.ts": { uses: 1, reason: "the time of a line for people" },
+  "cli/server/human-log.ts": { uses: 1, reason: "the time of a log line for people" },
+  "cli/server/keys.ts": { uses: 2, reason: "the date at which a key expires" },
+  "dev/model/wire.ts": { uses: 1, reason: "`created` of a completion" },
+  "cli/server/token.ts": { uses: 1, reason: "the date at which a token expires" },
   "src/http/openai/chat-route.ts": { uses: 1, reason: "`created` of a completion" },
   "src/rpc/agent-messages.ts": {
     uses: 1,
     differences: 1,
     reason: "an age, told as the date that the API has for it",
   },
-  "src/store/agent-queries.ts": { uses: 2, reason: "dates of records" },
-  "src/store/audit-queries.ts": { uses: 1, reason: "the date of an audit entry" },
-  "src/store/config-queries.ts": { uses: 3, reason: "dates of revisions" },
-  "src/store/context-queries.ts": { uses: 1, reason: "the date of a context entry" },
-  "src/store/key-queries.ts": { uses: 2, reason: "dates of API keys" },
+  "src/store/queries/agent-queries.ts": { uses: 2, reason: "dates of records" },
+  "src/store/queries/audit-queries.ts": { uses: 1, reason: "the date of an audit entry" },
+  "src/store/queries/config-queries.ts": { uses: 3, reason: "dates of revisions" },
+  "src/store/queries/context-queries.ts": { uses: 1, reason: "the date of a context entry" },
+  "src/store/queries/key-queries.ts": { uses: 2, reason: "dates of API keys" },
   "web/src/chat/conversations.ts": { uses: 1, reason: "the date of a conversation" },
   "web/src/chat/store.ts": {
     uses: 2,

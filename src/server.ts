@@ -1,27 +1,25 @@
 import { type Logger, pino } from "pino";
-import { addressOf } from "./agents/address.ts";
-import { createFleet, type Fleet } from "./agents/fleet.ts";
-import { type LinkLog, linkLogTo } from "./agents/link-log.ts";
+import { addressOf } from "./fleet/address.ts";
+import { createFleet, type Fleet } from "./fleet/fleet.ts";
+import { type LinkLog, linkLogTo } from "./fleet/link-log.ts";
 import { createAuthenticator, localAuthenticator } from "./auth/authenticate.ts";
 import type { Config } from "./config.ts";
 import { addressAllowed } from "./config/allowed.ts";
-import { createAudit } from "./core/audit.ts";
+import { createAudit } from "./core/audit/audit.ts";
 import { createCore } from "./core/core.ts";
 import { ValinorError } from "./core/errors.ts";
 import { createLifecycle } from "./core/lifecycle.ts";
-import { createQuota, type Quota } from "./core/quota.ts";
+import { createQuota, type Quota } from "./core/access/quota.ts";
 import { createHandler } from "./handler.ts";
 import { createGuard, type Guard } from "./http/guard.ts";
-import { createListener } from "./http/listener.ts";
+import { createListener } from "./http/server/listener.ts";
 import { differences, reloaded } from "./reload.ts";
 import { longestStopMs, stopInStages } from "./stopping.ts";
 import { openStore } from "./store/open.ts";
 import { type Store, StoreError } from "./store/store.ts";
 import type { StoreNews } from "./store/troubles.ts";
-import { createVault, type Vault } from "./store/vault.ts";
-import { dial } from "./transport/dial.ts";
-import { limits } from "./wire/limits.ts";
-import { limitLogger } from "./wire/log-limit.ts";
+import { createVault, type Vault } from "./store/vault/vault.ts";
+import { dial, limits, limitLogger } from "@valinor/protocol";
 
 /** A control plane that runs. */
 export interface ValinorServer {

@@ -1,5 +1,5 @@
 import type { Lifecycle } from "./core/lifecycle.ts";
-import type { HttpListener } from "./http/listener.ts";
+import type { HttpListener } from "./http/server/listener.ts";
 
 /** What is told at the end has this long to reach its clients, and then each connection to close, milliseconds. */
 const FAREWELL_MS = 1_000;

@@ -1,14 +1,14 @@
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Files } from "../scripts/layout.ts";
+import { type Files, PACKAGES } from "../scripts/layout.ts";
 import { findWallClocks, wallClocks } from "../scripts/wall-clock.ts";
 
 const TOP = fileURLToPath(new URL("..", import.meta.url));
-const PROGRAMS = ["src/**/*.ts", "agent/**/*.ts", "clients/ts/src/**/*.ts", "web/src/**/*.{ts,tsx}"];
+const PROGRAMS = PACKAGES.map((folder) => `${folder}/**/*.{ts,tsx}`);
 
 const files: Files = new Map(
-  globSync(PROGRAMS, { cwd: TOP })
+  globSync(PROGRAMS, { cwd: TOP, exclude: ["**/node_modules/**", "**/dist/**"] })
     .map((path) => path.replaceAll("\\", "/"))
     .toSorted()
     .map((path) => [path, readFileSync(TOP + path, "utf8")]),

@@ -8,18 +8,35 @@ import {
   findDefaultExports,
   findEnvironmentReads,
   findLongFiles,
-  findUpwardImports,
+  findUndeclaredImports,
+  findUnneededImports,
   importsOf,
+  type Manifest,
   MAX_LINES,
+  PACKAGES,
+  packagesOf,
 } from "../scripts/layout.ts";
 
 const TOP = fileURLToPath(new URL("..", import.meta.url));
 
+/** They build a package, and are no part of it. */
+const BUILD_SCRIPTS = ["clients/ts/build.ts", "web/vite.config.ts"];
+
 const tree: Files = new Map(
-  globSync(["src/**/*.ts", "agent/**/*.ts"], { cwd: TOP })
+  globSync(
+    PACKAGES.map((folder) => `${folder}/**/*.{ts,tsx}`),
+    { cwd: TOP, exclude: ["**/node_modules/**", "**/dist/**", ...BUILD_SCRIPTS] },
+  )
     .map((path) => path.replaceAll("\\", "/"))
     .toSorted()
     .map((path) => [path, readFileSync(TOP + path, "utf8")]),
+);
+
+const manifests = new Map(
+  [...PACKAGES, "gen/ts"].map((folder) => [
+    folder,
+    JSON.parse(readFileSync(`${TOP}${folder}/package.json`, "utf8")) as Manifest,
+  ]),
 );
 
 const only = (file: string, text: string): Files => new Map([[file, text]]);
@@ -53,49 +70,120 @@ describe("importsOf", () => {
   });
 });
 
-describe("the order of the layers", () => {
-  it("is kept by every file of src and agent", () => {
-    expect(tree.size).toBeGreaterThan(10);
-    expect(findUpwardImports(tree)).toEqual([]);
+describe("packagesOf", () => {
+  it("sees packages with and without a scope, and the entry of each", () => {
+    const text = [
+      `import { pino } from "pino";`,
+      `import type { Client } from "@connectrpc/connect";`,
+      `import { A } from "@valinor/proto/valinor/v1/types";`,
+      `const { dev } = await import("@valinor/dev");`,
+      `import { join } from "node:path";`,
+    ].join("\n");
+    expect(packagesOf(text)).toEqual([
+      { name: "pino", entry: "." },
+      { name: "@connectrpc/connect", entry: "." },
+      { name: "@valinor/proto", entry: "./valinor/v1/types" },
+      { name: "@valinor/dev", entry: "." },
+    ]);
+  });
+});
+
+describe("a folder", () => {
+  it("of any package imports only what it needs", () => {
+    expect(tree.size).toBeGreaterThan(300);
+    expect(findUnneededImports(tree)).toEqual([]);
   });
 
   it.each([
-    ["src/wire/x.ts", "../transport/dial.ts"],
-    ["src/transport/x.ts", "../link/link.ts"],
+    ["protocol/wire/x.ts", "../transport/dial.ts"],
     ["src/link/x.ts", "../store/store.ts"],
-    ["src/store/x.ts", "../agents/registry.ts"],
-    ["src/agents/x.ts", "../core/core.ts"],
+    ["src/store/x.ts", "../fleet/handle.ts"],
+    ["src/fleet/x.ts", "../core/core.ts"],
     ["src/core/x.ts", "../rpc/routes.ts"],
     ["src/core/x.ts", "../auth/jwt.ts"],
-    ["src/auth/x.ts", "../http/routes.ts"],
+    ["src/auth/x.ts", "../http/guard.ts"],
+    ["src/auth/x.ts", "../fleet/handle.ts"],
     ["src/core/x.ts", "../server.ts"],
-    ["src/rpc/x.ts", "../http/routes.ts"],
-    ["src/http/x.ts", "../rpc/routes.ts"],
-    ["src/http/x.ts", "../../agent/run.ts"],
-    ["src/server.ts", "../agent/run.ts"],
+    ["src/rpc/x.ts", "../http/guard.ts"],
+    ["src/http/x.ts", "../link/link.ts"],
+    ["src/http/x.ts", "../../agent/runs/run.ts"],
     ["agent/x.ts", "../src/link/link.ts"],
-    ["agent/x.ts", "../src/config.ts"],
+    ["agent/x.ts", "../protocol/wire/frame.ts"],
     ["src/core/x.ts", "../../test/helpers/fake.ts"],
-    ["src/unknown/x.ts", "../wire/frame.ts"],
-    ["src/cli/dev.ts", "../../clients/ts/src/stream.ts"],
-    ["src/rpc/x.ts", "../../clients/ts/src/stream.ts"],
-  ])("is broken where %s imports %s", (file, specifier) => {
-    expect(findUpwardImports(only(file, `import { y } from "${specifier}";\n`))).toHaveLength(1);
+    ["src/core/x.ts", "../../gen/ts/valinor/v1/types_pb.ts"],
+    ["src/unknown/x.ts", "../core/core.ts"],
+    ["cli/client/x.ts", "../server/serve.ts"],
+    ["cli/x.ts", "../clients/ts/src/stream.ts"],
+    ["dev/x.ts", "../cli/server/stop.ts"],
+    ["web/src/x.ts", "../../clients/ts/src/stream.ts"],
+  ])("is told: %s may not import %s", (file, specifier) => {
+    expect(findUnneededImports(only(file, `import { y } from "${specifier}";\n`))).toHaveLength(1);
   });
 
   it.each([
-    ["src/wire/x.ts", "../../gen/ts/valinor/link/v1/link_pb.ts"],
-    ["src/wire/x.ts", "./frame.ts"],
     ["src/rpc/x.ts", "../core/errors.ts"],
-    ["src/http/x.ts", "../link/link.ts"],
-    ["src/server.ts", "./http/routes.ts"],
+    ["src/server.ts", "./http/guard.ts"],
     ["src/server.ts", "./config.ts"],
-    ["src/cli/dev.ts", "../../agent/main.ts"],
-    ["src/cli/dev.ts", "../../package.json"],
-    ["agent/x.ts", "../src/transport/listen.ts"],
-    ["src/cli/client/x.ts", "../../../clients/ts/src/stream.ts"],
-  ])("allows %s to import %s", (file, specifier) => {
-    expect(findUpwardImports(only(file, `import { y } from "${specifier}";\n`))).toEqual([]);
+    ["agent/version.ts", "./package.json"],
+    ["cli/client/x.ts", "../package.json"],
+    ["cli/client/agents/x.ts", "../talk/run.ts"],
+  ])("passes: %s may import %s", (file, specifier) => {
+    expect(findUnneededImports(only(file, `import { y } from "${specifier}";\n`))).toEqual([]);
+  });
+});
+
+describe("a package", () => {
+  const some = new Map<string, Manifest>([
+    [
+      "agent",
+      {
+        name: "@valinor/agent",
+        exports: { ".": "./mod.ts" },
+        dependencies: { undici: "1", "@valinor/protocol": "1" },
+      },
+    ],
+    ["protocol", { name: "@valinor/protocol", exports: { ".": "./mod.ts", "./gen/*": "./gen/*.ts" } }],
+    [
+      "cli",
+      {
+        name: "@valinor/cli",
+        dependencies: { "@valinor/server": "1" },
+      },
+    ],
+    ["src", { name: "@valinor/server", exports: { ".": "./mod.ts" } }],
+  ]);
+  const used = `import "undici";\nimport { y } from "@valinor/protocol";\n`;
+  const problemsOf = (file: string, text: string) =>
+    findUndeclaredImports(only(file, text), some)
+      .filter((found) => found.file === file)
+      .map(({ problem }) => problem);
+
+  it("declares what it imports, imports what it declares, and knows of the others their entries alone", () => {
+    expect(findUndeclaredImports(tree, manifests)).toEqual([]);
+  });
+
+  it("is told what it does not declare", () => {
+    expect(problemsOf("agent/x.ts", `${used}import { z } from "zod";\n`)).toEqual([
+      "imports zod, which agent/package.json does not name",
+    ]);
+  });
+
+  it("is told what it declares in vain", () => {
+    const file = "agent/package.json";
+    const found = findUndeclaredImports(only("agent/x.ts", `import "undici";\n`), some);
+    expect(found).toContainEqual({ file, problem: "names @valinor/protocol, which nothing imports" });
+  });
+
+  it("is told of an inside of another one that it imports", () => {
+    const text = `${used}import { z } from "@valinor/protocol/wire/frame.ts";\n`;
+    expect(problemsOf("agent/x.ts", text)).toHaveLength(1);
+    expect(problemsOf("agent/x.ts", `${used}import "@valinor/protocol/gen/a";\n`)).toEqual([]);
+  });
+
+  it("of commands has the server in the folder for that alone", () => {
+    const text = `import { z } from "@valinor/server";\n`;
+    expect(problemsOf("cli/server/x.ts", text)).toEqual([]);
+    expect(problemsOf("cli/client/talk/x.ts", text)).toHaveLength(1);
   });
 });
 
@@ -108,7 +196,7 @@ describe("the settings", () => {
     for (const file of ["config.ts", "config/schema.ts"]) {
       const text = `import type { Config } from "../${file}";\n`;
       expect(findConfigImports(only("src/http/x.ts", text))).toHaveLength(1);
-      expect(findConfigImports(only("src/cli/x.ts", text))).toEqual([]);
+      expect(findConfigImports(only("src/config/x.ts", text))).toEqual([]);
     }
   });
 });
@@ -138,20 +226,22 @@ describe("the environment", () => {
     ["src/core/x.ts", `const home = process.env["HOME"];`],
     ["src/core/x.ts", `load({ env: process.env });`],
     ["src/core/x.ts", `const { env } = process;`],
-    ["agent/run.ts", `const home = process?.env.HOME;`],
-    ["agent/run.ts", `const home = process["env"].HOME;`],
+    ["agent/runs/run.ts", `const home = process?.env.HOME;`],
+    ["agent/runs/run.ts", `const home = process["env"].HOME;`],
     ["src/link/x.ts", `import { env } from "node:process";`],
-    ["src/cli/x.ts", `load({ env: process.env.HOME });`],
+    ["cli/x.ts", `load({ env: process.env.HOME });`],
   ])("is missed neither in %s: %s", (file, text) => {
     expect(findEnvironmentReads(only(file, text))).toHaveLength(1);
   });
 
   it("may be handed on whole by a command, and read by the settings", () => {
     expect(
-      findEnvironmentReads(only("src/cli/serve.ts", `loadConfig({ flags, env: process.env });`)),
+      findEnvironmentReads(only("cli/server/serve.ts", `loadConfig({ flags, env: process.env });`)),
     ).toEqual([]);
     expect(findEnvironmentReads(only("src/config.ts", `const home = process.env["HOME"];`))).toEqual([]);
-    expect(findEnvironmentReads(only("agent/flags.ts", `const home = process.env["HOME"];`))).toEqual([]);
+    expect(
+      findEnvironmentReads(only("agent/settings/flags.ts", `const home = process.env["HOME"];`)),
+    ).toEqual([]);
   });
 });
 

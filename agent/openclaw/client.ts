@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { monotonicNow } from "../../src/wire/clock.ts";
+import { monotonicNow } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
-import { Failure } from "../failure.ts";
-import { type AnswerBody, readAnswer, readText, type TakeEvents } from "./answer.ts";
+import { Failure } from "../runs/failure.ts";
+import { type AnswerBody, readAnswer, readText, type TakeEvents } from "./answer/answer.ts";
 import { describeBody, describeError } from "./describe.ts";
-import { createGateway } from "./gateway.ts";
-import { GatewayError } from "./gateway-link.ts";
-import { greetsAsOpenClaw } from "./greeting.ts";
+import { createGateway } from "./gateway/gateway.ts";
+import { GatewayError } from "./gateway/gateway-link.ts";
+import { greetsAsOpenClaw } from "./gateway/greeting.ts";
 import { createHttp, type HttpAnswer, pathsOf } from "./http.ts";
-import { createOwnModel } from "./own-model.ts";
+import { createOwnModel } from "./gateway/own-model.ts";
 import { createProbe, type ReadyAnswer, type ServerState } from "./probe.ts";
 import {
   authorization,
@@ -18,8 +18,8 @@ import {
   requestHeaders,
   type ServerKind,
 } from "./request.ts";
-import { steer, type Steering } from "./steer.ts";
-import { createToolWatch } from "./tool-watch.ts";
+import { steer, type Steering } from "./gateway/steer.ts";
+import { createToolWatch } from "./answer/tool-watch.ts";
 
 /** The OpenClaw beside the agent, or any server of OpenAI's chat completions. */
 export interface OpenClaw {

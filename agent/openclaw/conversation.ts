@@ -1,4 +1,4 @@
-import { sha256 } from "../../src/wire/digest.ts";
+import { sha256 } from "@valinor/protocol";
 
 /**
  * The `user` that stands for a conversation at OpenClaw, which makes a session key of it in lower case: a digest, so

@@ -1,4 +1,4 @@
-import { isObject } from "../../src/wire/values.ts";
+import { isObject } from "@valinor/protocol";
 
 /** Longest text of a server's that is passed on, in UTF-16 units; and how much of one is looked at for that. */
 const TEXT_LENGTH = 500;

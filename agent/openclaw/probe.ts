@@ -1,4 +1,4 @@
-import { isObject } from "../../src/wire/values.ts";
+import { isObject } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
 import type { ServerKind } from "./request.ts";
 

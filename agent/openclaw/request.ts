@@ -1,6 +1,6 @@
-import type { UnknownObject } from "../../src/wire/frame.ts";
-import type { Settings } from "../settings.ts";
-import type { ClientTool } from "../turns.ts";
+import type { UnknownObject } from "@valinor/protocol";
+import type { Settings } from "../settings/settings.ts";
+import type { ClientTool } from "../runs/turns.ts";
 import { sessionUser } from "./conversation.ts";
 
 /** What a run asks of the model. */

@@ -1,4 +1,4 @@
-import { startScriptedModel } from "../../src/cli/scripted-model.ts";
+import { startScriptedModel } from "../../dev/model/scripted-model.ts";
 
 // In the guest, where OpenClaw would listen.
 const model = await startScriptedModel({ port: 8081 });

@@ -1,5 +1,5 @@
-import type { Audit } from "../core/audit.ts";
-import { localCaller } from "../core/authorize.ts";
+import type { Audit } from "../core/audit/audit.ts";
+import { localCaller } from "../core/access/authorize.ts";
 import { toValinorError, ValinorError } from "../core/errors.ts";
 import type { Caller } from "../core/types.ts";
 import type { KeyStore } from "../store/keys.ts";

@@ -8,7 +8,7 @@ import {
   type JWTVerifyGetKey,
 } from "jose";
 import { ValinorError } from "../core/errors.ts";
-import { monotonicNow } from "../wire/clock.ts";
+import { monotonicNow } from "@valinor/protocol";
 
 /** A fetch of keys ends within this time. */
 const FETCH_MS = 5_000;

@@ -6,7 +6,7 @@ import type { KeyRecord, KeyStore } from "../store/keys.ts";
 import { parseApiKey } from "./api-key.ts";
 import { createKeyCache } from "./key-cache.ts";
 import { isPermission } from "./roles.ts";
-import { monotonicNow } from "../wire/clock.ts";
+import { monotonicNow } from "@valinor/protocol";
 
 /** A revocation takes effect within this time. */
 const MAX_AGE_MS = 10_000;

@@ -1,4 +1,4 @@
-import { allPermissions } from "../core/authorize.ts";
+import { allPermissions } from "../core/access/authorize.ts";
 import type { Permission } from "../core/types.ts";
 
 /** The roles that there are where nothing else is configured. */

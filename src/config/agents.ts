@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { addressOf, type AddressRules } from "../agents/address.ts";
+import { addressOf, type AddressRules } from "../fleet/address.ts";
 import type { AgentState, NewAgent } from "../store/store.ts";
-import { formatAddress, parseAddress } from "../transport/address.ts";
+import { formatAddress, parseAddress } from "@valinor/protocol";
 import { addressAllowed } from "./allowed.ts";
 import type { ConfigFile } from "./file.ts";
 

@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from "../transport/address.ts";
+import { type Address, parseAddress } from "@valinor/protocol";
 
 /**
  * Which addresses agents may have. A pattern is an address in which `*` stands for a whole host, port or CID; in a path `*`

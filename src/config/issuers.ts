@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { allPermissions } from "../core/authorize.ts";
+import { allPermissions } from "../core/access/authorize.ts";
 import { isLoopbackName } from "../http/origins.ts";
 
 /** Algorithms that an issuer may sign with: asymmetric ones alone, since a shared secret that verifies can also sign. */

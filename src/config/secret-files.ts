@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { parseSecretKeys } from "../store/vault-keys.ts";
+import { parseSecretKeys } from "../store/vault/vault-keys.ts";
 import type { Values } from "./settings.ts";
 
 /** Longest secret in a file of one. */

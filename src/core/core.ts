@@ -1,27 +1,26 @@
 import { randomUUID } from "node:crypto";
-import { CancelAckSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
-import type { AgentHandle } from "../agents/handle.ts";
+import { CancelAckSchema } from "@valinor/proto/valinor/link/v1/link";
+import type { AgentHandle } from "../fleet/handle.ts";
 import type { AgentKey } from "../store/store.ts";
 import type { Exchange } from "../link/exchange.ts";
-import { LinkError } from "../wire/errors.ts";
-import { readPayload } from "../wire/payload.ts";
+import { LinkError, readPayload } from "@valinor/protocol";
 import { ValinorError } from "./errors.ts";
-import { createGate } from "./gate.ts";
+import { createGate } from "./access/gate.ts";
 import { errorOfFrame, translate } from "./guest-errors.ts";
 import { notBegun } from "./lifecycle.ts";
-import { linkName } from "./names.ts";
-import { openRun, type RunRequest } from "./open-run.ts";
+import { linkName } from "./runs/names.ts";
+import { openRun, type RunRequest } from "./runs/open-run.ts";
 import type { CoreOptions } from "./options.ts";
-import { createPushes, storeAndPush } from "./pushes.ts";
-import { createRegistry } from "./registry.ts";
-import { createRevisionList, createRollback } from "./revisions.ts";
-import { createRunStream, untilEnding } from "./run-stream.ts";
-import { createSeenRuns, type SeenRun, unseenRun } from "./seen-runs.ts";
-import { clientGone, collect, withDeadline } from "./send.ts";
-import { statusOf } from "./status.ts";
-import { createStreamBudget, type HeldStream } from "./stream-budget.ts";
+import { createPushes, storeAndPush } from "./config/pushes.ts";
+import { createRegistry } from "./registry/registry.ts";
+import { createRevisionList, createRollback } from "./config/revisions.ts";
+import { createRunStream, untilEnding } from "./runs/run-stream.ts";
+import { createSeenRuns, type SeenRun, unseenRun } from "./runs/seen-runs.ts";
+import { clientGone, collect, withDeadline } from "./runs/send.ts";
+import { statusOf } from "./registry/status.ts";
+import { createStreamBudget, type HeldStream } from "./runs/stream-budget.ts";
 import type { Caller, Core, RunOpened, RunStream, StreamInput } from "./types.ts";
-import { createWatches } from "./watch.ts";
+import { createWatches } from "./watch/watch.ts";
 
 /** Makes the calls that every API shares. */
 export function createCore(options: CoreOptions): Core {

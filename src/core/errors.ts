@@ -1,4 +1,4 @@
-import { LinkError, type LinkErrorCode } from "../wire/errors.ts";
+import { LinkError, type LinkErrorCode } from "@valinor/protocol";
 
 /**
  * The error table (docs/errors.md): what each reason is called by Connect and by REST. `code` is a Connect code's name,

@@ -1,11 +1,9 @@
-import { ErrorSchema, ToolBlockedSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
-import { AgentError, type AgentErrorCode } from "../agents/errors.ts";
+import { ErrorSchema, ToolBlockedSchema } from "@valinor/proto/valinor/link/v1/link";
+import { AgentError, type AgentErrorCode } from "../fleet/errors.ts";
 import { StoreError } from "../store/store.ts";
 import type { StoreTrouble } from "../store/troubles.ts";
-import { VaultError } from "../store/vault.ts";
-import type { Frame } from "../wire/frame.ts";
-import { readPayload } from "../wire/payload.ts";
-import { type ErrorCode, errorCodes } from "../wire/vocabulary.ts";
+import { VaultError } from "../store/vault/vault.ts";
+import { type Frame, readPayload, type ErrorCode, errorCodes } from "@valinor/protocol";
 import { type ErrorCodeName, type Reason, toValinorError, ValinorError } from "./errors.ts";
 
 /** Longest text of a guest that is shown to a client. */

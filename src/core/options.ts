@@ -1,10 +1,10 @@
-import type { Fleet } from "../agents/fleet.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { Store } from "../store/store.ts";
-import type { Vault } from "../store/vault.ts";
-import type { Audit } from "./audit.ts";
+import type { Vault } from "../store/vault/vault.ts";
+import type { Audit } from "./audit/audit.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { Quota } from "./quota.ts";
-import type { HeldStream, StreamLimits } from "./stream-budget.ts";
+import type { Quota } from "./access/quota.ts";
+import type { HeldStream, StreamLimits } from "./runs/stream-budget.ts";
 
 /** What the calls need. */
 export interface CoreOptions {

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ValinorError } from "../core/errors.ts";
 import { hostOf } from "./authority.ts";
 import { type HostName, isLoopbackName, isSameOrigin, parseHost, parseOrigin } from "./origins.ts";
-import { writeError } from "./rest-errors.ts";
+import { writeError } from "./rest/rest-errors.ts";
 
 /** Whom the guard lets in. */
 export interface GuardOptions {

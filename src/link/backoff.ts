@@ -1,4 +1,4 @@
-import { limits } from "../wire/limits.ts";
+import { limits } from "@valinor/protocol";
 
 /** A random time below a bound that doubles with each failure from 50 ms to 5 s (full jitter). */
 export function backoffMs(failures: number): number {

@@ -1,7 +1,5 @@
-import type { Heartbeat } from "../../gen/ts/valinor/link/v1/link_pb.ts";
-import type { LinkError } from "../wire/errors.ts";
-import type { Frame } from "../wire/frame.ts";
-import type { FrameType } from "../wire/vocabulary.ts";
+import type { Heartbeat } from "@valinor/proto/valinor/link/v1/link";
+import type { LinkError, Frame, FrameType } from "@valinor/protocol";
 import type { Exchange } from "./exchange.ts";
 import type { Intake } from "./intake.ts";
 

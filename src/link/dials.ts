@@ -1,4 +1,4 @@
-import { limits } from "../wire/limits.ts";
+import { limits } from "@valinor/protocol";
 
 /** One who waits to dial. */
 export interface DialTicket {

@@ -1,12 +1,15 @@
-import { type Heartbeat, HeartbeatSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
-import type { Channel } from "../wire/channel.ts";
-import { monotonicNow } from "../wire/clock.ts";
-import type { Envelope } from "../wire/envelope.ts";
-import { LinkError } from "../wire/errors.ts";
-import { encodeFrame, type Frame } from "../wire/frame.ts";
-import { limits } from "../wire/limits.ts";
-import { readPayload } from "../wire/payload.ts";
-import type { FrameType } from "../wire/vocabulary.ts";
+import { type Heartbeat, HeartbeatSchema } from "@valinor/proto/valinor/link/v1/link";
+import {
+  type Channel,
+  monotonicNow,
+  type Envelope,
+  LinkError,
+  encodeFrame,
+  type Frame,
+  limits,
+  readPayload,
+  type FrameType,
+} from "@valinor/protocol";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import { Exchange, type ExchangeHost, type ExchangeOptions } from "./exchange.ts";
 import { FloodGuard } from "./flood.ts";

@@ -1,8 +1,4 @@
-import { LinkError } from "../wire/errors.ts";
-import type { Frame } from "../wire/frame.ts";
-import { limits } from "../wire/limits.ts";
-import type { WriteTicket } from "../wire/writer.ts";
-import { monotonicNow } from "../wire/clock.ts";
+import { LinkError, type Frame, limits, type WriteTicket, monotonicNow } from "@valinor/protocol";
 
 /** What an exchange needs of its connection. */
 export interface ExchangeHost {

@@ -1,6 +1,4 @@
-import { monotonicNow } from "../wire/clock.ts";
-import { LinkError } from "../wire/errors.ts";
-import { limits } from "../wire/limits.ts";
+import { monotonicNow, LinkError, limits } from "@valinor/protocol";
 
 const SECOND_MS = 1_000;
 

@@ -1,9 +1,15 @@
 import { create } from "@bufbuild/protobuf";
-import { type Heartbeat, HeartbeatSchema, HelloSchema } from "../../gen/ts/valinor/link/v1/link_pb.ts";
-import { LinkError } from "../wire/errors.ts";
-import { encodeFrame, type Frame } from "../wire/frame.ts";
-import { readPayload, writePayload } from "../wire/payload.ts";
-import { errorCodes, PROTOCOL, typeName } from "../wire/vocabulary.ts";
+import { type Heartbeat, HeartbeatSchema, HelloSchema } from "@valinor/proto/valinor/link/v1/link";
+import {
+  LinkError,
+  encodeFrame,
+  type Frame,
+  readPayload,
+  writePayload,
+  errorCodes,
+  PROTOCOL,
+  typeName,
+} from "@valinor/protocol";
 
 /** How a handshake stands: docs/wire-protocol.md section "Hello". */
 export type HandshakeStep =

@@ -1,5 +1,4 @@
-import { monotonicNow } from "../wire/clock.ts";
-import { limits } from "../wire/limits.ts";
+import { monotonicNow, limits } from "@valinor/protocol";
 
 interface Late {
   left: number;

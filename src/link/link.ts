@@ -1,10 +1,8 @@
 import type { Duplex } from "node:stream";
-import { LinkError } from "../wire/errors.ts";
-import { limits } from "../wire/limits.ts";
+import { LinkError, limits, monotonicNow } from "@valinor/protocol";
 import { backoffMs, pauseFor, waitAtMost } from "./backoff.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import { openConnection } from "./open.ts";
-import { monotonicNow } from "../wire/clock.ts";
 
 /** What a link needs. */
 export interface LinkOptions extends ConnectionOptions {

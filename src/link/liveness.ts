@@ -1,4 +1,4 @@
-import { limits } from "../wire/limits.ts";
+import { limits } from "@valinor/protocol";
 
 /** What is to be done about a guest's silence. */
 export type LivenessStep = "alive" | "ping" | "lost_ping" | "lost_heartbeat";

@@ -1,9 +1,13 @@
 import type { Duplex } from "node:stream";
-import { type Channel, type ChannelEvents, createChannel } from "../wire/channel.ts";
-import type { FrameRules } from "../wire/decoder.ts";
-import { LinkError } from "../wire/errors.ts";
-import type { Frame } from "../wire/frame.ts";
-import { limits } from "../wire/limits.ts";
+import {
+  type Channel,
+  type ChannelEvents,
+  createChannel,
+  type FrameRules,
+  LinkError,
+  type Frame,
+  limits,
+} from "@valinor/protocol";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import { EstablishedConnection } from "./established.ts";
 import { createHandshake } from "./handshake.ts";

@@ -1,6 +1,4 @@
-import { monotonicNow } from "../wire/clock.ts";
-import { LinkError } from "../wire/errors.ts";
-import { limits } from "../wire/limits.ts";
+import { monotonicNow, LinkError, limits } from "@valinor/protocol";
 
 /** A link that may hold a part of a frame. */
 export interface PartialOwner {

@@ -1,6 +1,4 @@
-import { monotonicNow } from "../wire/clock.ts";
-import { limits } from "../wire/limits.ts";
-import type { Turns, Waiting } from "../wire/reader.ts";
+import { monotonicNow, limits, type Turns, type Waiting } from "@valinor/protocol";
 
 /** Time that is used before the turn is looked at: what stays below in many turns together costs no `setImmediate` in each. */
 const UNMARKED_MS = 1;

@@ -10,9 +10,9 @@ import {
   ConfigRevisionSchema,
   type WatchAgentsResponse,
   WatchAgentsResponseSchema,
-} from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { KeepaliveSchema } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { AgentStatus, ConfigState, ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
+} from "@valinor/proto/valinor/v1/agent_registry";
+import { KeepaliveSchema } from "@valinor/proto/valinor/v1/agent_proxy";
+import { AgentStatus, ConfigState, ToolPolicy_Mode } from "@valinor/proto/valinor/v1/types";
 import { ValinorError } from "../core/errors.ts";
 import type { AgentStatusView, ConfigRevisionView, WatchEvent } from "../core/types.ts";
 import type { AgentChanges, AgentState, ConfigVerdict } from "../store/store.ts";

@@ -10,8 +10,8 @@ import {
   PushContextResponseSchema,
   SendMessageResponseSchema,
   type StreamRequest,
-} from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { type ToolPolicy, ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
+} from "@valinor/proto/valinor/v1/agent_proxy";
+import { type ToolPolicy, ToolPolicy_Mode } from "@valinor/proto/valinor/v1/types";
 import { ValinorError } from "../core/errors.ts";
 import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
 import { configStateToProto, statusToProto } from "./agent-messages.ts";

@@ -10,7 +10,7 @@ import {
   ListConfigRevisionsResponseSchema,
   RollbackConfigResponseSchema,
   UpdateAgentResponseSchema,
-} from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+} from "@valinor/proto/valinor/v1/agent_registry";
 import { ValinorError } from "../core/errors.ts";
 import {
   agentToProto,

@@ -2,7 +2,7 @@ import { createContextKey, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { RunStream } from "../core/types.ts";
 import { encodeBatch } from "./encode.ts";
-import { rewrap } from "./handlers.ts";
+import { rewrap } from "./messages/handlers.ts";
 
 /**
  * Where the implementation of Stream leaves its run: the library sends the first event and the end of the stream (negotiation,

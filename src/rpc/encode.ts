@@ -1,5 +1,5 @@
 import { create, type MessageInitShape, toBinary, toJsonString } from "@bufbuild/protobuf";
-import { type StreamResponse, StreamResponseSchema } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { type StreamResponse, StreamResponseSchema } from "@valinor/proto/valinor/v1/agent_proxy";
 import type { RunEvent, RunOpened } from "../core/types.ts";
 
 /** Bytes of an envelope before its message: a flag byte (0: not compressed) and the message's length. */

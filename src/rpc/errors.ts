@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "@valinor/proto/google/rpc/error_details";
 import { type ErrorCodeName, ValinorError } from "../core/errors.ts";
 import { translate } from "../core/guest-errors.ts";
 

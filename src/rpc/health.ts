@@ -6,16 +6,16 @@ import {
   HealthCheckResponse_ServingStatus as Status,
   HealthCheckResponseSchema,
   HealthListResponseSchema,
-} from "../../gen/ts/grpc/health/v1/health_pb.ts";
-import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+} from "@valinor/proto/grpc/health/v1/health";
+import { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
+import { AgentRegistry } from "@valinor/proto/valinor/v1/agent_registry";
 import { toValinorError } from "../core/errors.ts";
 import { notBegun } from "../core/lifecycle.ts";
-import { createShares, type Holder } from "../core/shares.ts";
+import { createShares, type Holder } from "../core/access/shares.ts";
 import type { AgentStatusView } from "../core/types.ts";
 import { peerKey } from "./peer.ts";
 import { failure, identifyCaller, type RpcServices } from "./unary.ts";
-import { monotonicNow } from "../wire/clock.ts";
+import { monotonicNow } from "@valinor/protocol";
 
 /** How often a watch looks. */
 const POLL_MS = 500;

@@ -1,7 +1,7 @@
 import { create, type DescMessage, type MessageInitShape, toBinary, toJsonString } from "@bufbuild/protobuf";
 import type { ServerResponse } from "node:http";
-import { StreamResponseSchema } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { WatchAgentsResponseSchema } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { StreamResponseSchema } from "@valinor/proto/valinor/v1/agent_proxy";
+import { WatchAgentsResponseSchema } from "@valinor/proto/valinor/v1/agent_registry";
 import { onProbe } from "../core/edge.ts";
 
 /** A keepalive in each form, as an envelope that is not compressed. */

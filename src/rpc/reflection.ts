@@ -8,22 +8,22 @@ import {
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
-import { Health } from "../../gen/ts/grpc/health/v1/health_pb.ts";
+import { Health } from "@valinor/proto/grpc/health/v1/health";
 import {
   ServerReflection,
   type ServerReflectionRequest,
   type ServerReflectionResponse,
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
-} from "../../gen/ts/grpc/reflection/v1/reflection_pb.ts";
+} from "@valinor/proto/grpc/reflection/v1/reflection";
 import {
   ServerReflection as ServerReflectionV1Alpha,
   type ServerReflectionRequest as AlphaRequest,
   ServerReflectionRequestSchema as AlphaRequestSchema,
   ServerReflectionResponseSchema as AlphaResponseSchema,
-} from "../../gen/ts/grpc/reflection/v1alpha/reflection_pb.ts";
-import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+} from "@valinor/proto/grpc/reflection/v1alpha/reflection";
+import { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
+import { AgentRegistry } from "@valinor/proto/valinor/v1/agent_registry";
 
 /** Requests that one stream may make. */
 const MAX_REQUESTS = 10_000;

@@ -1,7 +1,7 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
-import { Health } from "../../gen/ts/grpc/health/v1/health_pb.ts";
-import { ServerReflection } from "../../gen/ts/grpc/reflection/v1/reflection_pb.ts";
-import { ServerReflection as ServerReflectionV1Alpha } from "../../gen/ts/grpc/reflection/v1alpha/reflection_pb.ts";
+import { Health } from "@valinor/proto/grpc/health/v1/health";
+import { ServerReflection } from "@valinor/proto/grpc/reflection/v1/reflection";
+import { ServerReflection as ServerReflectionV1Alpha } from "@valinor/proto/grpc/reflection/v1alpha/reflection";
 import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
 import { toValinorError } from "../core/errors.ts";
 import { type Lifecycle, untilCut } from "../core/lifecycle.ts";

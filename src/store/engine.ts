@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from "kysely";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "./schema/schema.ts";
 import type { StoreTrouble, Troubles } from "./troubles.ts";
 
 /** A database that the store runs on: what differs from one to the other while it runs. */

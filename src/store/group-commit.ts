@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { Schema } from "./schema.ts";
+import type { Schema } from "./schema/schema.ts";
 
 /** Something to be done in a transaction; it may be run again from its start. */
 type Operation<T> = (trx: Transaction<Schema>) => Promise<T>;

@@ -1,5 +1,5 @@
-import { migratePostgresStore, openPostgresStore, postgresName } from "./postgres.ts";
-import { migrateSqliteStore, openSqliteStore } from "./sqlite.ts";
+import { migratePostgresStore, openPostgresStore, postgresName } from "./postgres/postgres.ts";
+import { migrateSqliteStore, openSqliteStore } from "./sqlite/sqlite.ts";
 import type { Store } from "./store.ts";
 import type { OnStoreNews } from "./troubles.ts";
 

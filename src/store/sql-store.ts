@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Transaction } from "kysely";
-import * as lists from "./agent-lists.ts";
-import * as agents from "./agent-queries.ts";
-import * as audit from "./audit-queries.ts";
-import * as configs from "./config-queries.ts";
-import * as rows from "./config-rows.ts";
-import * as contexts from "./context-queries.ts";
+import * as lists from "./queries/agent-lists.ts";
+import * as agents from "./queries/agent-queries.ts";
+import * as audit from "./queries/audit-queries.ts";
+import * as configs from "./queries/config-queries.ts";
+import * as rows from "./queries/config-rows.ts";
+import * as contexts from "./queries/context-queries.ts";
 import type { Engine } from "./engine.ts";
-import * as keys from "./key-queries.ts";
-import type { Schema } from "./schema.ts";
+import * as keys from "./queries/key-queries.ts";
+import type { Schema } from "./schema/schema.ts";
 import { type Store, StoreError } from "./store.ts";
 
 /** Runs of one transaction, the first included. */

@@ -1,4 +1,4 @@
-import { monotonicNow } from "../wire/clock.ts";
+import { monotonicNow } from "@valinor/protocol";
 
 /** Why a database does not do what it is told, where that is known: its disk is `full`, or its file was removed or replaced (`gone`). */
 export type StoreTrouble = "full" | "gone";

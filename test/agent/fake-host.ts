@@ -1,10 +1,10 @@
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
-import { parseAddress } from "../../src/transport/address.ts";
-import { type Channel, createChannel } from "../../src/wire/channel.ts";
-import { LinkError } from "../../src/wire/errors.ts";
-import type { Frame, UnknownObject } from "../../src/wire/frame.ts";
-import type { FrameType } from "../../src/wire/vocabulary.ts";
+import { parseAddress } from "../../protocol/transport/address.ts";
+import { type Channel, createChannel } from "../../protocol/wire/channel.ts";
+import { LinkError } from "../../protocol/wire/errors.ts";
+import type { Frame, UnknownObject } from "../../protocol/wire/frame.ts";
+import type { FrameType } from "../../protocol/wire/vocabulary.ts";
 import { Inbox } from "./inbox.ts";
 
 /** One exchange of a test's host. */

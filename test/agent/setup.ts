@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type Agent, type AgentOptions, startAgent } from "../../agent/agent.ts";
 import { createLog } from "../../agent/log.ts";
-import { configDigest } from "../../src/wire/digest.ts";
+import { configDigest } from "../../protocol/wire/digest.ts";
 import { connectHost, type FakeHost } from "./fake-host.ts";
 import { type FakeModel, startModel } from "./fake-model.ts";
 

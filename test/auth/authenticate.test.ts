@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { makeApiKey } from "../../src/auth/api-key.ts";
 import { createAuthenticator, localAuthenticator } from "../../src/auth/authenticate.ts";
-import { createAudit } from "../../src/core/audit.ts";
-import { localCaller } from "../../src/core/authorize.ts";
+import { createAudit } from "../../src/core/audit/audit.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import type { AuditEntry } from "../../src/store/audit.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { forgedKey } from "./forged.ts";

@@ -3,7 +3,7 @@ import { makeApiKey } from "../../src/auth/api-key.ts";
 import { createKeyCache } from "../../src/auth/key-cache.ts";
 import { createKeyVerifier } from "../../src/auth/keys.ts";
 import type { KeyRecord, NewKey } from "../../src/store/keys.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import { type Store, StoreError } from "../../src/store/store.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { until } from "../helpers/until.ts";

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { buildClient } from "../../clients/ts/build.ts";
 import { type Stack, startStack } from "../e2e/stack.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 
@@ -18,6 +19,7 @@ const examples = [...readme.matchAll(/^## (.+)$|^```ts\n([^]*?)^```$/gm)].flatMa
 
 let stack: Stack;
 let packed: string[];
+const built = tempDir();
 /** A project of a stranger, with the package installed. */
 const project = tempDir();
 
@@ -36,8 +38,9 @@ function writeProgram(name: string, code: string): string {
 
 beforeAll(async () => {
   stack = await startStack();
+  buildClient(built);
   const [pack] = JSON.parse(
-    await npm(source, "pack", "--json", "--silent", "--pack-destination", project),
+    await npm(built, "pack", "--json", "--silent", "--pack-destination", project),
   ) as [{ filename: string; files: { path: string }[] }];
   packed = pack.files.map(({ path }) => path);
   writeFileSync(
@@ -59,15 +62,14 @@ beforeAll(async () => {
 
 describe("the package", () => {
   it("holds the built library, its licence and its page, and nothing else", () => {
-    const own = packed.filter((path) => !path.startsWith("dist/"));
+    const own = packed.filter((path) => !/^(clients|gen)\//.test(path));
     expect(own.toSorted()).toEqual(["LICENSE", "README.md", "package.json"]);
-    const built = packed.filter((path) => path.startsWith("dist/"));
-    expect(built).toContain("dist/clients/ts/src/index.js");
-    expect(built).toContain("dist/gen/ts/valinor/v1/agent_proxy_pb.d.ts");
+    const compiled = packed.filter((path) => !own.includes(path));
+    expect(compiled).toContain("clients/ts/src/index.js");
+    expect(compiled).toContain("gen/ts/valinor/v1/agent_proxy_pb.d.ts");
     expect(
-      built.filter(
-        (path) =>
-          !/^dist\/(clients\/ts\/src|gen\/ts\/(valinor\/v1|google\/rpc))\/\w+\.(js|d\.ts)$/.test(path),
+      compiled.filter(
+        (path) => !/^(clients\/ts\/src|gen\/ts\/(valinor\/v1|google\/rpc))\/\w+\.(js|d\.ts)$/.test(path),
       ),
     ).toEqual([]);
   });

@@ -262,7 +262,7 @@ describe("errors", () => {
     expect([...transientReasons].filter((reason) => reason !== "CONNECTION_LOST").toSorted()).toEqual(
       expected,
     );
-    const go = readFileSync(join(import.meta.dirname, "../../gen/go/client/errors.go"), "utf8");
+    const go = readFileSync(join(import.meta.dirname, "../../clients/go/client/errors.go"), "utf8");
     expect([...go.matchAll(/"([A-Z_]+)": +true/g)].map(([, reason]) => String(reason)).toSorted()).toEqual(
       expected,
     );

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type AgentsView, createValinorClient, type RetryNotice } from "../../clients/ts/src/index.ts";
-import type { ScriptedModel } from "../../src/cli/scripted-model.ts";
+import type { ScriptedModel } from "../../dev/model/scripted-model.ts";
 import { upTo } from "../e2e/collect.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 import { startModel } from "../helpers/model.ts";

@@ -6,7 +6,7 @@ import type { AddressInfo, Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
-import { createListener } from "../../src/http/listener.ts";
+import { createListener } from "../../src/http/server/listener.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { buildTools, output, type Tools } from "./tools.ts";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { ScriptedModel } from "../../src/cli/scripted-model.ts";
+import type { ScriptedModel } from "../../dev/model/scripted-model.ts";
 import { makeCertificate } from "../helpers/certificate.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 import { startModel } from "../helpers/model.ts";

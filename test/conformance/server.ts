@@ -12,8 +12,8 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { FileRegistry, Message } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createGuard } from "../../src/http/guard.ts";
-import { createListener } from "../../src/http/listener.ts";
-import { createAdapter } from "../../src/rpc/adapter.ts";
+import { createListener } from "../../src/http/server/listener.ts";
+import { createAdapter } from "../../src/rpc/messages/adapter.ts";
 import { messageOf, readSchemas, serviceOf, type ServerRequest } from "./schema.ts";
 import { conformanceService } from "./service.ts";
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { localCaller } from "../../src/core/authorize.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import { toValinorError } from "../../src/core/errors.ts";
-import { configDigest } from "../../src/wire/digest.ts";
+import { configDigest } from "../../protocol/wire/digest.ts";
 import type { World } from "../core/world.ts";
 import { clock, REFUSED_TEXT } from "./guest.ts";
 import type { Random } from "../helpers/random.ts";

@@ -1,9 +1,9 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { Context } from "../../agent/context.ts";
-import { createFrameDecoder } from "../../src/wire/decoder.ts";
-import { configDigest, type PolicyForDigest } from "../../src/wire/digest.ts";
-import { encodeFrame, type Frame, type UnknownObject } from "../../src/wire/frame.ts";
-import type { FrameType } from "../../src/wire/vocabulary.ts";
+import { Context } from "../../agent/settings/context.ts";
+import { createFrameDecoder } from "../../protocol/wire/decoder.ts";
+import { configDigest, type PolicyForDigest } from "../../protocol/wire/digest.ts";
+import { encodeFrame, type Frame, type UnknownObject } from "../../protocol/wire/frame.ts";
+import type { FrameType } from "../../protocol/wire/vocabulary.ts";
 import type { BootLog, GuestPlan, GuestReport, InForce, Received } from "./messages.ts";
 import type { Random } from "../helpers/random.ts";
 

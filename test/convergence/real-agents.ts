@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type Agent, startAgent } from "../../agent/agent.ts";
 import { createLog } from "../../agent/log.ts";
-import { parseAddress } from "../../src/transport/address.ts";
+import { parseAddress } from "../../protocol/transport/address.ts";
 import { connectHost } from "../agent/fake-host.ts";
 import { startModel } from "../agent/fake-model.ts";
 import { afterFile } from "../helpers/cleanup.ts";

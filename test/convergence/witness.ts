@@ -1,8 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { statusOf } from "../../src/core/status.ts";
-import { localCaller } from "../../src/core/authorize.ts";
+import { statusOf } from "../../src/core/registry/status.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import type { ConfigRecord, Store } from "../../src/store/store.ts";
-import { configDigest } from "../../src/wire/digest.ts";
+import { configDigest } from "../../protocol/wire/digest.ts";
 import type { World } from "../core/world.ts";
 import type { Claim, KnownRefusal } from "./checks.ts";
 import { clock } from "./guest.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { localCaller } from "../../src/core/authorize.ts";
-import { linkName } from "../../src/core/names.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
+import { linkName } from "../../src/core/runs/names.ts";
 import { failureOf, forever } from "../link/connect.ts";
 import { echo, type Session, settle, startGuest } from "../link/fake-guest.ts";
 import { drain, message, startWorld, streamed, textOf, userOf } from "./world.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { AgentError } from "../../src/agents/errors.ts";
-import { localCaller } from "../../src/core/authorize.ts";
+import { AgentError } from "../../src/fleet/errors.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import { errorRow, reasons } from "../../src/core/errors.ts";
 import { errorOfFrame, translate } from "../../src/core/guest-errors.ts";
 import { StoreError } from "../../src/store/store.ts";
-import { LinkError } from "../../src/wire/errors.ts";
-import { errorCodes } from "../../src/wire/vocabulary.ts";
+import { LinkError } from "../../protocol/wire/errors.ts";
+import { errorCodes } from "../../protocol/wire/vocabulary.ts";
 import { failureOf, forever } from "../link/connect.ts";
 import { startGuest } from "../link/fake-guest.ts";
 import { message, startWorld } from "./world.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { localCaller } from "../../src/core/authorize.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import { failureOf, forever } from "../link/connect.ts";
 import { frameBytes, lengthAndBytes } from "../helpers/frame-bytes.ts";
 import { type Behaviour, echo, type Session, settle, startGuest } from "../link/fake-guest.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { localCaller } from "../../src/core/authorize.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import type { MessageInput } from "../../src/core/types.ts";
 import { forever } from "../link/connect.ts";
 import { echo, type Session, startGuest } from "../link/fake-guest.ts";

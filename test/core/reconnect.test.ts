@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { localCaller } from "../../src/core/authorize.ts";
-import { linkName } from "../../src/core/names.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
+import { linkName } from "../../src/core/runs/names.ts";
 import { failureOf, forever } from "../link/connect.ts";
 import { echo, type Guest, settle, startGuest, until } from "../link/fake-guest.ts";
 import { freePort } from "../helpers/ports.ts";

@@ -1,7 +1,7 @@
-import { localCaller } from "../../src/core/authorize.ts";
-import { createGate } from "../../src/core/gate.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
+import { createGate } from "../../src/core/access/gate.ts";
 import type { AgentStatusView, Caller, WatchEvent } from "../../src/core/types.ts";
-import { createWatches, type WatchLimits } from "../../src/core/watch.ts";
+import { createWatches, type WatchLimits } from "../../src/core/watch/watch.ts";
 import { until } from "../helpers/until.ts";
 import type { World } from "./world.ts";
 

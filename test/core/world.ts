@@ -1,15 +1,15 @@
-import { createFleet, type Fleet } from "../../src/agents/fleet.ts";
-import { createAudit } from "../../src/core/audit.ts";
-import { localCaller } from "../../src/core/authorize.ts";
+import { createFleet, type Fleet } from "../../src/fleet/fleet.ts";
+import { createAudit } from "../../src/core/audit/audit.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import { createCore } from "../../src/core/core.ts";
 import { createLifecycle, type Lifecycle } from "../../src/core/lifecycle.ts";
 import type { CoreOptions } from "../../src/core/options.ts";
-import { createQuota, type QuotaLimits } from "../../src/core/quota.ts";
+import { createQuota, type QuotaLimits } from "../../src/core/access/quota.ts";
 import type { Caller, Core, RunEvent, RunStream, SendInput, StreamInput } from "../../src/core/types.ts";
 import type { Store } from "../../src/store/store.ts";
-import { createVault } from "../../src/store/vault.ts";
-import { parseAddress } from "../../src/transport/address.ts";
-import { dial } from "../../src/transport/dial.ts";
+import { createVault } from "../../src/store/vault/vault.ts";
+import { parseAddress } from "../../protocol/transport/address.ts";
+import { dial } from "../../protocol/transport/dial.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { openTestStore } from "../helpers/test-store.ts";
 

@@ -1,7 +1,7 @@
 import type { Actor } from "../../src/store/actor.ts";
 import type { AuditAction } from "../../src/store/audit.ts";
 import type { AgentState, Store } from "../../src/store/store.ts";
-import { configDigest } from "../../src/wire/digest.ts";
+import { configDigest } from "../../protocol/wire/digest.ts";
 
 /** One write. `n` numbers the writes of a history, and marks what each one wrote. */
 export interface Step {

@@ -6,7 +6,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 import { freePort } from "../helpers/ports.ts";
 import { type Program, spawnValinor } from "../helpers/process.ts";

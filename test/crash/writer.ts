@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import { createHistory, perform } from "./history.ts";
 
 /** Writes a history (STORE TENANT SEED) until it is killed, and prints the number of each step when the store says that it is done. */

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "vitest";
+import { buildClient } from "../../clients/ts/build.ts";
 import { chromium } from "playwright-core";
 import { chromiumPath } from "../console/chromium.ts";
 import { tempDir } from "../helpers/cleanup.ts";
@@ -30,10 +31,7 @@ export interface Workshop {
 export async function makeWorkshop(python: string): Promise<Workshop> {
   const own = join(tempDir(), "node_modules");
   const client = join(own, "@valinor/client");
-  mkdirSync(client, { recursive: true });
-  const tsc = [join(modules, "typescript/bin/tsc"), "-p", join(root, "clients/ts")];
-  await promisify(execFile)(process.execPath, [...tsc, "--outDir", join(client, "dist")]);
-  copyFileSync(join(root, "clients/ts/package.json"), join(client, "package.json"));
+  buildClient(client);
   for (const name of ["@bufbuild", "@connectrpc", "openai", "vite", ".bin"])
     symlinkSync(join(modules, name), join(own, name));
 

@@ -14,7 +14,7 @@ import { makeApiKey } from "../../src/auth/api-key.ts";
 import { defaultRoles } from "../../src/auth/roles.ts";
 import { loadConfig } from "../../src/config.ts";
 import { startServer } from "../../src/server.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { AuditEntry } from "../../src/store/audit.ts";
 import type { Store } from "../../src/store/store.ts";
 import { forgedKey } from "../auth/forged.ts";

@@ -6,7 +6,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { AgentProxy, type StreamResponse } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import type { ScriptedModel } from "../../src/cli/scripted-model.ts";
+import type { ScriptedModel } from "../../dev/model/scripted-model.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 import { startModel } from "../helpers/model.ts";
 import { freePort } from "../helpers/ports.ts";

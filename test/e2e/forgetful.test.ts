@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { localCaller } from "../../src/core/authorize.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import { ValinorError } from "../../src/core/errors.ts";
 import { startModel } from "../agent/fake-model.ts";
 import { message, startWorld, type World } from "../core/world.ts";

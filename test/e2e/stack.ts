@@ -5,7 +5,7 @@ import { type Agent, startAgent } from "../../agent/agent.ts";
 import { createLog } from "../../agent/log.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import type { ScriptedModel, ScriptedModelOptions } from "../../src/cli/scripted-model.ts";
+import type { ScriptedModel, ScriptedModelOptions } from "../../dev/model/scripted-model.ts";
 import { loadConfig } from "../../src/config.ts";
 import { startServer, type ValinorServer } from "../../src/server.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";

@@ -21,7 +21,7 @@ import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import type { Agent } from "../../agent/agent.ts";
 import { loadConfig } from "../../src/config.ts";
 import { startServer, type ValinorServer } from "../../src/server.ts";
-import type { ScriptedModel } from "../../src/cli/scripted-model.ts";
+import type { ScriptedModel } from "../../dev/model/scripted-model.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { startModel } from "../helpers/model.ts";
 import { until } from "../helpers/until.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRandom } from "../helpers/random.ts";
-import { monotonicNow } from "../../src/wire/clock.ts";
+import { monotonicNow } from "../../protocol/wire/clock.ts";
 import { targetNamed } from "./targets.ts";
 import { inTime, turns, type Attack } from "./target.ts";
 

@@ -2,7 +2,7 @@ import {
   startScriptedModel,
   type ScriptedModel,
   type ScriptedModelOptions,
-} from "../../src/cli/scripted-model.ts";
+} from "../../dev/model/scripted-model.ts";
 import { afterFile } from "./cleanup.ts";
 
 /** Starts a scripted model that answers without pauses unless told otherwise; it ends after the last test of the file. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import { createFrameDecoder } from "../../src/wire/decoder.ts";
-import type { Frame } from "../../src/wire/frame.ts";
+import { createFrameDecoder } from "../../protocol/wire/decoder.ts";
+import type { Frame } from "../../protocol/wire/frame.ts";
 
 /** Encodes a frame without any check; `payload` is JSON text. */
 export function frameBytes(type: string, id: string, payload: string): Buffer {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { makeApiKey } from "../../src/auth/api-key.ts";
 import { defaultRoles } from "../../src/auth/roles.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import type { AttackOrder, AttackOutcome } from "./attack.ts";
 import { verdictOf } from "./goals.ts";

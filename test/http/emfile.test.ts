@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { ask, dial } from "./serving.ts";
 
-const listener = new URL("../../src/http/listener.ts", import.meta.url).href;
+const listener = new URL("../../src/http/server/listener.ts", import.meta.url).href;
 
 /** A server of its own process, which tells the CPU time it has used so far. */
 const program = `

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { defaultStreamLimits } from "../../src/core/stream-budget.ts";
-import { defaultHttpLimits } from "../../src/http/http-limits.ts";
+import { defaultStreamLimits } from "../../src/core/runs/stream-budget.ts";
+import { defaultHttpLimits } from "../../src/http/server/http-limits.ts";
 import { watchShares } from "../../src/rpc/health.ts";
 
 const page = readFileSync(new URL("../../docs/limits.md", import.meta.url), "utf8");

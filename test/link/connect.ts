@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import type { Connection, ConnectionOptions } from "../../src/link/connection.ts";
 import { createIntake } from "../../src/link/intake.ts";
 import { openConnection } from "../../src/link/open.ts";
-import { LinkError } from "../../src/wire/errors.ts";
+import { LinkError } from "../../protocol/wire/errors.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import type { Guest } from "./fake-guest.ts";
 

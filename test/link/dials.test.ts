@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Dials } from "../../src/link/dials.ts";
-import { limits } from "../../src/wire/limits.ts";
+import { limits } from "../../protocol/wire/limits.ts";
 import { forever } from "./connect.ts";
 
 beforeEach(() => {

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Exchange } from "../../src/link/exchange.ts";
-import { LinkError } from "../../src/wire/errors.ts";
-import type { Frame } from "../../src/wire/frame.ts";
-import { limits } from "../../src/wire/limits.ts";
+import { LinkError } from "../../protocol/wire/errors.ts";
+import type { Frame } from "../../protocol/wire/frame.ts";
+import { limits } from "../../protocol/wire/limits.ts";
 import { connectTo, failureOf, forever } from "./connect.ts";
 import { frameBytes } from "../helpers/frame-bytes.ts";
 import { echo, type Guest, type Session, settle, startGuest, until } from "./fake-guest.ts";

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { createFrameDecoder } from "../../src/wire/decoder.ts";
-import type { Frame, UnknownObject } from "../../src/wire/frame.ts";
+import { createFrameDecoder } from "../../protocol/wire/decoder.ts";
+import type { Frame, UnknownObject } from "../../protocol/wire/frame.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { frameBytes } from "../helpers/frame-bytes.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createIntake } from "../../src/link/intake.ts";
-import { LinkError } from "../../src/wire/errors.ts";
+import { LinkError } from "../../protocol/wire/errors.ts";
 import { connectTo, forever } from "./connect.ts";
 import { frameBytes, lengthAndBytes } from "../helpers/frame-bytes.ts";
 import { echo, type Session, settle, soon, startGuest, until } from "./fake-guest.ts";

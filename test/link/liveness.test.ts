@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { backoffMs } from "../../src/link/backoff.ts";
 import type { Connection } from "../../src/link/connection.ts";
-import { limits } from "../../src/wire/limits.ts";
+import { limits } from "../../protocol/wire/limits.ts";
 import { connectTo, failureOf, forever } from "./connect.ts";
 import { type Behaviour, type Session, settle, startGuest } from "./fake-guest.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PartialBudget } from "../../src/link/partials.ts";
-import { limits } from "../../src/wire/limits.ts";
+import { limits } from "../../protocol/wire/limits.ts";
 
 const MIB = 1024 * 1024;
 const FRAME = limits.frameBytes;

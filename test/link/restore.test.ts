@@ -2,11 +2,11 @@ import { connect } from "node:net";
 import { afterEach, expect, it, vi } from "vitest";
 import { createIntake } from "../../src/link/intake.ts";
 import { createLink, type Link } from "../../src/link/link.ts";
-import { dial } from "../../src/transport/dial.ts";
-import { LinkError } from "../../src/wire/errors.ts";
-import { limits } from "../../src/wire/limits.ts";
+import { dial } from "../../protocol/transport/dial.ts";
+import { LinkError } from "../../protocol/wire/errors.ts";
+import { limits } from "../../protocol/wire/limits.ts";
 import { afterFile } from "../helpers/cleanup.ts";
-import { startFakeMuxer } from "../transport/fake-muxer.ts";
+import { startFakeMuxer } from "../protocol/transport/fake-muxer.ts";
 import { startGuest, until } from "./fake-guest.ts";
 
 afterEach(() => void vi.useRealTimers());

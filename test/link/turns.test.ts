@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ReadTurns } from "../../src/link/turns.ts";
-import { limits } from "../../src/wire/limits.ts";
-import type { Waiting } from "../../src/wire/reader.ts";
+import { limits } from "../../protocol/wire/limits.ts";
+import type { Waiting } from "../../protocol/wire/reader.ts";
 
 const LARGE = 64 * 1024;
 const SMALL = 100;

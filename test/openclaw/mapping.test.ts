@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { SeenRequest } from "../../src/cli/model-request.ts";
+import type { SeenRequest } from "../../dev/model/request.ts";
 import { failureOf, missing, type RealStack, startRealStack } from "./stack.ts";
 
 let stack: RealStack;

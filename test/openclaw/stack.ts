@@ -8,7 +8,7 @@ import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
-import type { ScriptedModel } from "../../src/cli/scripted-model.ts";
+import type { ScriptedModel } from "../../dev/model/scripted-model.ts";
 import { loadConfig } from "../../src/config.ts";
 import { startServer } from "../../src/server.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";

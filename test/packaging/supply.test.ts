@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { bundleAgent } from "../../scripts/agent/bundle.ts";
@@ -16,9 +16,9 @@ const sha256 = (file: string): string => createHash("sha256").update(readFileSyn
 /** Builds a copy of the sources in that folder, and gives the digests of what comes of it. */
 function buildIn(folder: string): Record<string, string> {
   mkdirSync(folder, { recursive: true });
-  for (const name of ["agent", "bin", "gen", "scripts", "src", "package.json", "LICENSE"])
+  for (const name of ["agent", "bin", "gen", "protocol", "scripts", "package.json", "LICENSE"])
     cpSync(join(top, name), join(folder, name), { recursive: true });
-  symlinkSync(join(top, "node_modules"), join(folder, "node_modules"));
+  linkModules(folder);
   const script = join(folder, "scripts/agent/build.ts");
   const { status, stderr } = spawnSync(process.execPath, [script], {
     cwd: folder,
@@ -27,6 +27,16 @@ function buildIn(folder: string): Record<string, string> {
   });
   if (status !== 0) throw new Error(`the build ended with ${status}: ${stderr}`);
   return digests(join(folder, "dist/agent"));
+}
+
+/** The installed packages, but for those of the repository, which are the copies. */
+function linkModules(folder: string): void {
+  const modules = join(folder, "node_modules");
+  mkdirSync(join(modules, "@valinor"), { recursive: true });
+  for (const name of readdirSync(join(top, "node_modules")))
+    if (name !== "@valinor") symlinkSync(join(top, "node_modules", name), join(modules, name));
+  symlinkSync(join(folder, "protocol"), join(modules, "@valinor/protocol"));
+  symlinkSync(join(folder, "gen/ts"), join(modules, "@valinor/proto"));
 }
 
 function digests(folder: string): Record<string, string> {

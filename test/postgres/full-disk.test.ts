@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { describe, expect, test } from "vitest";
-import { openPostgresStore } from "../../src/store/postgres.ts";
+import { openPostgresStore } from "../../src/store/postgres/postgres.ts";
 import type { StoreNews } from "../../src/store/troubles.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { fillDisk, missingMounts, startMounts } from "../helpers/mounts.ts";

@@ -1,14 +1,14 @@
 import { Kysely, PostgresDialect } from "kysely";
 import { Client, Pool } from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { postgresTypes } from "../../src/store/column-types.ts";
-import { migratePostgresStore, openPostgresStore } from "../../src/store/postgres.ts";
+import { postgresTypes } from "../../src/store/schema/column-types.ts";
+import { migratePostgresStore, openPostgresStore } from "../../src/store/postgres/postgres.ts";
 import type { Store } from "../../src/store/store.ts";
 import { missingPgbouncer, startPgbouncer } from "../helpers/pgbouncer.ts";
 import { missingPostgres, startPostgres } from "../helpers/postgres.ts";
 import { until } from "../helpers/until.ts";
 import { agent, ann, config, key } from "../store/records.ts";
-import { storeSuite } from "../store/suite.ts";
+import { storeSuite } from "../store/suite/suite.ts";
 
 const missing = missingPostgres() ?? missingPgbouncer();
 const server = missing === undefined ? await startPostgres() : undefined;

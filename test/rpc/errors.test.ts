@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { localCaller } from "../../src/core/authorize.ts";
+import { localCaller } from "../../src/core/access/authorize.ts";
 import { errorRow, reasons, ValinorError } from "../../src/core/errors.ts";
 import type { Core } from "../../src/core/types.ts";
 import { toConnectError } from "../../src/rpc/errors.ts";

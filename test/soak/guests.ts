@@ -1,10 +1,10 @@
 /** A process with fake guests: one listener, a link for every agent, streams of numbered chunks for every message. */
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { createFrameDecoder } from "../../src/wire/decoder.ts";
-import { contextDigest } from "../../src/wire/digest.ts";
-import { encodeFrame, type Frame } from "../../src/wire/frame.ts";
-import { limits } from "../../src/wire/limits.ts";
+import { createFrameDecoder } from "../../protocol/wire/decoder.ts";
+import { contextDigest } from "../../protocol/wire/digest.ts";
+import { encodeFrame, type Frame } from "../../protocol/wire/frame.ts";
+import { limits } from "../../protocol/wire/limits.ts";
 
 /** Chunks of one answer, and the pause between two of them. */
 export const CHUNKS = 200;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { monotonicNow } from "../../src/wire/clock.ts";
+import { monotonicNow } from "../../protocol/wire/clock.ts";
 import type { Links } from "./guests.ts";
 import type { Holdings, ServerArgument } from "./server.ts";
 import { readStreams, type Tally } from "./streams.ts";

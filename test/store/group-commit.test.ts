@@ -2,8 +2,8 @@ import { DatabaseSync } from "node:sqlite";
 import { Kysely, sql, type Transaction } from "kysely";
 import { describe, expect, it } from "vitest";
 import { createGroupCommit } from "../../src/store/group-commit.ts";
-import type { Schema } from "../../src/store/schema.ts";
-import { nodeSqliteDialect } from "../../src/store/sqlite-dialect.ts";
+import type { Schema } from "../../src/store/schema/schema.ts";
+import { nodeSqliteDialect } from "../../src/store/sqlite/sqlite-dialect.ts";
 
 /** A database with a table of numbers, and what it was told. */
 function open() {

@@ -2,7 +2,7 @@ import type { Actor } from "../../src/store/actor.ts";
 import type { NewAuditEntry } from "../../src/store/audit.ts";
 import type { NewKey } from "../../src/store/keys.ts";
 import type { NewAgent, NewConfig } from "../../src/store/store.ts";
-import { configDigest } from "../../src/wire/digest.ts";
+import { configDigest } from "../../protocol/wire/digest.ts";
 
 export const ann: Actor = { subject: "ann", credential: "key:k1" };
 export const bob: Actor = { subject: "bob", credential: "jwt:https://issuer.example" };

@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 
 /** Pushes configurations into the store named on the command line until it is killed; prints each acknowledged revision. */
 const store = await openSqliteStore(process.argv[2] ?? "");

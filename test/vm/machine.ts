@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 import { inject } from "vitest";
-import { dial } from "../../src/transport/dial.ts";
+import { dial } from "../../protocol/transport/dial.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 import { type Program, spawnProgram } from "../helpers/process.ts";
 import { until } from "../helpers/until.ts";

@@ -1,7 +1,7 @@
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
-import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
+import { AgentRegistry } from "@valinor/proto/valinor/v1/agent_registry";
 import { credential, credentialWanted } from "./credential.ts";
 
 /** Milliseconds that a unary call may take. The server's own bounds are tighter; this one is for a server that hangs. */

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "@valinor/proto/google/rpc/error_details";
 import { visible } from "./visible.ts";
 
 /** What went wrong, in words for a person and in names for the program. It can be kept as JSON. */

@@ -8,8 +8,8 @@ import {
   type PushConfigRequestSchema,
   type PushConfigResponse,
   type PushContextResponse,
-} from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { AgentRegistry } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+} from "@valinor/proto/valinor/v1/agent_proxy";
+import { AgentRegistry } from "@valinor/proto/valinor/v1/agent_registry";
 import { typedErrors } from "./calls.ts";
 import { collect, type SendResult } from "./collect.ts";
 import type { RetryOptions } from "./retry.ts";

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/ts/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "@valinor/proto/google/rpc/error_details";
 import { type KnownReason, type Reason, transientReasons } from "./reasons.ts";
 
 /** Domain of the ErrorInfo that Valinor's servers send. */

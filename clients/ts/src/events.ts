@@ -1,4 +1,4 @@
-import type { StreamResponse, Usage } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import type { StreamResponse, Usage } from "@valinor/proto/valinor/v1/agent_proxy";
 
 /** Tokens, as the model counted them. */
 export interface TokenUsage {

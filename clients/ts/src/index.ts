@@ -25,5 +25,5 @@ export type { ClientReason, KnownReason, Reason } from "./reasons.ts";
 export type { RetryNotice, RetryOptions } from "./retry.ts";
 export type { EventStream } from "./stream.ts";
 export type { AgentsView, WatchOptions } from "./watch.ts";
-export type { Agent } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
-export { AgentStatus, ConfigState, ToolPolicy_Mode } from "../../../gen/ts/valinor/v1/types_pb.ts";
+export type { Agent } from "@valinor/proto/valinor/v1/agent_registry";
+export { AgentStatus, ConfigState, ToolPolicy_Mode } from "@valinor/proto/valinor/v1/types";

@@ -4,7 +4,7 @@ import {
   OnDisconnect,
   type StreamRequestSchema,
   type StreamResponse,
-} from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+} from "@valinor/proto/valinor/v1/agent_proxy";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { readCall } from "./calls.ts";
 import { connectionLost, isReason, isTransient, ofRun, toValinorError, ValinorError } from "./errors.ts";

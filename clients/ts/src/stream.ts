@@ -1,5 +1,5 @@
 import type { Client } from "@connectrpc/connect";
-import type { AgentProxy } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import type { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
 import type { StreamEvent } from "./events.ts";
 import type { RetryOptions } from "./retry.ts";
 import { readRun } from "./run.ts";

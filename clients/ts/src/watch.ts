@@ -5,7 +5,7 @@ import {
   type AgentRegistry,
   AgentSchema,
   type WatchAgentsResponse,
-} from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+} from "@valinor/proto/valinor/v1/agent_registry";
 import { readCall } from "./calls.ts";
 import { connectionLost, isReason, toValinorError } from "./errors.ts";
 import { createOutages, type RetryOptions } from "./retry.ts";

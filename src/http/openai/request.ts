@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { ValinorError } from "../../core/errors.ts";
 import type { SendInput } from "../../core/types.ts";
-import { sha256 } from "../../wire/digest.ts";
-import { isObject } from "../../wire/values.ts";
-import type { UnknownJson } from "../body.ts";
+import { sha256, isObject } from "@valinor/protocol";
+import type { UnknownJson } from "../rest/body.ts";
 import { refusal } from "./errors.ts";
 import { readTools } from "./tools.ts";
 import { readTurns } from "./turns.ts";

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { MessageInput } from "../../core/types.ts";
-import { isObject } from "../../wire/values.ts";
-import type { UnknownJson } from "../body.ts";
+import { isObject } from "@valinor/protocol";
+import type { UnknownJson } from "../rest/body.ts";
 import { refusal } from "./errors.ts";
 
 /** Most tools of a request. An agent takes as many. */

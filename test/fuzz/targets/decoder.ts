@@ -1,5 +1,5 @@
-import { createFrameDecoder } from "../../../src/wire/decoder.ts";
-import { LinkError } from "../../../src/wire/errors.ts";
+import { createFrameDecoder } from "../../../protocol/wire/decoder.ts";
+import { LinkError } from "../../../protocol/wire/errors.ts";
 import { mutatedSessions, piecesOf, recordedBy } from "../frames.ts";
 import { Finding, type Target } from "../target.ts";
 

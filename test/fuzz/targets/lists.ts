@@ -1,6 +1,6 @@
 import { ValinorError } from "../../../src/core/errors.ts";
-import { parseFilter } from "../../../src/core/filter.ts";
-import { decodePageToken, encodePageToken } from "../../../src/core/page-token.ts";
+import { parseFilter } from "../../../src/core/registry/filter.ts";
+import { decodePageToken, encodePageToken } from "../../../src/core/registry/page-token.ts";
 import { mutateText, pick } from "../mutate.ts";
 import { Finding, type Target } from "../target.ts";
 

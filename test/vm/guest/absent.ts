@@ -1,6 +1,6 @@
 import { match, rejects } from "node:assert/strict";
-import { dial } from "../../../src/transport/dial.ts";
-import { listen } from "../../../src/transport/listen.ts";
+import { dial } from "../../../protocol/transport/dial.ts";
+import { listen } from "../../../protocol/transport/listen.ts";
 import type { Case } from "./results.ts";
 
 /** Cases for a machine without vsock. */

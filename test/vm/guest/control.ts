@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
-import { startScriptedModel } from "../../../src/cli/scripted-model.ts";
-import { listen } from "../../../src/transport/listen.ts";
+import { startScriptedModel } from "../../../dev/model/scripted-model.ts";
+import { listen } from "../../../protocol/transport/listen.ts";
 import { CONTROL_PORT } from "./ports.ts";
 
 // In the guest, beside the agent: the model that it calls, and a port on which a test asks for one thing a line.

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Address } from "../../../src/transport/address.ts";
-import { dial } from "../../../src/transport/dial.ts";
-import { listen, type Listener } from "../../../src/transport/listen.ts";
-import { VSOCK_PORT_ANY } from "../../../src/transport/vsock.ts";
+import type { Address } from "../../../protocol/transport/address.ts";
+import { dial } from "../../../protocol/transport/dial.ts";
+import { listen, type Listener } from "../../../protocol/transport/listen.ts";
+import { VSOCK_PORT_ANY } from "../../../protocol/transport/vsock.ts";
 
 /** CID of the machine itself. */
 export const LOOPBACK = 1;

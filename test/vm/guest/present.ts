@@ -1,10 +1,10 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import type { Address } from "../../../src/transport/address.ts";
-import { dial } from "../../../src/transport/dial.ts";
-import { listen } from "../../../src/transport/listen.ts";
-import { VSOCK_PORT_ANY } from "../../../src/transport/vsock.ts";
+import type { Address } from "../../../protocol/transport/address.ts";
+import { dial } from "../../../protocol/transport/dial.ts";
+import { listen } from "../../../protocol/transport/listen.ts";
+import { VSOCK_PORT_ANY } from "../../../protocol/transport/vsock.ts";
 import {
   drainsWithin,
   fill,

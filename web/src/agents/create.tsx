@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { AgentStatus } from "../../../gen/ts/valinor/v1/types_pb.ts";
+import { AgentStatus } from "@valinor/proto/valinor/v1/types";
 import { CALL_MS, registry } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { agentHref, navigate } from "../route.ts";

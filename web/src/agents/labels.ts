@@ -1,5 +1,5 @@
-import type { Agent, AgentLiveness } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { AgentStatus, ConfigState } from "../../../gen/ts/valinor/v1/types_pb.ts";
+import type { Agent, AgentLiveness } from "@valinor/proto/valinor/v1/agent_registry";
+import { AgentStatus, ConfigState } from "@valinor/proto/valinor/v1/types";
 
 /** A word and how good it is. */
 export interface Label {

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import type { Agent } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import type { Agent } from "@valinor/proto/valinor/v1/agent_registry";
 import { agentHref, navigate } from "../route.ts";
 import { Badge } from "../ui/notice.tsx";
 import { CreateAgent } from "./create.tsx";

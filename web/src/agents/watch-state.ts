@@ -1,4 +1,4 @@
-import type { Agent, WatchAgentsResponse } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import type { Agent, WatchAgentsResponse } from "@valinor/proto/valinor/v1/agent_registry";
 
 /** What a watch has told so far. */
 export interface WatchState {

@@ -1,5 +1,5 @@
 import { effect, signal } from "@preact/signals";
-import type { Agent } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import type { Agent } from "@valinor/proto/valinor/v1/agent_registry";
 import { registry } from "../api.ts";
 import { backoffMs, pause } from "../backoff.ts";
 import { credential } from "../credential.ts";

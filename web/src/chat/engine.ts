@@ -1,4 +1,4 @@
-import type { StreamResponse } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import type { StreamResponse } from "@valinor/proto/valinor/v1/agent_proxy";
 import { backoffMs, pause } from "../backoff.ts";
 import { readProblem } from "../problem.ts";
 import type { Slots } from "../slots.ts";

@@ -1,4 +1,4 @@
-import type { StreamResponse } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import type { StreamResponse } from "@valinor/proto/valinor/v1/agent_proxy";
 import { ownProblem, type Problem } from "../problem.ts";
 
 /** A piece of an answer, in the order in which it came. */

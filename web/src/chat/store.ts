@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
-import { OnDisconnect, type StreamResponse } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { OnDisconnect, type StreamResponse } from "@valinor/proto/valinor/v1/agent_proxy";
 import { CALL_MS, proxy } from "../api.ts";
 import { readProblem } from "../problem.ts";
 import { createStreamSlots } from "../protocol.ts";

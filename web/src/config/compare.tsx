@@ -1,4 +1,4 @@
-import type { ConfigRevision } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import type { ConfigRevision } from "@valinor/proto/valinor/v1/agent_registry";
 import { DiffView } from "./diff-view.tsx";
 import { revisionText } from "./draft.ts";
 

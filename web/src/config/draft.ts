@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
-import type { ConfigRevision } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { type ToolPolicy, ToolPolicy_Mode, ToolPolicySchema } from "../../../gen/ts/valinor/v1/types_pb.ts";
+import type { ConfigRevision } from "@valinor/proto/valinor/v1/agent_registry";
+import { type ToolPolicy, ToolPolicy_Mode, ToolPolicySchema } from "@valinor/proto/valinor/v1/types";
 
 /** What is being written: a configuration and a tool policy, and the revision that it began from. */
 export interface Draft {

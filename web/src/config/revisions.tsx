@@ -1,6 +1,6 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { useSignal } from "@preact/signals";
-import { ConfigOutcome, type ConfigRevision } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { ConfigOutcome, type ConfigRevision } from "@valinor/proto/valinor/v1/agent_registry";
 import { moment } from "../clock.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { Badge } from "../ui/notice.tsx";

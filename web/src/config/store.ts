@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
-import type { ConfigRevision } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import type { ConfigRevision } from "@valinor/proto/valinor/v1/agent_registry";
 import { CALL_MS, proxy, registry } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { checkJson } from "./json-check.ts";

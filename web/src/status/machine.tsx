@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { useSignal } from "@preact/signals";
-import { AgentStatus } from "../../../gen/ts/valinor/v1/types_pb.ts";
+import { AgentStatus } from "@valinor/proto/valinor/v1/types";
 import { agents } from "../agents/watch.ts";
 import { CALL_MS, registry } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";

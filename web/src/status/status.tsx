@@ -1,7 +1,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import type { GetAgentStatusResponse } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import type { GetAgentStatusResponse } from "@valinor/proto/valinor/v1/agent_proxy";
 import { configLabel, openclawLabel, statusLabel } from "../agents/labels.ts";
 import { agents } from "../agents/watch.ts";
 import { CALL_MS, proxy } from "../api.ts";

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type PolicyForDigest, type UnknownObject, isObject } from "@valinor/protocol";
+import { CLIENT_PREFIX } from "../../runs/client-tools.ts";
+import { describeError } from "../describe.ts";
+import { GatewayError } from "./gateway-link.ts";
+import type { Gateway } from "./gateway.ts";
+import type { OwnModel } from "./own-model.ts";
+
+/** What a configuration wants of OpenClaw itself; all else goes with each request. */
+export interface Steering {
+  /** Undefined: the one that OpenClaw has by itself. */
+  readonly model: string | undefined;
+  readonly policy: PolicyForDigest;
+}
+
+/** What of OpenClaw's own configuration belongs to the agent. Lists are sorted; undefined: not set. */
+interface Owned {
+  readonly primary: string | undefined;
+  readonly allow: readonly string[] | undefined;
+  readonly deny: readonly string[] | undefined;
+}
+
+/** Writes that lose against somebody else's are begun anew this often. */
+const ATTEMPTS = 5;
+/** A write that was answered is usually in force; else it is looked for again after this. */
+const LOOK_MS = 200;
+
+/**
+ * Makes a running OpenClaw obey: checks the names against what it has, writes what differs, and resolves when that is in
+ * force, with a sentence where it is refused. Rejects with GatewayError where that could not be found out; a retryable
+ * one is worth another attempt. The signal ends waiting.
+ */
+export async function steer(
+  wanted: Steering,
+  gateway: Gateway,
+  ownModel: OwnModel,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const unknown = (await unknownModel(wanted, gateway)) ?? (await unknownTools(wanted, gateway));
+  if (unknown !== undefined) return unknown;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    signal.throwIfAborted();
+    let seen = await gateway.call("config.get");
+    const own = await ownModel.get();
+    const target = targetOf(wanted, readOwned(seen), own);
+    if (!sameOwned(readOwned(seen), target)) {
+      if (wanted.model !== undefined && own === undefined)
+        await ownModel.set(readOwned(seen).primary ?? null);
+      const outcome = await write(seen, target, gateway);
+      if (outcome === "conflict") continue;
+      if (outcome !== "written") return outcome;
+      seen = await gateway.call("config.get");
+    }
+    const refused = await waitUntilInForce(seen, target, gateway, signal);
+    if (refused === undefined && wanted.model === undefined && own !== undefined)
+      await ownModel.set(undefined);
+    return refused;
+  }
+  throw new GatewayError("busy", "somebody else keeps writing OpenClaw's configuration", true);
+}
+
+async function unknownModel({ model }: Steering, gateway: Gateway): Promise<string | undefined> {
+  if (model === undefined) return undefined;
+  const models = listOf((await gateway.call("models.list"))["models"]);
+  const known = models.some(({ provider, id }) => `${String(provider)}/${String(id)}` === model);
+  return known ? undefined : `OpenClaw has no model ${model}`;
+}
+
+async function unknownTools({ policy }: Steering, gateway: Gateway): Promise<string | undefined> {
+  if (policy.mode === "all" || ownTools(policy).length === 0) return undefined;
+  const groups = listOf((await gateway.call("tools.catalog"))["groups"]);
+  const known = new Set(groups.flatMap(({ tools }) => listOf(tools).map(({ id }) => id)));
+  const unknown = ownTools(policy).filter((tool) => !known.has(tool));
+  return unknown.length === 0 ? undefined : `OpenClaw has no tool ${unknown.join(", ")}`.slice(0, 500);
+}
+
+/** What is to stand there. A list without names is no limit to OpenClaw, so that none at all has to be denied. */
+function targetOf({ model, policy }: Steering, now: Owned, own: string | null | undefined): Owned {
+  const primary = model ?? (own === undefined ? now.primary : (own ?? undefined));
+  if (policy.mode === "all") return { primary, allow: undefined, deny: undefined };
+  const tools = ownTools(policy);
+  if (tools.length === 0) return { primary, allow: undefined, deny: ["*"] };
+  return { primary, allow: [...new Set(tools)].toSorted(), deny: undefined };
+}
+
+/** The tools of a list that are OpenClaw's: it knows nothing of those of clients, and never asks for leave to offer them. */
+function ownTools(policy: PolicyForDigest): readonly string[] {
+  return policy.tools.filter((tool) => !tool.startsWith(CLIENT_PREFIX));
+}
+
+/** Writes what differs. A string other than the two words says why OpenClaw refuses it. */
+async function write(before: UnknownObject, target: Owned, gateway: Gateway): Promise<string> {
+  const now = readOwned(before);
+  const tools = { allow: target.allow ?? null, deny: target.deny ?? null };
+  const patch = {
+    ...((!same(now.allow, target.allow) || !same(now.deny, target.deny)) && { tools }),
+    ...(now.primary !== target.primary && {
+      agents: { defaults: { model: { primary: target.primary ?? null } } },
+    }),
+  };
+  const params = {
+    raw: JSON.stringify(patch),
+    baseHash: before["hash"],
+    replacePaths: ["tools.allow", "tools.deny"],
+  };
+  try {
+    await gateway.call("config.patch", params);
+    return "written";
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.retryable) throw error;
+    // A write on top of another revision fails like a wrong one: only the revision tells them apart.
+    const after = await gateway.call("config.get");
+    return after["hash"] === before["hash"]
+      ? `OpenClaw refuses it: ${describeError(error.message)}`
+      : "conflict";
+  }
+}
+
+/** Looks until the gateway that runs has what stands in the file. */
+async function waitUntilInForce(
+  snapshot: UnknownObject,
+  target: Owned,
+  gateway: Gateway,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  for (let seen = snapshot; ; seen = await gateway.call("config.get")) {
+    if (!sameOwned(readOwned(seen), target)) {
+      throw new GatewayError("busy", "OpenClaw's configuration was changed meanwhile", true);
+    }
+    if (seen["valid"] === false) return "OpenClaw's own configuration is not valid";
+    const { configRevisionHash, appliedConfigHash } = seen;
+    if (appliedConfigHash === undefined || appliedConfigHash === configRevisionHash) return undefined;
+    await sleep(LOOK_MS, undefined, { signal });
+  }
+}
+
+function readOwned(snapshot: UnknownObject): Owned {
+  const config = objectOf(snapshot["config"]);
+  const tools = objectOf(config["tools"]);
+  const model = objectOf(objectOf(config["agents"])["defaults"])["model"];
+  const primary = isObject(model) ? model["primary"] : model;
+  return {
+    primary: typeof primary === "string" ? primary : undefined,
+    allow: namesOf(tools["allow"]),
+    deny: namesOf(tools["deny"]),
+  };
+}
+
+function namesOf(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) ? value.map(String).toSorted() : undefined;
+}
+
+function sameOwned(a: Owned, b: Owned): boolean {
+  return a.primary === b.primary && same(a.allow, b.allow) && same(a.deny, b.deny);
+}
+
+function same(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function listOf(value: unknown): UnknownObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+function objectOf(value: unknown): UnknownObject {
+  return isObject(value) ? value : {};
+}

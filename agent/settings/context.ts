@@ -1,0 +1,82 @@
+import { contextDigest, type UnknownObject } from "@valinor/protocol";
+import type { Bounds } from "../bounds.ts";
+import { Failure } from "../runs/failure.ts";
+
+type ContextBounds = Pick<Bounds, "contextEntries" | "contextEntryBytes" | "contextBytes">;
+
+/** Longest key of a context entry, in UTF-16 units. */
+const KEY_LENGTH = 256;
+
+/** A `context_update` whose fields have the right types. */
+interface ContextChange {
+  readonly key: string;
+  /** Empty: the entry is removed. */
+  readonly text: string;
+  /** Entries that may stay; undefined: all. */
+  readonly keep: ReadonlySet<string> | undefined;
+}
+
+/** Texts that go before every message of runs that begin from now on. */
+export class Context {
+  readonly #bounds: ContextBounds;
+  #entries = new Map<string, string>();
+  #sha256 = contextDigest([]);
+
+  constructor(bounds: ContextBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** The texts, in code-unit order of their keys. */
+  texts(): string[] {
+    const keys = [...this.#entries.keys()].toSorted((a, b) => (a < b ? -1 : 1));
+    return keys.map((key) => this.#entries.get(key) as string);
+  }
+
+  /** Digest of what is in force: docs/wire-protocol.md section 10.3. */
+  get sha256(): string {
+    return this.#sha256;
+  }
+
+  /**
+   * Applies the payload of a `context_update`, whole or not at all. Answers why it was refused, or undefined where it is in force.
+   * Throws Failure `invalid_config` where it is no context update at all.
+   */
+  update(payload: UnknownObject): string | undefined {
+    const { key, text, keep } = readChange(payload);
+    if (key.length > KEY_LENGTH) return `a key has at most ${KEY_LENGTH} characters`;
+    const next = new Map([...this.#entries].filter(([name]) => keep === undefined || keep.has(name)));
+    next.delete(key);
+    if (text !== "") next.set(key, text);
+    const refused = this.#checkSizes(next, text);
+    if (refused !== undefined) return refused;
+    this.#entries = next;
+    this.#sha256 = contextDigest(next);
+    return undefined;
+  }
+
+  #checkSizes(next: ReadonlyMap<string, string>, text: string): string | undefined {
+    const { contextEntries, contextEntryBytes, contextBytes } = this.#bounds;
+    if (Buffer.byteLength(text) > contextEntryBytes)
+      return `a context entry holds at most ${contextEntryBytes} bytes`;
+    let bytes = 0;
+    for (const other of next.values()) bytes += Buffer.byteLength(other);
+    if (bytes > contextBytes) return `context holds at most ${contextBytes} bytes in all`;
+    if (next.size > contextEntries) return `context has at most ${contextEntries} entries`;
+    return undefined;
+  }
+}
+
+function readChange(payload: UnknownObject): ContextChange {
+  const text = payload["context"] ?? "";
+  const key = payload["key"] ?? "";
+  const replace = payload["replace"] ?? false;
+  if (typeof text !== "string") throw new Failure("invalid_config", "context is not a string");
+  if (typeof key !== "string") throw new Failure("invalid_config", "key is not a string");
+  if (typeof replace !== "boolean") throw new Failure("invalid_config", "replace is not true or false");
+  return { key, text, keep: replace ? readKeys(payload["keys"] ?? []) : undefined };
+}
+
+function readKeys(keys: unknown): ReadonlySet<string> {
+  if (Array.isArray(keys) && keys.every((key) => typeof key === "string")) return new Set(keys);
+  throw new Failure("invalid_config", "keys is not a list of names");
+}

@@ -1,0 +1,2 @@
+export { type AddCommands, runCommand } from "./main.ts";
+export type { Environment } from "./terminal/environment.ts";

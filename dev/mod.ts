@@ -1,0 +1,1 @@
+export { addDevCommands } from "./commands.ts";

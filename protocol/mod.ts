@@ -1,0 +1,26 @@
+export { formatAddress, parseAddress, type Address } from "./transport/address.ts";
+export { dial } from "./transport/dial.ts";
+export { listen } from "./transport/listen.ts";
+export { VSOCK_ANY } from "./transport/vsock.ts";
+export { createChannel, type Channel, type ChannelEvents } from "./wire/channel.ts";
+export { monotonicNow } from "./wire/clock.ts";
+export type { FrameRules } from "./wire/decoder.ts";
+export { canonicalJson, configDigest, contextDigest, sha256, type PolicyForDigest } from "./wire/digest.ts";
+export type { Envelope } from "./wire/envelope.ts";
+export { LinkError, type LinkErrorCode } from "./wire/errors.ts";
+export { encodeFrame, encodeFrameJson, type Frame, type UnknownObject } from "./wire/frame.ts";
+export { limits } from "./wire/limits.ts";
+export { createLogLimit, limitLogger } from "./wire/log-limit.ts";
+export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
+export { prescan, prescanFrom } from "./wire/prescan.ts";
+export type { Turns, Waiting } from "./wire/reader.ts";
+export { isObject, isUint32 } from "./wire/values.ts";
+export {
+  NO_TOOLS_ALLOWLIST,
+  PROTOCOL,
+  errorCodes,
+  typeName,
+  type ErrorCode,
+  type FrameType,
+} from "./wire/vocabulary.ts";
+export type { WriteTicket } from "./wire/writer.ts";

@@ -1,0 +1,56 @@
+import type { Audit } from "../audit/audit.ts";
+import { type Action, actionAt, authorize, permissionOf } from "./authorize.ts";
+import { toValinorError } from "../errors.ts";
+import type { Quota } from "./quota.ts";
+import type { Caller } from "../types.ts";
+
+/** What every call passes before it does anything. */
+export interface Gate {
+  /**
+   * What a request passes when its headers are there and before its body is read: counts it, and checks that its caller may come through
+   * this door (an RPC or route, named as in the access table). The answer is the caller to make the request's calls with: they are
+   * not counted again. Rejects (or throws) as check does.
+   */
+  admit(caller: Caller, door: string, agentId?: string): Caller | Promise<Caller>;
+  /**
+   * Counts the request and checks that the caller may do this; undefined or resolved: it may. Rejects (or throws) with
+   * RATE_LIMITED or PERMISSION_DENIED; a denial is written to the audit log. `agentId`: the agent that it is about, where there is one.
+   */
+  check(caller: Caller, action: Action, agentId?: string): Promise<void> | undefined;
+  /** As check, for a further action of a request that was counted already. Throws PERMISSION_DENIED. */
+  allow(caller: Caller, action: Action, agentId?: string): void;
+}
+
+/** Makes the gate of the calls. */
+export function createGate(options: { readonly quota: Quota; readonly audit: Audit }): Gate {
+  const { quota, audit } = options;
+  const counted = new WeakSet<Caller>();
+  const allow = (caller: Caller, action: Action, agentId = "") => {
+    try {
+      authorize(caller, action);
+    } catch (error) {
+      if (toValinorError(error).reason === "PERMISSION_DENIED")
+        audit.note(caller, "denied", agentId, { action, permission: permissionOf(action) });
+      throw error;
+    }
+  };
+  const check: Gate["check"] = (caller, action, agentId) => {
+    const count = counted.has(caller) ? undefined : quota.request(caller);
+    if (count !== undefined) return count.then(() => allow(caller, action, agentId));
+    allow(caller, action, agentId);
+    return undefined;
+  };
+  return {
+    allow,
+    check,
+    admit(caller, door, agentId) {
+      const admitted = { ...caller };
+      const enter = () => {
+        counted.add(admitted);
+        return admitted;
+      };
+      const checked = check(caller, actionAt(door), agentId);
+      return checked === undefined ? enter() : checked.then(enter);
+    },
+  };
+}

@@ -1,8 +1,0 @@
-import type { JsonObject } from "@bufbuild/protobuf";
-import { mapSecrets } from "../store/vault-walk.ts";
-import { REDACTED } from "../store/vault.ts";
-
-/** A stored configuration as it may be shown: each secret reads `secret:[redacted]`. */
-export function redact(config: JsonObject): JsonObject {
-  return mapSecrets(config, undefined, () => REDACTED);
-}

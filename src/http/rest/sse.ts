@@ -1,0 +1,131 @@
+import type { ValinorError } from "../../core/errors.ts";
+import { streamHeaders } from "../../core/edge.ts";
+import type { RunEvent, RunOpened, Usage } from "../../core/types.ts";
+
+/** A comment, which every reader of events skips. */
+export const SSE_PROBE = ": keepalive\n";
+
+/** Headers of every event stream. */
+export const sseHeaders = {
+  "content-type": "text/event-stream",
+  ...streamHeaders,
+  "x-content-type-options": "nosniff",
+} as const;
+
+/** Headers of every answer of a run: its name, its life where it has one, and whether the same call again finds it. */
+export function runHeaders(
+  run: Pick<RunOpened, "requestId" | "resumable"> & { life?: string },
+): Record<string, string> {
+  return {
+    "x-valinor-request-id": run.requestId,
+    "x-valinor-resumable": String(run.resumable),
+    ...(run.life ? { "x-valinor-run-life": run.life } : {}),
+  };
+}
+
+/**
+ * Names the run before its first event: a block without data, which sets an EventSource's last event id and dispatches nothing.
+ * A client that is cut off before any event then resumes the run, and does not send its message again.
+ */
+export function encodeOpened(requestId: string): string {
+  return `id: ${requestId}/0\n\n`;
+}
+
+/** A batch of events as the bytes of an event stream, for one write. */
+export function encodeEvents(requestId: string, events: readonly RunEvent[]): string {
+  let text = "";
+  for (const event of events) text += encodeEvent(requestId, event);
+  return text;
+}
+
+function encodeEvent(requestId: string, event: RunEvent): string {
+  switch (event.kind) {
+    case "text": {
+      const data = `{"content":${eventJson(event.text)},"done":false,"sequence":${event.sequence}}`;
+      return block("chunk", data, `${requestId}/${event.sequence}`);
+    }
+    case "tool_call": {
+      const { sequence, callId, toolName, arguments: args } = event;
+      const data = eventJson({ sequence, call_id: callId, tool_name: toolName, arguments: args });
+      return block("tool_call", data, `${requestId}/${sequence}`);
+    }
+    case "keepalive":
+      return ": keepalive\n\n";
+    case "done": {
+      const { sequence, finishReason, usage } = event;
+      const last = { content: "", done: true, sequence, finish_reason: finishReason, ...usageOf(usage) };
+      // The id stands on the terminal event alone: a client that lost that one must get it again when it resumes.
+      return block("chunk", eventJson(last)) + block("done", "{}", `${requestId}/${sequence}`);
+    }
+  }
+}
+
+/**
+ * An error as the terminal event of its stream: `tool_blocked`, or `error` with the agent's code or the reason in lower case.
+ * It has an id where it ended the run and so has a sequence; without one, a client that resumes reads on.
+ */
+export function encodeError(requestId: string, error: ValinorError): string {
+  const sequence = sequenceOf(error);
+  const numbered = sequence === undefined ? {} : { sequence };
+  const id = sequence === undefined ? undefined : `${requestId}/${sequence}`;
+  if (error.reason === "TOOL_BLOCKED") {
+    const data = {
+      reason: error.guestText ?? error.message,
+      tool_name: error.metadata["tool"] ?? "",
+      ...numbered,
+    };
+    return block("tool_blocked", eventJson(data), id);
+  }
+  const code = error.metadata["code"] ?? error.reason.toLowerCase();
+  const message = error.guestText ?? error.message;
+  const hint = resumeHint(requestId, error);
+  const data = eventJson({ code, message, reason: error.reason, ...numbered, ...hint });
+  // An EventSource makes its next attempt after that time.
+  const retry = hint === undefined ? "" : `retry: ${hint.retry_ms}\n`;
+  return retry + block("error", data, id);
+}
+
+/** How to read on a run that goes on without this server. */
+function resumeHint(requestId: string, { metadata, retryMs = 0 }: ValinorError) {
+  const last = metadata["last_sequence"];
+  return last === undefined
+    ? undefined
+    : { request_id: requestId, last_sequence: Number(last), retry_ms: retryMs };
+}
+
+/** Sequence of an error that ended its run. */
+export function sequenceOf(error: ValinorError): number | undefined {
+  const text = error.metadata["sequence"];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Usage as JSON clients know it. */
+export function usageJson(usage: Usage): object {
+  return {
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    total_tokens: usage.totalTokens,
+  };
+}
+
+function usageOf(usage: Usage | undefined): object {
+  return usage === undefined ? {} : { usage: usageJson(usage) };
+}
+
+/** The id stands first: clients of the first generation read `event:` and `data:` as neighbours. */
+function block(name: string, data: string, id?: string): string {
+  const head = id === undefined ? "" : `id: ${id}\n`;
+  return `${head}event: ${name}\ndata: ${data}\n\n`;
+}
+
+/** What some clients split lines at besides CR and LF, which JSON escapes by itself. */
+const LINE_BREAKS = /[\u0085\u2028\u2029]/g;
+
+/** JSON on one line, whatever the reader takes for a line's end. */
+export function eventJson(value: unknown): string {
+  return JSON.stringify(value).replace(LINE_BREAKS, escape);
+}
+
+function escape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}

@@ -1,0 +1,154 @@
+import type { ServerResponse } from "node:http";
+import { onProbe } from "../../core/edge.ts";
+import { toValinorError, ValinorError } from "../../core/errors.ts";
+import type { RunEvent, RunStream, StreamInput } from "../../core/types.ts";
+import { invalid, parseJsonObject, readJsonObject } from "./body.ts";
+import { type Client, dropClient, writeText } from "../server/client.ts";
+import { parseMessage, parseName, parseOnDisconnect } from "./message.ts";
+import type { RouteContext } from "./routes.ts";
+import {
+  encodeError,
+  encodeEvents,
+  encodeOpened,
+  runHeaders,
+  sequenceOf,
+  SSE_PROBE,
+  sseHeaders,
+} from "./sse.ts";
+
+/**
+ * GET and POST `stream`: runs a message, or resumes a run by its last event id, and answers with an event stream that has
+ * exactly one terminal event (`done`, `error`, `tool_blocked`). What fails before the agent took the message is a JSON error
+ * with its status. A resume after the terminal event is 204, which tells an EventSource to stop.
+ */
+export async function streamRoute(context: RouteContext): Promise<void> {
+  const input = await readInput(context);
+  const { core, caller, client, res } = context;
+  const run = await core.stream(caller, input, client.signal, () => dropClient(res));
+  client.onGone(() => run.close());
+  let first: Step | undefined;
+  if (input.message === undefined) {
+    // Only the first event tells whether anything is left to be read, or whether the run cannot be resumed.
+    first = await step(run);
+    if (isBehindEnd(first, input.afterSequence)) {
+      run.close();
+      return void res.writeHead(204, { "cache-control": "no-store" }).end();
+    }
+    if (first.error !== undefined && sequenceOf(first.error) === undefined) throw first.error;
+  }
+  if (client.signal.aborted) return;
+  await pump({ run, res, client, stallMs: context.options.clientStallMs, first });
+}
+
+/** What one call of `next` gave. */
+interface Step {
+  readonly events?: readonly RunEvent[];
+  readonly error?: ValinorError;
+}
+
+async function step(run: RunStream): Promise<Step> {
+  try {
+    const events = await run.next();
+    return events === undefined ? {} : { events };
+  } catch (error) {
+    return { error: toValinorError(error) };
+  }
+}
+
+/** True where the client has the run's terminal event already: the agent then sends it again, and nothing else. */
+function isBehindEnd(first: Step, afterSequence: number): boolean {
+  if (afterSequence === 0) return false;
+  if (first.error !== undefined) return sequenceOf(first.error) === afterSequence;
+  const event = first.events?.[0];
+  return event?.kind === "done" && event.sequence === afterSequence;
+}
+
+interface Pump {
+  readonly run: RunStream;
+  readonly res: ServerResponse;
+  readonly client: Client;
+  readonly stallMs: number;
+  /** The first step, where it was taken already. */
+  readonly first: Step | undefined;
+}
+
+/** Writes the run's events as they come, one write for each wake, to the one terminal event. */
+async function pump(pump: Pump): Promise<void> {
+  const { run, res, client, first } = pump;
+  const { requestId } = run.opened;
+  res.writeHead(200, { ...sseHeaders, ...runHeaders(run.opened) });
+  onProbe(res, () => void res.write(SSE_PROBE));
+  let taken = await writeText(pump, encodeOpened(requestId));
+  let next = first;
+  while (taken) {
+    const { events, error } = next ?? (await step(run));
+    next = undefined;
+    if (client.signal.aborted) return;
+    if (events === undefined) return void res.end(encodeError(requestId, error ?? endedEarly()));
+    const text = encodeEvents(requestId, events);
+    if (events.at(-1)?.kind === "done") return void res.end(text);
+    taken = await writeText(pump, text);
+  }
+  run.close();
+}
+
+/** An end without a terminal event is never a success. */
+function endedEarly(): ValinorError {
+  return new ValinorError("RUN_INTERRUPTED", "the stream ended before its run");
+}
+
+/** Reads what is wanted from query, body and Last-Event-ID. Throws INVALID_ARGUMENT. */
+async function readInput(context: RouteContext): Promise<StreamInput> {
+  const { req, query, agentId, options } = context;
+  const lastEventId = singleHeader(req.headers["last-event-id"]) ?? query.get("last_event_id") ?? "";
+  const named = parseName(query.get("life"), "life");
+  const life = named === "" ? {} : { life: named };
+  if (lastEventId !== "") return { ...resumeInput(lastEventId), agentId, ...life, ...disconnectOf(query) };
+  const body = await readMessageBody();
+  const parsed = body === undefined ? undefined : parseMessage(body);
+  const requestId = parseName(query.get("request_id"), "request_id") || (parsed?.requestId ?? "");
+  if (parsed === undefined && requestId === "") {
+    throw invalid("message holds the message as JSON, percent-encoded", "message query param required");
+  }
+  return {
+    agentId,
+    requestId,
+    conversationId:
+      parseName(query.get("conversation_id"), "conversation_id") || (parsed?.conversationId ?? ""),
+    allowStaleConfig: parsed?.allowStaleConfig ?? false,
+    afterSequence: 0,
+    ...life,
+    ...(parsed === undefined ? {} : { message: parsed.message }),
+    ...disconnectOf(query, parsed?.onDisconnect),
+  };
+
+  async function readMessageBody() {
+    if (req.method === "POST") return readJsonObject(req, options.body);
+    const text = query.get("message") ?? "";
+    return text === "" ? undefined : parseJsonObject(Buffer.from(text));
+  }
+}
+
+function disconnectOf(
+  query: ReadonlyMap<string, string>,
+  other?: "continue" | "cancel",
+): Pick<StreamInput, "onDisconnect"> {
+  const onDisconnect = parseOnDisconnect(query.get("on_disconnect")) ?? other;
+  return onDisconnect === undefined ? {} : { onDisconnect };
+}
+
+const EVENT_ID = /^([A-Za-z0-9._:-]{1,128})\/(\d{1,10})$/;
+
+/** `<request_id>/<sequence>`. One that is malformed is refused: running the message instead could run it twice. */
+function resumeInput(lastEventId: string): Omit<StreamInput, "agentId"> {
+  const match = EVENT_ID.exec(lastEventId);
+  const afterSequence = Number(match?.[2]);
+  if (match === null || afterSequence > 0xffffffff) {
+    throw invalid("an event id is <request_id>/<sequence>", "invalid last event id");
+  }
+  return { requestId: match[1] ?? "", conversationId: "", allowStaleConfig: false, afterSequence };
+}
+
+function singleHeader(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}

@@ -1,0 +1,270 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Server as NetServer, Socket } from "node:net";
+import { bindEverywhere, type Bound } from "./bind.ts";
+import { createFlight } from "./flight.ts";
+import { allowHalfClose } from "./half-close.ts";
+import { createSessionServer } from "./http2-server.ts";
+import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
+import { endEarlyAnswer } from "./early-answer.ts";
+import { answerParserErrors, type ConnectionResponses } from "./parser-errors.ts";
+import { createPipeline } from "./pipeline.ts";
+import { sniffPreface, type Spoken } from "./preface.ts";
+import { createSpread } from "./spread.ts";
+import { createStallWatch } from "./stall-watch.ts";
+import { createTlsEntry, type TlsEntry, type TlsFiles } from "./tls.ts";
+import { monotonicNow } from "@valinor/protocol";
+import { createTurns } from "./turns.ts";
+
+/** Where the HTTP side writes what an operator should know; pino has this shape. */
+export interface HttpLogger {
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+/**
+ * Answers a request. Requests of HTTP/2 come in the shape of HTTP/1's too (Node's compatibility API). It must not throw;
+ * one that does is answered 500 where that is still possible.
+ */
+export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => void;
+
+/** What a listener is made of. */
+export interface ListenerOptions {
+  readonly handler: HttpHandler;
+  readonly logger?: HttpLogger;
+  /** Bounds that differ from defaultHttpLimits. */
+  readonly limits?: Partial<HttpLimits>;
+  /** With it the port speaks TLS alone. */
+  readonly tls?: TlsFiles | undefined;
+}
+
+/** One port for HTTP/1.1 and HTTP/2: in the clear with prior knowledge, over TLS by ALPN. */
+export interface HttpListener {
+  /**
+   * Begins to listen at every address of the host; answers them, the first one again as `host`, and the real port where 0 was asked for.
+   * Rejects where the port is taken or no address is ours.
+   */
+  listen(
+    host: string,
+    port: number,
+  ): Promise<{ readonly host: string; readonly port: number; readonly hosts: readonly string[] }>;
+  /**
+   * Answers of HTTP/1 say `connection: close` from now on: whoever keeps connections for later calls, such as a balancer, has none left
+   * when they are closed.
+   */
+  fade(): void;
+  /** Fades, and sends GOAWAY. Connections are still accepted, so that whoever asks is told. */
+  drain(): void;
+  /**
+   * Resolves when no request has been in flight for `quietMs` (0: as soon as none is), after `ms`, or when the signal aborts; with whether
+   * none is in flight.
+   */
+  idle(ms: number, quietMs: number, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Stops to accept, drains, lets responses in flight end for `drainMs`, then destroys what is left. Resolves when no connection is
+   * open.
+   */
+  close(drainMs: number): Promise<void>;
+  /** Uses another certificate for new connections; those that are open go on. Throws Error where there was none, or it can't be used. */
+  useCertificate(files: TlsFiles): void;
+}
+
+/** Makes the listener; nothing is bound before `listen`. */
+export function createListener(options: ListenerOptions): HttpListener {
+  const limits: HttpLimits = { ...defaultHttpLimits, ...options.limits };
+  const handler = guarded(options.handler, options.logger);
+  const http1 = createHttp1(limits);
+  const onFin = allowHalfClose(http1);
+  const http2 = createSessionServer(limits);
+  const drain = createHttp1Drain();
+  const stalls = createStallWatch(limits.writeStallMs);
+  const flight = createFlight();
+  const tlsEntry = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
+  const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
+  const pipeline = createPipeline(limits, turns, onFin);
+  const spread = createSpread(limits, turns);
+  answerParserErrors(http1, limits, turns, (socket) => drain.responsesOf(socket));
+  http1.on("request", (req, res) => {
+    if (!pipeline.track(req.socket, res)) return;
+    drain.track(req, res);
+    flight.track(res);
+    endEarlyAnswer(req, res, limits, turns);
+    stalls.track(res);
+    handler(req, res);
+  });
+  http2.server.on("request", (req, res) => {
+    const response = res as unknown as ServerResponse;
+    flight.track(response);
+    spread(req, res, () => {
+      stalls.track(response);
+      handler(req as unknown as IncomingMessage, response);
+    });
+  });
+  const sockets = replaceConnectionListener(http1, tlsEntry, limits, (socket, spoken, serveHttp1) => {
+    if (spoken === "http2") {
+      // With half-open sockets a session outlives its peer's FIN for ever.
+      socket.allowHalfOpen = false;
+      return void http2.server.emit("connection", socket);
+    }
+    drain.add(socket);
+    serveHttp1(socket);
+    pipeline.add(socket);
+  });
+  surviveAcceptErrors(http1, options.logger);
+  let bound: Bound | undefined;
+  return {
+    async listen(host, port) {
+      bound = await bindEverywhere(http1, host, port);
+      for (const server of bound.others) surviveAcceptErrors(server, options.logger);
+      return bound;
+    },
+    fade: () => drain.begin(),
+    drain() {
+      drain.begin();
+      http2.drain();
+    },
+    idle: (ms, quietMs, signal) => flight.idle(ms, quietMs, signal),
+    useCertificate(files) {
+      if (tlsEntry === undefined) throw new Error("the port speaks cleartext");
+      tlsEntry.useCertificate(files);
+    },
+    close: async (drainMs) => {
+      const closed = bound?.close();
+      drain.end();
+      http2.drain();
+      for (const [socket, spoken] of sockets) if (spoken === undefined) socket.destroy();
+      const timer = setTimeout(() => {
+        for (const socket of sockets.keys()) socket.destroy();
+      }, drainMs);
+      await closed;
+      clearTimeout(timer);
+      stalls.stop();
+      // Ends the interval that checks timeouts; its own way to stop is not used before, as it cuts unflushed responses.
+      http1.close(() => {});
+    },
+  };
+}
+
+function createHttp1(limits: HttpLimits): Server {
+  const server = createServer({
+    headersTimeout: Math.min(limits.headersMs, limits.requestMs),
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    // Timeouts are only seen at this interval, by default 30 s.
+    connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+    maxHeaderSize: limits.headerBytes,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+    noDelay: true,
+    // The guard asks for it, as for all that is wrong with a Host.
+    requireHostHeader: false,
+  });
+  server.maxHeadersCount = 200;
+  server.maxConnections = limits.maxConnections;
+  return server;
+}
+
+type ServeHttp1 = (socket: Socket) => void;
+
+/**
+ * Puts the sniffer in front of http1's own connection listener. Answers every open socket with what it speaks, undefined while
+ * it has not said.
+ */
+function replaceConnectionListener(
+  http1: Server,
+  tls: TlsEntry | undefined,
+  limits: HttpLimits,
+  known: (socket: Socket, spoken: Spoken, serveHttp1: ServeHttp1) => void,
+): Map<Socket, Spoken | undefined> {
+  const sockets = new Map<Socket, Spoken | undefined>();
+  const [original] = http1.listeners("connection");
+  if (original === undefined) throw new Error("http.Server has no connection listener");
+  const serveHttp1: ServeHttp1 = (socket) => original.call(http1, socket);
+  http1.removeAllListeners("connection");
+  tls?.onKnown((socket, spoken, raw) => {
+    sockets.set(raw, spoken);
+    known(socket, spoken, serveHttp1);
+  });
+  http1.on("connection", (socket) => {
+    sockets.set(socket, undefined);
+    socket.once("close", () => sockets.delete(socket));
+    if (tls !== undefined) return tls.enter(socket);
+    sniffPreface(socket, limits.prefaceMs, (spoken) => {
+      sockets.set(socket, spoken);
+      known(socket, spoken, serveHttp1);
+    });
+  });
+  return sockets;
+}
+
+/** Knows which HTTP/1 connections wait for their next request, so that closing cuts none in the middle of a response. */
+function createHttp1Drain() {
+  const inFlight = new Map<Socket, Set<ServerResponse>>();
+  const latest = new WeakMap<Socket, ServerResponse>();
+  let draining = false;
+  const settle = (socket: Socket) => {
+    if (draining && inFlight.get(socket)?.size === 0) socket.destroySoon();
+  };
+  const begin = () => {
+    draining = true;
+    for (const responses of inFlight.values())
+      for (const res of responses) if (!res.headersSent) res.shouldKeepAlive = false;
+  };
+  return {
+    add(socket: Socket): void {
+      inFlight.set(socket, new Set());
+      socket.once("close", () => inFlight.delete(socket));
+    },
+    track(req: IncomingMessage, res: ServerResponse): void {
+      const { socket } = req;
+      inFlight.get(socket)?.add(res);
+      latest.set(socket, res);
+      if (draining) res.shouldKeepAlive = false;
+      res.once("close", () => {
+        inFlight.get(socket)?.delete(res);
+        settle(socket);
+      });
+    },
+    responsesOf: (socket: Socket): ConnectionResponses => ({
+      inFlight: inFlight.get(socket) ?? [],
+      latest: latest.get(socket),
+    }),
+    /** Each connection that has had an answer closes; one that waits for its next request may make it. */
+    begin,
+    /** Those that wait close as well. */
+    end(): void {
+      begin();
+      for (const socket of inFlight.keys()) settle(socket);
+    },
+  };
+}
+
+/** The handler, with a last resort for one that throws. */
+function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHandler {
+  return (req, res) => {
+    try {
+      handler(req, res);
+    } catch (error) {
+      logger?.error({ err: error }, "a request handler failed");
+      if (res.headersSent) res.destroy();
+      else res.writeHead(500, { "content-type": "application/json" }).end('{"error":"internal error"}\n');
+    }
+  };
+}
+
+/**
+ * A failing accept (EMFILE) ends neither the process nor the listener: libuv closes what it cannot hold, and the next connection
+ * is accepted again. It is said once in ten seconds at most.
+ */
+function surviveAcceptErrors(server: NetServer, logger: HttpLogger | undefined): void {
+  let quietUntil = 0;
+  const say = (fields: object, text: string) => {
+    const now = monotonicNow();
+    if (now < quietUntil) return;
+    quietUntil = now + 10_000;
+    logger?.warn(fields, text);
+  };
+  server.on("error", (error) => {
+    if (server.listening) say({ err: error }, "a connection could not be accepted");
+  });
+  server.on("drop", () => say({ max: server.maxConnections }, "too many connections: one was closed"));
+}

@@ -1,0 +1,35 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { Health } from "@valinor/proto/grpc/health/v1/health";
+import { ServerReflection } from "@valinor/proto/grpc/reflection/v1/reflection";
+import { ServerReflection as ServerReflectionV1Alpha } from "@valinor/proto/grpc/reflection/v1alpha/reflection";
+import { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
+
+/** What a request message of an RPC may be. */
+export interface MessageBounds {
+  /** Most bytes of it, compressed or not. */
+  readonly bytes: number;
+  /** Whether it may be compressed. */
+  readonly compressed: boolean;
+}
+
+const KIB = 1024;
+
+/** Services that anybody may call have no message that is worth compressing: names, and nothing else. */
+const open: ReadonlySet<DescService> = new Set([Health, ServerReflection, ServerReflectionV1Alpha]);
+const OPEN: MessageBounds = { bytes: 4 * KIB, compressed: false };
+
+/** Names, page tokens, filters: the longest legal ones, escaped, take half of it. */
+const SMALL: MessageBounds = { bytes: 16 * KIB, compressed: true };
+
+/** Of those that hold more: the longest text that is legal, escaped to JSON as it commonly is. */
+const large: ReadonlyMap<DescMethod, MessageBounds> = new Map<DescMethod, MessageBounds>([
+  [AgentProxy.method.sendMessage, { bytes: 4096 * KIB, compressed: true }],
+  [AgentProxy.method.stream, { bytes: 4096 * KIB, compressed: true }],
+  [AgentProxy.method.pushConfig, { bytes: 4096 * KIB, compressed: true }],
+  [AgentProxy.method.pushContext, { bytes: 2048 * KIB, compressed: true }],
+]);
+
+/** The bounds of an RPC's request message. */
+export function boundsOf(method: DescMethod): MessageBounds {
+  return open.has(method.parent) ? OPEN : (large.get(method) ?? SMALL);
+}
