@@ -37,3 +37,9 @@ export function errorName(reason: unknown): string {
   const { code } = reason as NodeJS.ErrnoException;
   return typeof code === "string" ? code : reason.name;
 }
+
+/** Where in the program an error was thrown: the first line of its stack, which quotes nobody. */
+export function errorPlace(reason: unknown): string | undefined {
+  if (!(reason instanceof Error)) return undefined;
+  return /\n\s+at (.*)/.exec(reason.stack ?? "")?.[1];
+}

@@ -30,7 +30,8 @@ export const PACKAGES = ["protocol", "src", "agent", "clients/ts", "cli", "dev",
 /** Folders of each package, and the folders whose files they may import; `.` are the files at the package's top. */
 const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   protocol: {
-    ".": ["wire", "transport"],
+    ".": ["link", "wire", "transport"],
+    link: ["wire"],
     transport: ["wire"],
     wire: [],
   },
@@ -46,11 +47,12 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     link: [],
   },
   agent: {
-    ".": ["link", "runs", "openclaw", "settings"],
-    link: [".", "runs", "openclaw", "settings"],
-    runs: [".", "openclaw", "settings"],
+    ".": ["kernel", "link", "openclaw", "runs", "settings"],
+    link: ["kernel"],
+    kernel: [".", "runs", "settings"],
     openclaw: [".", "runs", "settings"],
-    settings: [".", "runs", "openclaw"],
+    runs: [".", "settings"],
+    settings: ["."],
   },
   "clients/ts": { ".": ["src"], src: [] },
   cli: {

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { monotonicNow } from "@valinor/protocol";
+import { Failure, monotonicNow } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
-import { Failure } from "../runs/failure.ts";
 import { type AnswerBody, readAnswer, readText, type TakeEvents } from "./answer/answer.ts";
 import { describeBody, describeError } from "./describe.ts";
 import { createGateway } from "./gateway/gateway.ts";
@@ -10,14 +9,9 @@ import { greetsAsOpenClaw } from "./gateway/greeting.ts";
 import { createHttp, type HttpAnswer, pathsOf } from "./http.ts";
 import { createOwnModel } from "./gateway/own-model.ts";
 import { createProbe, type ReadyAnswer, type ServerState } from "./probe.ts";
-import {
-  authorization,
-  type ModelRequest,
-  PLAIN_BYTES,
-  requestBody,
-  requestHeaders,
-  type ServerKind,
-} from "./request.ts";
+import type { ModelRequest } from "../runs/model.ts";
+import type { ServerKind } from "../settings/options.ts";
+import { authorization, PLAIN_BYTES, requestBody, requestHeaders } from "./request.ts";
 import { steer, type Steering } from "./gateway/steer.ts";
 import { createToolWatch } from "./answer/tool-watch.ts";
 

@@ -1,8 +1,8 @@
-import { hash as digest } from "node:crypto";
+import { sha256 } from "@valinor/protocol";
 
 /** 128 bits of the digest of a request's id, as text of 22 characters: names are long, and many. */
 export function digestOfName(requestId: string): string {
-  return digest("sha256", requestId, "buffer").subarray(0, 16).toString("base64url");
+  return digestOfHash(sha256(requestId));
 }
 
 /** The first 128 bits of a message's hash (SHA-256 in hexadecimal), in the same form. */

@@ -2,7 +2,7 @@
 export interface LedgerEntry {
   /** `digestOfHash` of the message that it was taken with. */
   readonly digest: string;
-  /** True where this boot took it, false where it was read from disk. */
+  /** True if this boot took it, false if an earlier one did. */
   readonly own: boolean;
 }
 
@@ -16,7 +16,8 @@ export interface LedgerLine {
 }
 
 /** Requests that were taken within one span of time. Their names and digests are all that is kept of them. */
-interface Generation {
+export interface Generation {
+  /** True if this boot took them. */
   readonly own: boolean;
   readonly from: number;
   last: number;
@@ -25,8 +26,8 @@ interface Generation {
 
 /** A request's age is known to one part in this many of the time for which it is kept. */
 const PARTS = 24;
-/** Most requests of one generation: taking the oldest out of a large map costs a search. */
-const MOST_OF_ONE = 4_096;
+/** Most requests of one generation: to take the oldest out of a large map costs a search. */
+const GENERATION_SIZE = 4_096;
 
 /**
  * The requests that a ledger remembers, oldest first: about 110 bytes for each. Times are milliseconds of the ledger's clock and never
@@ -34,12 +35,18 @@ const MOST_OF_ONE = 4_096;
  */
 export class LedgerEntries {
   readonly #keepMs: number;
-  readonly #generations: Generation[] = [];
+  readonly #generations: Generation[];
   #size = 0;
 
-  /** `keepMs`: how long a request is remembered at least. */
-  constructor(keepMs: number) {
+  /** `keepMs`: how long a request is remembered at least. The generations belong to this object from here on. */
+  constructor(keepMs: number, generations: Generation[] = []) {
     this.#keepMs = keepMs;
+    this.#generations = generations;
+    for (const { digests } of generations) this.#size += digests.size;
+  }
+
+  snapshot(): Generation[] {
+    return this.#generations.map((generation) => ({ ...generation, digests: new Map(generation.digests) }));
   }
 
   get size(): number {
@@ -102,6 +109,6 @@ export class LedgerEntries {
   }
 
   #isFull({ from, digests }: Generation, at: number): boolean {
-    return digests.size >= MOST_OF_ONE || at - from > this.#keepMs / PARTS;
+    return digests.size >= GENERATION_SIZE || at - from > this.#keepMs / PARTS;
   }
 }

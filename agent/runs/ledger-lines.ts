@@ -11,12 +11,11 @@ export function toText(lines: Iterable<LedgerLine>): string {
   return text;
 }
 
-/** The lines of a file; what is none, as the last one after a crash, is left out. */
-export function* parseLines(text: string): Generator<LedgerLine> {
+/** The lines of a file; undefined for one that is not a line, as the last one after a crash. */
+export function* parseLines(text: string): Generator<LedgerLine | undefined> {
   for (let from = 0; from < text.length;) {
     const end = text.indexOf("\n", from);
-    const line = parseLine(text.slice(from, end < 0 ? text.length : end));
-    if (line !== undefined) yield line;
+    yield parseLine(text.slice(from, end < 0 ? text.length : end));
     from = end < 0 ? text.length : end + 1;
   }
 }
@@ -26,7 +25,7 @@ function parseLine(text: string): LedgerLine | undefined {
   try {
     value = JSON.parse(text);
   } catch {
-    return undefined;
+    return undefined; // the reader of the file counts it
   }
   if (!isObject(value)) return undefined;
   const { at, k, h } = value;

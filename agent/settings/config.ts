@@ -1,132 +1,191 @@
 import type { ConfigAckJson } from "@valinor/proto/valinor/link/v1/link";
 import {
   configDigest,
-  type PolicyForDigest,
-  type UnknownObject,
-  NO_TOOLS_ALLOWLIST,
+  Failure,
   isObject,
   isUint32,
+  type ConfigWaiter,
+  type PolicyForDigest,
+  type UnknownObject,
 } from "@valinor/protocol";
-import { Failure } from "../runs/failure.ts";
-import { errorName, type Log } from "../log.ts";
-import type { Steering } from "../openclaw/gateway/steer.ts";
 import { readSettings, type Settings } from "./settings.ts";
+import { NO_TOOLS, readPolicy } from "./tool-policy.ts";
 
-/** A configuration in force. A run keeps the one it began with. */
-export interface AppliedConfig {
+/** A configuration, in force or on its way there. A run keeps the one it began with. */
+export interface WantedConfig {
   /** 0 before the first. */
   readonly revision: number;
   /** Empty before the first. */
   readonly sha256: string;
   readonly settings: Settings;
   readonly policy: PolicyForDigest;
-  /** True where the model may call the tool. */
-  allows(tool: string): boolean;
 }
 
-/** Before its first configuration the agent allows no tool. */
-const NONE = configOf({ revision: 0, sha256: "", settings: {}, policy: { mode: "listed", tools: [] } });
+/** How OpenClaw took a configuration. `away`: it could not be told, so nothing is known yet. */
+export type ConfigOutcome =
+  | { readonly kind: "applied" }
+  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "away"; readonly reason: string };
 
-/** A configuration without what follows from it. */
-type Wanted = Omit<AppliedConfig, "allows">;
-
-/** What a configuration goes through before it is in force. */
-export interface ConfigParts {
-  readonly log: Log;
-  /** Configurations that may wait for their turn. */
-  readonly queued: number;
-  /** Makes OpenClaw obey: see OpenClaw.apply. */
-  readonly apply: (wanted: Steering) => Promise<string | undefined>;
-  /** Called after each change, not where the same configuration comes again. */
-  readonly onApplied: () => void;
+/** A configuration that waits for its turn at OpenClaw, or has it. `again`: it is in force here, and is to be in force there too. */
+export interface ConfigTurn {
+  readonly ticket: number;
+  readonly wanted: WantedConfig;
+  readonly again: boolean;
 }
 
-/** The configuration in force, and the rules by which another takes its place: one after the other. */
+/** The state of Config as plain data. */
+export interface ConfigState {
+  readonly applied: WantedConfig;
+  /** The first one has its turn. */
+  readonly turns: readonly ConfigTurn[];
+  readonly tickets: number;
+}
+
+/** State of an agent that was never sent a configuration. */
+export const noConfig: ConfigState = {
+  applied: { revision: 0, sha256: "", settings: {}, policy: NO_TOOLS },
+  turns: [],
+  tickets: 0,
+};
+
+/** What Config has done. */
+export interface ConfigOutput {
+  /** Make OpenClaw obey; `outcome` tells how that went. */
+  apply(ticket: number, wanted: WantedConfig): void;
+  /** Another configuration is in force. */
+  onApplied(revision: number, now: number): void;
+  /** A configuration was not applied. `reason` names a fault; a refusal's own words are the host's to log. */
+  onNotApplied(
+    event: "config_refused" | "config_waits" | "config_not_reapplied",
+    revision: number,
+    reason?: string,
+  ): void;
+}
+
+/** What Config bounds: configurations that wait for their turn, and those who wait for the end of one of them. */
+export interface ConfigBounds {
+  readonly appliesQueued: number;
+  readonly exchanges: number;
+}
+
+/** The configuration in force, and the rules by which another takes its place: one after the other, and never an older one. */
 export class Config {
-  readonly #parts: ConfigParts;
-  #applied = NONE;
-  #turn: Promise<unknown> = Promise.resolve();
-  /** Those that wait or are being applied, by revision and digest: the same one again waits for the same end. */
-  readonly #pending = new Map<string, Promise<ConfigAckJson>>();
+  readonly #bounds: ConfigBounds;
+  readonly #output: ConfigOutput;
+  #applied: WantedConfig;
+  #turns: ConfigTurn[];
+  #tickets: number;
+  /** Who waits for the end of a turn, by its ticket. */
+  readonly #waiters = new Map<number, ConfigWaiter[]>();
 
-  constructor(parts: ConfigParts) {
-    this.#parts = parts;
+  constructor(bounds: ConfigBounds, output: ConfigOutput, state: ConfigState) {
+    this.#bounds = bounds;
+    this.#output = output;
+    this.#applied = state.applied;
+    this.#turns = [...state.turns];
+    this.#tickets = state.tickets;
   }
 
-  get applied(): AppliedConfig {
+  get applied(): WantedConfig {
     return this.#applied;
   }
 
+  snapshot(): ConfigState {
+    return { applied: this.#applied, turns: [...this.#turns], tickets: this.#tickets };
+  }
+
   /**
-   * Applies the payload of a `config_update`; resolves with what is in force afterwards. Where OpenClaw is away nothing can be
-   * said of it yet: the answer has `retry`, and the host pushes again. Rejects with Failure `invalid_config` where it is
-   * no config update at all.
+   * Takes the payload of a `config_update`. The waiter hears what is in force afterwards, at once or when OpenClaw has obeyed. While
+   * OpenClaw is away nothing can be said yet: the answer has `retry`, and the host pushes again. Throws Failure `invalid_config` if it
+   * is no config update at all.
    */
-  async update(payload: UnknownObject): Promise<ConfigAckJson> {
-    const config = payload["config"] ?? {};
-    if (!isObject(config)) throw new Failure("invalid_config", "config is not an object");
-    const policy = readPolicy(payload);
-    const sha256 = configDigest(config, policy);
-    const revision = payload["revision"] ?? undefined;
-    const settings = readSettings(config);
-    if (typeof settings === "string") return this.#ack(settings);
-    const told = payload["sha256"] ?? undefined;
-    if (!isUint32(revision) || revision === 0) return this.#ack("revision is not an integer from 1");
-    if (told !== undefined && told !== sha256)
-      return this.#ack("sha256 is not the digest of this config and tool policy");
-    return this.#enqueue({ revision, sha256, settings, policy });
+  push(payload: UnknownObject, waiter: ConfigWaiter): void {
+    const wanted = readUpdate(payload);
+    if (typeof wanted === "string") return waiter.answer(this.#ack(wanted));
+    const known = this.#turns.find((turn) => !turn.again && isSame(turn.wanted, wanted));
+    if (known !== undefined) return this.#wait(known.ticket, waiter);
+    if (this.#turns.filter(({ again }) => !again).length >= this.#bounds.appliesQueued)
+      return waiter.answer(this.#notNow("too many configurations wait for their turn"));
+    const ticket = ++this.#tickets;
+    this.#waiters.set(ticket, [waiter]);
+    this.#enqueue({ ticket, wanted, again: false });
   }
 
-  /** OpenClaw is there again: what is in force is to be in force there too. It may have lost it, or somebody changed it. */
+  /** OpenClaw is there again: what is in force here is to be in force there too. It may have lost it, or somebody changed it. */
   reapply(): void {
-    const { revision } = this.#applied;
-    if (revision > 0) this.#turn = this.#turn.then(() => this.#reapply(revision));
+    const waits = this.#turns.slice(1).some(({ again }) => again);
+    if (this.#applied.revision === 0 || waits) return;
+    this.#enqueue({ ticket: ++this.#tickets, wanted: this.#applied, again: true });
   }
 
-  async #reapply(revision: number): Promise<void> {
-    if (this.#applied.revision !== revision) return; // a later one has been applied since
-    const { apply, log } = this.#parts;
-    const reason = await apply(steeringOf(this.#applied)).catch(errorName);
-    if (reason !== undefined) log.warn("config_not_reapplied", { revision, reason });
+  /** OpenClaw has taken, or not taken, the configuration whose turn it is. Another ticket is none of ours. */
+  outcome(ticket: number, outcome: ConfigOutcome, now: number): void {
+    const turn = this.#turns[0];
+    if (turn?.ticket !== ticket) return;
+    if (turn.again) this.#reapplied(turn.wanted, outcome);
+    else this.#answer(turn, this.#conclude(turn.wanted, outcome, now));
+    this.#turns.shift();
+    this.#begin();
   }
 
-  #enqueue(wanted: Wanted): Promise<ConfigAckJson> {
-    const key = `${wanted.revision} ${wanted.sha256}`;
-    const known = this.#pending.get(key);
-    if (known !== undefined) return known;
-    if (this.#pending.size >= this.#parts.queued)
-      return Promise.resolve(this.#notNow("too many configurations wait for their turn"));
-    const put = this.#turn.then(() => this.#put(wanted)).finally(() => this.#pending.delete(key));
-    this.#pending.set(key, put);
-    this.#turn = put.catch(() => {});
-    return put;
+  #enqueue(turn: ConfigTurn): void {
+    this.#turns.push(turn);
+    if (this.#turns.length === 1) this.#begin();
   }
 
-  /** Never rejects. */
-  async #put(wanted: Wanted): Promise<ConfigAckJson> {
-    const { revision, sha256 } = wanted;
-    const { apply, log, onApplied } = this.#parts;
-    const { revision: inForce, sha256: digest } = this.#applied;
-    if (revision < inForce)
-      return this.#ack(`revision ${revision} is older than ${inForce}, which is in force`);
-    if (revision === inForce) {
-      return this.#ack(
-        sha256 === digest ? undefined : `revision ${revision} is in force with another digest`,
-      );
-    }
-    try {
-      const refused = await apply(steeringOf(wanted));
-      if (refused !== undefined) {
-        log.warn("config_refused", { revision });
-        return this.#ack(refused);
+  #wait(ticket: number, waiter: ConfigWaiter): void {
+    const waiters = this.#waiters.get(ticket) ?? [];
+    if (waiters.length >= this.#bounds.exchanges)
+      return waiter.answer(this.#notNow("too many wait for this configuration"));
+    waiters.push(waiter);
+    this.#waiters.set(ticket, waiters);
+  }
+
+  /** Begins the first turn that has something to do at OpenClaw; those before it end at once. */
+  #begin(): void {
+    for (let turn = this.#turns[0]; turn !== undefined; turn = this.#turns[0]) {
+      if (turn.again ? isSame(turn.wanted, this.#applied) : turn.wanted.revision > this.#applied.revision) {
+        return this.#output.apply(turn.ticket, turn.wanted);
       }
-    } catch (error) {
-      log.warn("config_waits", { revision, reason: errorName(error) });
-      return this.#notNow("OpenClaw is away, so that it can't be applied yet");
+      if (!turn.again) this.#answer(turn, this.#ack(this.#whyNotNewer(turn.wanted)));
+      this.#turns.shift();
     }
-    this.#applied = configOf(wanted);
-    onApplied();
-    return this.#ack(undefined);
+  }
+
+  /** Why a configuration that is not newer is refused; undefined if it is in force. */
+  #whyNotNewer({ revision, sha256 }: WantedConfig): string | undefined {
+    const inForce = this.#applied;
+    if (revision < inForce.revision)
+      return `revision ${revision} is older than ${inForce.revision}, which is in force`;
+    return sha256 === inForce.sha256 ? undefined : `revision ${revision} is in force with another digest`;
+  }
+
+  #conclude(wanted: WantedConfig, outcome: ConfigOutcome, now: number): ConfigAckJson {
+    const { revision } = wanted;
+    switch (outcome.kind) {
+      case "applied":
+        this.#applied = wanted;
+        this.#output.onApplied(revision, now);
+        return this.#ack(undefined);
+      case "refused":
+        this.#output.onNotApplied("config_refused", revision);
+        return this.#ack(outcome.reason);
+      case "away":
+        this.#output.onNotApplied("config_waits", revision, outcome.reason);
+        return this.#notNow("OpenClaw is away, so the configuration cannot be applied yet");
+    }
+  }
+
+  #reapplied({ revision }: WantedConfig, outcome: ConfigOutcome): void {
+    if (outcome.kind !== "applied")
+      this.#output.onNotApplied("config_not_reapplied", revision, outcome.reason);
+  }
+
+  #answer({ ticket }: ConfigTurn, ack: ConfigAckJson): void {
+    const waiters = this.#waiters.get(ticket) ?? [];
+    this.#waiters.delete(ticket);
+    for (const waiter of waiters) waiter.answer(ack);
   }
 
   /** What is in force stays, and nothing is said of the new one: the host pushes it again. */
@@ -141,41 +200,21 @@ export class Config {
   }
 }
 
-function configOf(wanted: Wanted): AppliedConfig {
-  return { ...wanted, allows: allows(wanted.policy) };
+/** Reads a `config_update`; a string is the sentence by which it is refused. Throws Failure `invalid_config`. */
+function readUpdate(payload: UnknownObject): WantedConfig | string {
+  const config = payload["config"] ?? {};
+  if (!isObject(config)) throw new Failure("invalid_config", "config is not an object");
+  const policy = readPolicy(payload);
+  const sha256 = configDigest(config, policy);
+  const revision = payload["revision"] ?? undefined;
+  const settings = readSettings(config);
+  if (typeof settings === "string") return settings;
+  const told = payload["sha256"] ?? undefined;
+  if (!isUint32(revision) || revision === 0) return "revision is not an integer from 1";
+  if (told !== undefined && told !== sha256) return "sha256 is not the digest of this config and tool policy";
+  return { revision, sha256, settings, policy };
 }
 
-function steeringOf({ settings, policy }: Wanted): Steering {
-  return { model: settings.model, policy };
-}
-
-/** The tool policy; where there is none, the allow-list of protocol 1 in its place. */
-function readPolicy(payload: UnknownObject): PolicyForDigest {
-  const policy = payload["tool_policy"] ?? undefined;
-  if (policy !== undefined) {
-    if (!isObject(policy)) throw new Failure("invalid_config", "tool_policy is not an object");
-    const { mode } = policy;
-    if (mode !== "all" && mode !== "listed") {
-      throw new Failure("invalid_config", "tool_policy.mode is neither all nor listed");
-    }
-    return { mode, tools: readTools(policy["tools"], "tool_policy.tools") };
-  }
-  const list = readTools(payload["tool_allowlist"], "tool_allowlist");
-  if (list.length === 0) return { mode: "all", tools: [] };
-  const none = list.length === 1 && list[0] === NO_TOOLS_ALLOWLIST[0];
-  return { mode: "listed", tools: none ? [] : list };
-}
-
-function readTools(value: unknown, name: string): string[] {
-  const tools = value ?? [];
-  if (!Array.isArray(tools) || !tools.every((tool) => typeof tool === "string")) {
-    throw new Failure("invalid_config", `${name} is not a list of names`);
-  }
-  return tools;
-}
-
-function allows(policy: PolicyForDigest): (tool: string) => boolean {
-  if (policy.mode === "all") return () => true;
-  const listed = new Set(policy.tools);
-  return (tool) => listed.has(tool);
+function isSame(a: WantedConfig, b: WantedConfig): boolean {
+  return a.revision === b.revision && a.sha256 === b.sha256;
 }

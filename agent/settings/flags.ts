@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Address, VSOCK_ANY } from "@valinor/protocol";
-import type { ServerKind } from "../openclaw/request.ts";
-import type { AgentOptions } from "./options.ts";
+import type { AgentOptions, ServerKind } from "./options.ts";
 
 /** What the command line asks for. */
 export type Command =

@@ -1,7 +1,9 @@
 import type { Address } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
 import type { Log } from "../log.ts";
-import type { ServerKind } from "../openclaw/request.ts";
+
+/** `openclaw`: names an agent and keeps sessions. `plain`: any other server of OpenAI's API. */
+export type ServerKind = "openclaw" | "plain";
 
 /** How an agent is started. */
 export interface AgentOptions {

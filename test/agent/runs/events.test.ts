@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { splitText, textJson, withMark } from "../../../agent/runs/events.ts";
+import { textJson, withMark } from "../../../agent/runs/events.ts";
+import { splitText } from "../../../protocol/wire/split-text.ts";
 
 describe("splitText", () => {
   const text = fc

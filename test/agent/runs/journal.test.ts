@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EVENT_OVERHEAD, Journal, RUN_OVERHEAD } from "../../../agent/runs/journal.ts";
+import { EVENT_OVERHEAD, emptyJournal, Journal, RUN_OVERHEAD } from "../../../agent/runs/journal.ts";
 import { textOf } from "../fake-host.ts";
 import { setup, userSays } from "../setup.ts";
 
@@ -163,7 +163,7 @@ describe("a link", () => {
 describe("Journal", () => {
   it("keeps numbers and bytes through many drops", () => {
     const total = { bytes: 0 };
-    const journal = new Journal(total, 0);
+    const journal = new Journal(total, emptyJournal(0));
     for (let n = 1; n <= 1_000; n++) {
       journal.append("chunk", `{"n":${n}}`, n);
       if (n > 10) journal.dropOldest();

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { Journal } from "../../../agent/runs/journal.ts";
-import { firstMark, mintLife, nextMark } from "../../../agent/runs/marks.ts";
+import { randomIds } from "../../../agent/ids.ts";
+import { emptyJournal, Journal } from "../../../agent/runs/journal.ts";
+import { firstMark, nextMark } from "../../../protocol/wire/marks.ts";
 import type { UnknownObject } from "../../../protocol/wire/frame.ts";
 import type { Exchange, FakeHost } from "../fake-host.ts";
 import { type ModelCall, startModel } from "../fake-model.ts";
@@ -163,11 +164,11 @@ describe("marks", () => {
     const marks = new Set(Array.from({ length: 20_000 }, (_, n) => nextMark(1, `token ${n}`)));
     // Of 20,000 numbers of 29 bits, 0.4 pairs are expected to be equal.
     expect(marks.size).toBeGreaterThan(19_990);
-    expect(new Set(Array.from({ length: 1_000 }, mintLife)).size).toBe(1_000);
+    expect(new Set(Array.from({ length: 1_000 }, () => randomIds.life())).size).toBe(1_000);
   });
 
   it("of dropped events are known for the latest one alone", () => {
-    const journal = new Journal({ bytes: 0 }, 5);
+    const journal = new Journal({ bytes: 0 }, emptyJournal(5));
     for (const mark of [11, 12, 13]) journal.append("chunk", "{}", mark);
     expect([journal.has(0, 5), journal.has(0, 6), journal.has(3, 13), journal.has(3, 12)]).toEqual([
       true,

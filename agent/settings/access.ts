@@ -1,4 +1,4 @@
-import type { AgentOptions } from "../settings/options.ts";
+import type { AgentOptions } from "./options.ts";
 
 /**
  * Refuses an agent that would let in whoever finds it: throws Error that says what is missing. Only vsock needs no token:
