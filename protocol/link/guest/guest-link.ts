@@ -115,6 +115,8 @@ export class GuestLink implements OwnedLink, ReaderLink {
   }
 
   offer(frame: Buffer, reader: Reader): boolean {
+    // What a lost reader did not get is not taken: it may come back for it.
+    if (this.#over) return false;
     if (!this.#full && this.#port.offer(frame)) return true;
     this.#full = true;
     this.#waiting.add(reader);
@@ -122,7 +124,7 @@ export class GuestLink implements OwnedLink, ReaderLink {
   }
 
   error(id: string, code: ErrorCode, message: string): void {
-    this.#port.control("error", id, { code, message });
+    if (!this.#over) this.#port.control("error", id, { code, message });
   }
 
   over(reader: Reader, now: number): void {
@@ -176,8 +178,8 @@ export class GuestLink implements OwnedLink, ReaderLink {
   }
 
   #refuse(message: string): void {
-    this.#over = true;
     this.error("", "hello_refused", message);
+    this.#over = true;
     this.#port.finish(new LinkError("refused", message));
   }
 
