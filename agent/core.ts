@@ -10,7 +10,7 @@ import { ModelCalls } from "./model-calls.ts";
 import { createOpenClaw, type OpenClaw } from "./openclaw/client.ts";
 import type { LedgerLine } from "./runs/ledger-entries.ts";
 import { type LedgerFile, openLedgerFile, readLedger } from "./runs/ledger-file.ts";
-import type { ConfigOutcome, WantedConfig } from "./settings/config.ts";
+import type { ConfigOutcome, WantedConfig } from "./settings/config-in-force.ts";
 import type { AgentOptions } from "./settings/options.ts";
 import { openStateDir, type StateDir } from "./settings/state-dir.ts";
 import { VERSION } from "./version.ts";
@@ -127,7 +127,7 @@ export class Core {
       drained: () => this.#drained.resolve(),
       log: (level, event, fields) => this.log[level](event, fields),
       fault: (event, cause, fields) =>
-        this.log.error(event, { ...fields, reason: errorName(cause), at: errorPlace(cause) }),
+        this.log.error(event, { ...fields, reason: errorName(cause), place: errorPlace(cause) }),
     };
   }
 

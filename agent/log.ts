@@ -21,9 +21,9 @@ export function createLog(write: (line: string) => void = (line) => process.stde
     first: LINES_A_MINUTE,
     leftOut: (event, count) => line("warn", "log_left_out", { left_out: event, count }),
   });
-  const at = (level: string) => (event: string, fields?: LogFields) =>
+  const writer = (level: string) => (event: string, fields?: LogFields) =>
     limit.say(event, () => line(level, event, fields));
-  return { info: at("info"), warn: at("warn"), error: at("error") };
+  return { info: writer("info"), warn: writer("warn"), error: writer("error") };
 }
 
 /** The text of whatever was thrown. */

@@ -12,7 +12,7 @@ const KERNELS = [
   "protocol/wire/{marks,split-text}.ts",
   "agent/kernel/**/*.ts",
   "agent/runs/**/*.ts",
-  "agent/settings/{config,context,settings,tool-policy}.ts",
+  "agent/settings/{config-in-force,context,model-settings,tool-policy}.ts",
   "src/fleet/convergence/**/*.ts",
 ];
 /** Files of those folders that are a kernel's driver. */

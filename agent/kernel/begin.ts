@@ -1,6 +1,6 @@
 import { Failure, type Message } from "@valinor/protocol";
 import type { ModelRequest } from "../runs/model.ts";
-import type { WantedConfig } from "../settings/config.ts";
+import type { WantedConfig } from "../settings/config-in-force.ts";
 
 /** What decides whether a run may begin. */
 export interface BeginConditions {

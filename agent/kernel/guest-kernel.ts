@@ -21,7 +21,7 @@ import { answerForLostRun } from "../runs/lost-runs.ts";
 import type { ModelEvent } from "../runs/model.ts";
 import type { Run } from "../runs/run.ts";
 import { Runs, type RunsOutput } from "../runs/runs.ts";
-import { Config, type ConfigOutcome, type ConfigOutput } from "../settings/config.ts";
+import { ConfigInForce, type ConfigOutcome, type ConfigOutput } from "../settings/config-in-force.ts";
 import { Context } from "../settings/context.ts";
 import { checkBegin, requestOf } from "./begin.ts";
 import { heartbeatOf } from "./heartbeat.ts";
@@ -41,7 +41,7 @@ export class GuestKernel implements GuestInputs, LinkOwner {
   readonly #links = new Set<OwnedLink>();
   readonly #runs: Runs;
   readonly #ledger: Ledger;
-  readonly #config: Config;
+  readonly #config: ConfigInForce;
   readonly #context: Context;
   #server: ServerView;
   #drainUntil: number | undefined;
@@ -63,7 +63,7 @@ export class GuestKernel implements GuestInputs, LinkOwner {
     this.#ledger = new Ledger(bounds, state.ledger, (entries, forgotten) =>
       output.log("warn", "ledger_full", { entries, forgotten }),
     );
-    this.#config = new Config(bounds, this.#configOutput(), state.config);
+    this.#config = new ConfigInForce(bounds, this.#configOutput(), state.config);
     this.#context = new Context(bounds, state.context);
   }
 
@@ -186,7 +186,7 @@ export class GuestKernel implements GuestInputs, LinkOwner {
     return heartbeatOf(guest, this.#options, now);
   }
 
-  openRun(message: Message, now: number): OpenedRun {
+  attachOrBegin(message: Message, now: number): OpenedRun {
     const { requestId } = message;
     const attachOnly = message.role === undefined || message.afterSequence > 0 || message.runLife !== "";
     if (requestId === "" && attachOnly)

@@ -1,6 +1,6 @@
 import type { HeartbeatJson } from "@valinor/proto/valinor/link/v1/link";
 import { PROTOCOL } from "@valinor/protocol";
-import type { WantedConfig } from "../settings/config.ts";
+import type { WantedConfig } from "../settings/config-in-force.ts";
 import type { GuestOptions } from "./ports.ts";
 import type { ServerView } from "./snapshot.ts";
 

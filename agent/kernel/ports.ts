@@ -3,7 +3,7 @@ import type { Bounds } from "../bounds.ts";
 import type { LogFields } from "../log.ts";
 import type { LedgerLine } from "../runs/ledger-entries.ts";
 import type { ModelEvent, ModelRequest } from "../runs/model.ts";
-import type { ConfigOutcome, WantedConfig } from "../settings/config.ts";
+import type { ConfigOutcome, WantedConfig } from "../settings/config-in-force.ts";
 import type { GuestSnapshot, ServerView } from "./snapshot.ts";
 
 /** What a guest's kernel is told once, when its process starts or its machine is restored. */

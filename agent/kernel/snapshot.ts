@@ -2,7 +2,7 @@ import type { Bounds } from "../bounds.ts";
 import { ledgerOf, type LedgerState } from "../runs/ledger.ts";
 import type { LedgerLine } from "../runs/ledger-entries.ts";
 import type { RunState } from "../runs/run-state.ts";
-import { type ConfigState, noConfig } from "../settings/config.ts";
+import { type ConfigState, noConfig } from "../settings/config-in-force.ts";
 
 /** What is known of the server beside the agent. */
 export interface ServerView {

@@ -87,7 +87,7 @@ export class Journal {
   }
 
   /** The event of that number, or undefined if it is gone or not yet there. */
-  at(sequence: number): JournalEvent | undefined {
+  event(sequence: number): JournalEvent | undefined {
     return sequence < this.#first ? undefined : this.#events[this.#head + sequence - this.#first];
   }
 
@@ -96,7 +96,7 @@ export class Journal {
    * one was dropped after it: of those nothing is known.
    */
   has(sequence: number, mark: number): boolean | undefined {
-    if (sequence >= this.#first) return this.at(sequence)?.mark === mark;
+    if (sequence >= this.#first) return this.event(sequence)?.mark === mark;
     return sequence === this.#first - 1 ? this.#droppedMark === mark : undefined;
   }
 

@@ -12,7 +12,7 @@ export interface LedgerLine {
   readonly name: string;
   readonly digest: string;
   /** When it was taken, in milliseconds of the ledger's clock. */
-  readonly at: number;
+  readonly takenAt: number;
 }
 
 /** Requests that were taken within one span of time. Their names and digests are all that is kept of them. */
@@ -63,14 +63,14 @@ export class LedgerEntries {
   }
 
   /** Adds a request; one that is known already is as if it had been taken now. */
-  add({ name, digest, at }: LedgerLine, own: boolean): void {
+  add({ name, digest, takenAt }: LedgerLine, own: boolean): void {
     this.delete(name);
     let latest = this.#generations.at(-1);
-    if (latest === undefined || latest.own !== own || this.#isFull(latest, at)) {
-      latest = { own, from: at, last: at, digests: new Map() };
+    if (latest === undefined || latest.own !== own || this.#isFull(latest, takenAt)) {
+      latest = { own, from: takenAt, last: takenAt, digests: new Map() };
       this.#generations.push(latest);
     }
-    latest.last = at;
+    latest.last = takenAt;
     latest.digests.set(name, digest);
     this.#size++;
   }
@@ -104,11 +104,11 @@ export class LedgerEntries {
   /** All of them, oldest first; what is added or forgotten meanwhile may be among them or not. */
   *lines(): Generator<LedgerLine> {
     for (const { digests, last } of this.#generations.slice()) {
-      for (const [name, digest] of digests) yield { name, digest, at: last };
+      for (const [name, digest] of digests) yield { name, digest, takenAt: last };
     }
   }
 
-  #isFull({ from, digests }: Generation, at: number): boolean {
-    return digests.size >= GENERATION_SIZE || at - from > this.#keepMs / PARTS;
+  #isFull({ from, digests }: Generation, takenAt: number): boolean {
+    return digests.size >= GENERATION_SIZE || takenAt - from > this.#keepMs / PARTS;
   }
 }

@@ -7,7 +7,7 @@ import type { LedgerLine } from "./ledger-entries.ts";
 /** Lines as the file has them. */
 export function toText(lines: Iterable<LedgerLine>): string {
   let text = "";
-  for (const { at, name, digest } of lines) text += `{"at":${at},"k":"${name}","h":"${digest}"}\n`;
+  for (const { takenAt, name, digest } of lines) text += `{"at":${takenAt},"k":"${name}","h":"${digest}"}\n`;
   return text;
 }
 
@@ -31,12 +31,12 @@ function parseLine(text: string): LedgerLine | undefined {
   const { at, k, h } = value;
   if (typeof k !== "string" || typeof h !== "string") return parseFirstForm(value);
   return typeof at === "number" && at >= 0 && at <= Number.MAX_SAFE_INTEGER
-    ? { at, name: k, digest: h }
+    ? { takenAt: at, name: k, digest: h }
     : undefined;
 }
 
 /** Version 0.1 wrote ids and hashes whole, with a time of the wall clock, of which nothing can be said: they count as taken now. */
 function parseFirstForm({ requestId, hash }: { readonly [key: string]: unknown }): LedgerLine | undefined {
   if (typeof requestId !== "string" || typeof hash !== "string") return undefined;
-  return { at: 0, name: digestOfName(requestId), digest: digestOfHash(hash) };
+  return { takenAt: 0, name: digestOfName(requestId), digest: digestOfHash(hash) };
 }

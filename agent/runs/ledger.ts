@@ -31,8 +31,8 @@ export function ledgerOf(taken: Iterable<LedgerLine>, bounds: LedgerBounds, now:
   const entries = new LedgerEntries(bounds.ledgerKeepMs);
   let latest = 0;
   for (const line of taken) {
-    latest = Math.max(latest, line.at);
-    entries.add({ ...line, at: latest }, false);
+    latest = Math.max(latest, line.takenAt);
+    entries.add({ ...line, takenAt: latest }, false);
   }
   entries.forgetOld(latest);
   entries.forgetOver(bounds.ledgerEntries);
@@ -89,10 +89,10 @@ export class Ledger {
 
   /** Takes a request for the run of that life. Its line is to be written down, and `recorded` to be called, before the model is called. */
   take(life: string, requestId: string, hash: string, now: number): LedgerLine {
-    const line = { name: digestOfName(requestId), digest: digestOfHash(hash), at: this.#time(now) };
+    const line = { name: digestOfName(requestId), digest: digestOfHash(hash), takenAt: this.#time(now) };
     this.#recording.set(life, line.name);
     this.#entries.add(line, true);
-    this.#entries.forgetOld(line.at);
+    this.#entries.forgetOld(line.takenAt);
     this.#makeRoom(now);
     return line;
   }

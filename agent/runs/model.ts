@@ -1,6 +1,6 @@
 import type { UsageJson } from "@valinor/proto/valinor/link/v1/link";
 import type { ClientTool, UnknownObject } from "@valinor/protocol";
-import type { Settings } from "../settings/settings.ts";
+import type { ModelSettings } from "../settings/model-settings.ts";
 
 /** What a run asks of the model. */
 export interface ModelRequest {
@@ -17,7 +17,7 @@ export interface ModelRequest {
   readonly conversationId: string;
   /** System messages, in order. */
   readonly systemTexts: readonly string[];
-  readonly settings: Settings;
+  readonly settings: ModelSettings;
 }
 
 /** A tool call that the model has written to its end. All its texts are well-formed. */

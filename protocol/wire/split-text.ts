@@ -20,13 +20,13 @@ export function splitText(text: string, bytes: number): string[] {
   return pieces;
 }
 
-/** At most `length` units (2 or more) from `at`, one fewer where that would part a surrogate pair. */
+/** At most `length` units (2 or more) from `at`, one fewer if that would part a surrogate pair. */
 function cut(text: string, at: number, length: number): string {
   const end = at + length;
   return text.slice(at, end < text.length && endsInHighSurrogate(text, end) ? end - 1 : end);
 }
 
-/** True where the unit before `end` is the first half of a surrogate pair. */
+/** True if the unit before `end` is the first half of a surrogate pair. */
 export function endsInHighSurrogate(text: string, end: number): boolean {
   const unit = text.charCodeAt(end - 1);
   return unit >= 0xd800 && unit <= 0xdbff;

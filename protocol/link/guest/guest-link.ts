@@ -194,7 +194,7 @@ export class GuestLink implements OwnedLink, ReaderLink {
     const { bounds, bootId } = this.#owner;
     if (this.#exchanges.size >= bounds.exchanges)
       throw new Failure("busy", "the link has too many exchanges");
-    const { run, attached, next } = this.#owner.openRun(message, now);
+    const { run, attached, next } = this.#owner.attachOrBegin(message, now);
     const opened: OpenedJson = { boot_id: bootId, attached, next_sequence: next, life: run.life };
     const reader = new Reader(this, run, {
       id,

@@ -57,7 +57,7 @@ export interface ReadableRun {
     /** Number of the next event that the run will get. */
     readonly next: number;
     /** The event of that number; undefined if it is gone or not there yet. */
-    at(sequence: number): { readonly type: FrameType; readonly json: string } | undefined;
+    event(sequence: number): { readonly type: FrameType; readonly json: string } | undefined;
   };
   /** Adds a reader. `onDisconnect` replaces what was said before, if it is given. */
   attach(reader: RunReader, onDisconnect: OnDisconnect | undefined, now: number): void;
@@ -90,7 +90,7 @@ export interface LinkOwner {
   /** What a heartbeat tells a host that was let in. */
   heartbeat(now: number): HeartbeatJson;
   /** Finds the run of a message, or begins it. Throws Failure, which ends the exchange alone. */
-  openRun(message: Message, now: number): OpenedRun;
+  attachOrBegin(message: Message, now: number): OpenedRun;
   /** Ends a run that is in flight; false if there is none of that request. */
   cancelRun(requestId: string, reason: string, now: number): boolean;
   /** Takes a `config_update`, and answers now or later. Throws Failure `invalid_config` if it is none. */

@@ -56,7 +56,7 @@ export class Reader implements RunReader {
       this.#openedSent = true;
     }
     const { journal } = this.#run;
-    for (let event = journal.at(this.next); event !== undefined; event = journal.at(this.next)) {
+    for (let event = journal.event(this.next); event !== undefined; event = journal.event(this.next)) {
       if (!this.#send(event.type, event.json)) return;
       this.next++;
       if (this.#run.ended && this.next === journal.next) return this.#end("detached", now);

@@ -4,7 +4,7 @@ import type { GuestOutput } from "../../../agent/kernel/ports.ts";
 import { freshBoot, type GuestSnapshot } from "../../../agent/kernel/snapshot.ts";
 import type { LedgerLine } from "../../../agent/runs/ledger-entries.ts";
 import type { ModelRequest } from "../../../agent/runs/model.ts";
-import type { WantedConfig } from "../../../agent/settings/config.ts";
+import type { WantedConfig } from "../../../agent/settings/config-in-force.ts";
 import type { GuestLink } from "../../../protocol/link/guest/guest-link.ts";
 import type { LinkPort } from "../../../protocol/link/guest/ports.ts";
 import { configDigest } from "../../../protocol/wire/digest.ts";

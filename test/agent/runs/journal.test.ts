@@ -169,10 +169,10 @@ describe("Journal", () => {
       if (n > 10) journal.dropOldest();
       expect([journal.first, journal.next]).toEqual([Math.max(1, n - 9), n + 1]);
     }
-    expect(journal.at(990)).toBeUndefined();
-    expect(journal.at(991)).toMatchObject({ json: `{"n":991}` });
-    expect(journal.at(1_000)).toMatchObject({ json: `{"n":1000}` });
-    expect(journal.at(1_001)).toBeUndefined();
+    expect(journal.event(990)).toBeUndefined();
+    expect(journal.event(991)).toMatchObject({ json: `{"n":991}` });
+    expect(journal.event(1_000)).toMatchObject({ json: `{"n":1000}` });
+    expect(journal.event(1_001)).toBeUndefined();
     expect(journal.bytes).toBe(10 * EVENT_OVERHEAD + 9 * 9 + 10);
     expect(total.bytes).toBe(journal.bytes + RUN_OVERHEAD);
     journal.release();

@@ -4,7 +4,11 @@ import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-digests.t
 
 const bounds = { ledgerKeepMs: 1_000, ledgerEntries: 3 };
 const HASH = "ab".repeat(32);
-const line = (name: string, at: number) => ({ name: digestOfName(name), digest: digestOfHash(HASH), at });
+const line = (name: string, takenAt: number) => ({
+  name: digestOfName(name),
+  digest: digestOfHash(HASH),
+  takenAt,
+});
 
 function setup(taken: ReturnType<typeof line>[] = [], now = 0) {
   const full: number[][] = [];
@@ -32,7 +36,7 @@ describe("the rules of the ledger", () => {
 
   it("goes on after a restart from the latest time that was written down, whatever the clock says then", () => {
     const { ledger } = setup([line("a", 100), line("b", 900)], 50_000);
-    expect(ledger.take("life", "c", HASH, 50_010).at).toBe(910);
+    expect(ledger.take("life", "c", HASH, 50_010).takenAt).toBe(910);
     expect(ledger.find("a")).toMatchObject({ own: false });
     ledger.sweep(50_000 + 1_000);
     expect(ledger.find("a")).toBeUndefined();
@@ -42,7 +46,7 @@ describe("the rules of the ledger", () => {
   it("takes times that go backwards in its file for the latest before them", () => {
     const { ledger } = setup([line("a", 900), line("b", 100)]);
     expect([ledger.find("a"), ledger.find("b")].map((entry) => entry?.own)).toEqual([false, false]);
-    expect(ledger.take("life", "c", HASH, 0).at).toBe(900);
+    expect(ledger.take("life", "c", HASH, 0).takenAt).toBe(900);
   });
 
   it("forgets the oldest beyond its bound, and says so once a minute", () => {

@@ -7,7 +7,7 @@ const said = readMessage({ role: "user", content: "hi", request_id: "r" }) as Me
 
 /** A guest that was restarted, and read from its disk that it had taken "r". */
 function restarted(): HostEnd {
-  const taken = [{ name: digestOfName("r"), digest: digestOfHash(said.hash), at: 5 }];
+  const taken = [{ name: digestOfName("r"), digest: digestOfHash(said.hash), takenAt: 5 }];
   return new Machine({ taken }).greeted();
 }
 

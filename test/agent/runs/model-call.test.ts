@@ -44,7 +44,7 @@ describe("the model's call of a run", () => {
     machine.says("one", "two", "three");
     host.send("detach", "a", {});
     expect(machine.call.paused).toBe(false);
-    machine.says(..."abcdefgh");
+    machine.says("a", "b", "c", "d", "e", "f");
     expect(machine.call.paused).toBe(false);
     machine.finishes();
     expect(machine.call.ended).toBe("answered");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Config, type ConfigOutput, noConfig } from "../../../agent/settings/config.ts";
+import { ConfigInForce, type ConfigOutput, noConfig } from "../../../agent/settings/config-in-force.ts";
 import { configOf } from "../kernel/machine.ts";
 
 function setup(state = noConfig, queued = 3) {
@@ -10,7 +10,7 @@ function setup(state = noConfig, queued = 3) {
     onApplied: (revision) => void told.push(`applied ${revision}`),
     onNotApplied: (event, revision, reason) => void told.push(`${event} ${revision} ${reason ?? ""}`.trim()),
   };
-  const config = new Config({ appliesQueued: queued, exchanges: 2 }, output, state);
+  const config = new ConfigInForce({ appliesQueued: queued, exchanges: 2 }, output, state);
   const acks: object[] = [];
   const push = (revision: number, more: object = {}) =>
     config.push(configOf(revision, more) as never, { answer: (ack) => void acks.push(ack) });

@@ -8,7 +8,7 @@ import {
   type PolicyForDigest,
   type UnknownObject,
 } from "@valinor/protocol";
-import { readSettings, type Settings } from "./settings.ts";
+import { readSettings, type ModelSettings } from "./model-settings.ts";
 import { NO_TOOLS, readPolicy } from "./tool-policy.ts";
 
 /** A configuration, in force or on its way there. A run keeps the one it began with. */
@@ -17,7 +17,7 @@ export interface WantedConfig {
   readonly revision: number;
   /** Empty before the first. */
   readonly sha256: string;
-  readonly settings: Settings;
+  readonly settings: ModelSettings;
   readonly policy: PolicyForDigest;
 }
 
@@ -34,7 +34,7 @@ export interface ConfigTurn {
   readonly again: boolean;
 }
 
-/** The state of Config as plain data. */
+/** The state of ConfigInForce as plain data. */
 export interface ConfigState {
   readonly applied: WantedConfig;
   /** The first one has its turn. */
@@ -49,7 +49,7 @@ export const noConfig: ConfigState = {
   tickets: 0,
 };
 
-/** What Config has done. */
+/** What ConfigInForce has its owner do. */
 export interface ConfigOutput {
   /** Make OpenClaw obey; `outcome` tells how that went. */
   apply(ticket: number, wanted: WantedConfig): void;
@@ -63,14 +63,14 @@ export interface ConfigOutput {
   ): void;
 }
 
-/** What Config bounds: configurations that wait for their turn, and those who wait for the end of one of them. */
+/** What ConfigInForce bounds: configurations that wait for their turn, and those who wait for the end of one of them. */
 export interface ConfigBounds {
   readonly appliesQueued: number;
   readonly exchanges: number;
 }
 
 /** The configuration in force, and the rules by which another takes its place: one after the other, and never an older one. */
-export class Config {
+export class ConfigInForce {
   readonly #bounds: ConfigBounds;
   readonly #output: ConfigOutput;
   #applied: WantedConfig;
