@@ -1,6 +1,5 @@
 import { isObject } from "@valinor/protocol";
-import { digestOfHash, digestOfName } from "./ledger-digests.ts";
-import type { LedgerLine } from "./ledger-entries.ts";
+import { digestOfHash, digestOfName, type LedgerLine } from "./ledger-entries.ts";
 
 // A line of the ledger's file is {"at","k","h"}: the ledger's time, and the digests of the request's id and of its message.
 

@@ -1,6 +1,12 @@
 import type { Bounds } from "../bounds.ts";
-import { digestOfHash, digestOfName } from "./ledger-digests.ts";
-import { type Generation, LedgerEntries, type LedgerEntry, type LedgerLine } from "./ledger-entries.ts";
+import {
+  digestOfHash,
+  digestOfName,
+  type Generation,
+  LedgerEntries,
+  type LedgerEntry,
+  type LedgerLine,
+} from "./ledger-entries.ts";
 
 type LedgerBounds = Pick<Bounds, "ledgerKeepMs" | "ledgerEntries">;
 

@@ -1,6 +1,5 @@
 import { Failure, type Message } from "@valinor/protocol";
-import { digestOfHash } from "./ledger-digests.ts";
-import type { LedgerEntry } from "./ledger-entries.ts";
+import { digestOfHash, type LedgerEntry } from "./ledger-entries.ts";
 
 /**
  * What a guest answers about a run that it does not hold, by what its ledger knows of the request:

@@ -141,7 +141,7 @@ export class Runs implements RunOwner {
   /** Ends runs whose time is up, and drops the journals that were kept long enough. */
   tick(now: number): void {
     for (const run of this.#recording) {
-      if (now < run.recordBy) break;
+      if (now < run.recordBy) continue;
       this.#recording.delete(run);
       this.#refuse(run, now);
     }

@@ -101,6 +101,7 @@ export class GuestLink implements OwnedLink, ReaderLink {
     const { hostSilenceMs } = this.#owner.bounds;
     const due = this.#silence.due(now);
     if (due === "lost") {
+      this.#over = true;
       const reason = `nothing was heard for ${hostSilenceMs / 1000} s`;
       return this.#port.close(new LinkError("interrupted", reason));
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Ledger, ledgerOf } from "../../../agent/runs/ledger.ts";
-import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-digests.ts";
+import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-entries.ts";
 
 const bounds = { ledgerKeepMs: 1_000, ledgerEntries: 3 };
 const HASH = "ab".repeat(32);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-digests.ts";
+import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-entries.ts";
 import { readMessage, type Message } from "../../../protocol/link/guest/message.ts";
 import { HostEnd, Machine } from "../kernel/machine.ts";
 

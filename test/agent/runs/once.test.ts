@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { open as openFile } from "node:fs/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-digests.ts";
+import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-entries.ts";
 import { createLog } from "../../../agent/log.ts";
 import { type Bounds, defaultBounds } from "../../../agent/bounds.ts";
 import { textOf } from "../fake-host.ts";
