@@ -96,9 +96,10 @@ export class Runs implements RunOwner {
   /** The request of a run was written down, or could not be: then its readers are refused, and the model is not called. */
   recorded(life: string, ok: boolean, now: number): void {
     const run = this.#byLife.get(life);
-    if (run === undefined || !this.#recording.delete(run)) return;
-    if (ok) run.accept(now);
-    else this.#refuse(run, now);
+    if (run === undefined || run.accepted) return;
+    if (!ok) return this.#refuse(run, now);
+    this.#recording.delete(run);
+    run.accept(now);
   }
 
   settle(run: Run, now: number): void {
@@ -141,9 +142,7 @@ export class Runs implements RunOwner {
   /** Ends runs whose time is up, and drops the journals that were kept long enough. */
   tick(now: number): void {
     for (const run of this.#recording) {
-      if (now < run.recordBy) continue;
-      this.#recording.delete(run);
-      this.#refuse(run, now);
+      if (now >= run.recordBy) this.#refuse(run, now);
     }
     for (const run of this.inFlight) run.tick(now);
     for (const run of this.ended) {
@@ -178,8 +177,10 @@ export class Runs implements RunOwner {
     if (!run.accepted) this.#recording.add(run);
   }
 
+  /** A run that is not held any more waits for nothing: its journal is dropped once. */
   #remove(run: Run): void {
     this.ended.delete(run);
+    this.#recording.delete(run);
     this.#byRequest.delete(run.requestId);
     this.#byLife.delete(run.life);
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { RUN_OVERHEAD } from "../../../agent/runs/journal.ts";
 import { configOf, HostEnd, Machine } from "./machine.ts";
 
 const quiet = { hostSilenceMs: 1e9, heartbeatMs: 1e9 };
@@ -103,6 +104,18 @@ describe("a request that is not written down in time", () => {
     expect(host.of("b")[0]?.payload).toMatchObject({ code: "run_trimmed" });
     machine.record();
     expect([machine.calls.length, machine.kernel.inFlight]).toEqual([0, 0]);
+  });
+
+  it("frees its journal once, if it is cancelled and dropped before", () => {
+    const machine = new Machine({ bounds: { ...quiet, journalAgentBytes: 3 * RUN_OVERHEAD } });
+    const host = machine.greeted();
+    const begin = (id: string) => host.message(id, { request_id: id, on_disconnect: "cancel" });
+    begin("a");
+    host.send("detach", "a", {}); // it is over, and goes when room is needed
+    for (const id of ["b", "c", "d"]) begin(id);
+    machine.pass(60_000); // nothing was recorded
+    for (const id of ["e", "f", "g", "h"]) begin(id);
+    expect(host.of("h").map(({ payload }) => payload["code"])).toEqual(["busy"]);
   });
 
   it("may come again once the disk has said that it was not written", () => {

@@ -60,12 +60,18 @@ interface Told {
 
 /** Plays a history on a guest, and looks at it after each step. */
 class History {
-  readonly machine = new Machine({ bounds });
+  readonly machine: Machine;
+  /** Everything that hosts were sent. */
+  readonly sent: Got[] = [];
   readonly #hosts: HostEnd[] = [];
   readonly #told = new Map<HostEnd, Map<string, Told>>();
   /** Events by life of the run and number: the same for every reader. */
   readonly #events = new Map<string, string>();
   #ids = 0;
+
+  constructor(machine = new Machine({ bounds })) {
+    this.machine = machine;
+  }
 
   play(kind: Kind, who: number, much: number): void {
     const { machine } = this;
@@ -105,18 +111,22 @@ class History {
     machine.kernel.modelEvents(life, eventsOf(kind, much), machine.now);
   }
 
+  /** Every link is cut. */
+  cutAll(): void {
+    for (const host of this.#hosts) this.#cut(host);
+  }
+
   /** Everything ends: links are cut, disks answer, models fail, and time goes by. */
   end(): void {
-    const { machine } = this;
-    machine.record();
-    for (const host of this.#hosts) this.#cut(host);
-    machine.pass(10 * 60_000);
+    this.machine.record();
+    this.cutAll();
+    this.machine.pass(10 * 60_000);
   }
 
   check(): void {
     for (const [host, exchanges] of this.#told) {
       for (const [id, told] of exchanges) this.#checkExchange(host.of(id), told);
-      host.got.length = 0;
+      this.sent.push(...host.got.splice(0));
     }
   }
 
@@ -224,6 +234,31 @@ describe("any history of a guest", () => {
         }
       }),
       { numRuns: 150 },
+    );
+  });
+
+  it("goes on in a machine that is made from a copy as it does in the first one", () => {
+    fc.assert(
+      fc.property(history, history, (before, after) => {
+        const first = new History();
+        first.play("connect", 0, 0);
+        for (const [kind, who, much] of before) first.play(kind, who, much);
+        first.cutAll();
+        const worlds = [first.machine.fork(), first.machine].map((machine) => new History(machine));
+        for (const world of worlds) {
+          world.machine.tick();
+          world.play("connect", 0, 0);
+          for (const [kind, who, much] of after) world.play(kind, who, much);
+          world.end();
+        }
+        const [fork, original] = worlds.map(({ machine, sent }) => ({
+          sent,
+          calls: machine.calls,
+          snapshot: machine.kernel.snapshot(machine.now),
+        }));
+        expect(fork).toEqual(original);
+      }),
+      { numRuns: 60 },
     );
   });
 

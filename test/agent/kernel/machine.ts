@@ -47,17 +47,31 @@ export class Machine {
   readonly configs: { ticket: number; wanted: WantedConfig }[] = [];
   readonly logged: { event: string; fields: object | undefined }[] = [];
   drained = 0;
+  readonly #options: MachineOptions;
+  #names = 0;
 
-  constructor({ bounds, token, taken = [], restored }: MachineOptions = {}, now = 1_000) {
+  constructor(options: MachineOptions = {}, now = 1_000) {
+    const { bounds, token, taken = [], restored } = options;
+    this.#options = options;
     this.now = now;
     const all = boundsWith(bounds);
-    let lives = 0;
-    const ids = { life: () => `life-${now}-${++lives}`, request: () => `request-${now}-${++lives}` };
+    const ids = { life: () => `life-${++this.#names}`, request: () => `request-${++this.#names}` };
     this.kernel = new GuestKernel(
       { bounds: all, ids, token, agentId: undefined, version: "1.2.3", remembers: "memory" },
       this.#output(),
       restored ?? freshBoot({ bootId: "boot", taken }, all, now),
     );
+  }
+
+  /** Another machine that goes on from here: its memory is the same, its links are gone. */
+  fork(): Machine {
+    const restored = structuredClone(this.kernel.snapshot(this.now));
+    const fork = new Machine({ ...this.#options, restored }, this.now);
+    fork.calls.push(...this.calls.map((call) => ({ ...call })));
+    for (const [life, line] of this.recording) fork.recording.set(life, line);
+    fork.configs.push(...this.configs);
+    fork.#names = this.#names;
+    return fork;
   }
 
   /** A link on which hello was said and answered. */
@@ -77,6 +91,10 @@ export class Machine {
       this.kernel.tick(this.now);
     }
     this.now = end;
+  }
+
+  tick(): void {
+    this.kernel.tick(this.now);
   }
 
   /** Everything that waits is written down, or none of it can be. */
