@@ -1,30 +1,13 @@
-import type { ConfigAckJson, HeartbeatJson } from "@valinor/proto/valinor/link/v1/link";
-import {
-  type ClosedLink,
-  type ConfigWaiter,
-  Failure,
-  GuestLink,
-  isToken,
-  type LinkOwner,
-  type LinkPort,
-  type Message,
-  type OpenedRun,
-  type OwnedLink,
-  type UnknownObject,
-} from "@valinor/protocol";
-import type { Bounds } from "../bounds.ts";
-import { attachTo } from "../runs/attach.ts";
+import type { HeartbeatJson } from "@valinor/proto/valinor/link/v1/link";
+import type { GuestLink, LinkPort } from "@valinor/protocol";
 import { Ledger } from "../runs/ledger.ts";
-import { cancelledBy } from "../runs/endings.ts";
 import type { LedgerEntries } from "../runs/ledger-entries.ts";
-import { answerForLostRun } from "../runs/lost-runs.ts";
 import type { ModelEvent } from "../runs/model.ts";
-import type { Run } from "../runs/run.ts";
 import { Runs, type RunsOutput } from "../runs/runs.ts";
 import { ConfigInForce, type ConfigOutcome, type ConfigOutput } from "../settings/config-in-force.ts";
 import { Context } from "../settings/context.ts";
-import { checkBegin, requestOf } from "./begin.ts";
 import { heartbeatOf } from "./heartbeat.ts";
+import { Hosts, type HostsOwner } from "./hosts.ts";
 import type { GuestInputs, GuestOptions, GuestOutput, ModelFailure } from "./ports.ts";
 import type { GuestSnapshot, ServerView } from "./snapshot.ts";
 
@@ -32,13 +15,12 @@ import type { GuestSnapshot, ServerView } from "./snapshot.ts";
  * All rules of a guest: its links, runs, ledger, configuration and context, without I/O (docs/kernel.md). A process that starts makes it from
  * `freshBoot`, a machine that is restored from the `snapshot` of another kernel.
  */
-export class GuestKernel implements GuestInputs, LinkOwner {
-  readonly bounds: Bounds;
+export class GuestKernel implements GuestInputs, HostsOwner {
   readonly bootId: string;
   readonly #options: GuestOptions;
   readonly #output: GuestOutput;
   readonly #startedAt: number;
-  readonly #links = new Set<OwnedLink>();
+  readonly #hosts: Hosts;
   readonly #runs: Runs;
   readonly #ledger: Ledger;
   readonly #config: ConfigInForce;
@@ -51,20 +33,25 @@ export class GuestKernel implements GuestInputs, LinkOwner {
 
   constructor(options: GuestOptions, output: GuestOutput, state: GuestSnapshot) {
     const { bounds } = options;
-    this.bounds = bounds;
-    this.bootId = state.bootId;
+    const { bootId } = state;
+    this.bootId = bootId;
     this.#options = options;
     this.#output = output;
     this.#startedAt = state.startedAt;
     this.#wakeAt = state.startedAt;
     this.#server = state.server;
     this.#drainUntil = state.drainUntil;
-    this.#runs = new Runs(bounds, this.#runsOutput(), state.runs);
-    this.#ledger = new Ledger(bounds, state.ledger, (entries, forgotten) =>
+    const runs = new Runs(bounds, this.#runsOutput(), state.runs);
+    const ledger = new Ledger(bounds, state.ledger, (entries, forgotten) =>
       output.log("warn", "ledger_full", { entries, forgotten }),
     );
-    this.#config = new ConfigInForce(bounds, this.#configOutput(), state.config);
-    this.#context = new Context(bounds, state.context);
+    const config = new ConfigInForce(bounds, this.#configOutput(), state.config);
+    const context = new Context(bounds, state.context);
+    this.#runs = runs;
+    this.#ledger = ledger;
+    this.#config = config;
+    this.#context = context;
+    this.#hosts = new Hosts({ options, output, bootId, runs, ledger, config, context }, this);
   }
 
   snapshot(now: number): GuestSnapshot {
@@ -95,10 +82,7 @@ export class GuestKernel implements GuestInputs, LinkOwner {
   }
 
   openLink(port: LinkPort, now: number): GuestLink {
-    const link = new GuestLink(port, this, now);
-    this.#links.add(link);
-    this.wakeAt(link.nextWake());
-    return link;
+    return this.#hosts.open(port, now);
   }
 
   recorded(life: string, ok: boolean, now: number): void {
@@ -131,16 +115,16 @@ export class GuestKernel implements GuestInputs, LinkOwner {
     // What a server of another kind cannot do stands in docs/openclaw.md.
     this.#output.log("info", "openclaw_state", { state, server: kind ?? "unknown", reason: kindReason });
     if (state === "ready" && kind === "openclaw") this.#config.reapply();
-    this.#tell(true, now);
+    this.#hosts.tell(true, now);
   }
 
   drain(now: number): void {
     if (this.draining) return;
-    this.#drainUntil = now + this.bounds.drainMs;
+    this.#drainUntil = now + this.#options.bounds.drainMs;
     this.#output.log("info", "draining", { in_flight: this.inFlight });
     this.wakeAt(this.#drainUntil);
-    this.#tell(true, now);
-    this.#checkDrained(now);
+    this.#hosts.tell(true, now);
+    this.quieter(now);
   }
 
   abandon(now: number): void {
@@ -153,10 +137,10 @@ export class GuestKernel implements GuestInputs, LinkOwner {
     this.#wakeAt = Infinity;
     this.#runs.tick(now);
     this.#ledger.sweep(now);
-    for (const link of this.#links) link.tick(now);
-    this.#checkDrained(now);
+    this.#hosts.tick(now);
+    this.quieter(now);
     this.wakeAt(this.#runs.nextWake());
-    for (const link of this.#links) this.wakeAt(link.nextWake());
+    this.wakeAt(this.#hosts.nextWake());
     if (this.#drainUntil !== undefined && !this.#drained) this.wakeAt(this.#drainUntil);
   }
 
@@ -166,11 +150,6 @@ export class GuestKernel implements GuestInputs, LinkOwner {
 
   wakeAt(time: number): void {
     if (time < this.#wakeAt) this.#wakeAt = time;
-  }
-
-  admits(token: string): boolean {
-    const { token: own } = this.#options;
-    return own === undefined || isToken(token, own);
   }
 
   heartbeat(now: number): HeartbeatJson {
@@ -186,84 +165,11 @@ export class GuestKernel implements GuestInputs, LinkOwner {
     return heartbeatOf(guest, this.#options, now);
   }
 
-  attachOrBegin(message: Message, now: number): OpenedRun {
-    const { requestId } = message;
-    const attachOnly = message.role === undefined || message.afterSequence > 0 || message.runLife !== "";
-    if (requestId === "" && attachOnly)
-      throw new Failure("invalid_message", "nothing to run and no request_id");
-    const known = this.#runs.find(requestId);
-    if (known !== undefined) return attachTo(known, message);
-    const entry = requestId === "" ? undefined : this.#ledger.find(requestId);
-    const answer = answerForLostRun(message, entry, attachOnly);
-    if (answer !== undefined) throw answer;
-    return { run: this.#begin(message, now), attached: false, next: 1 };
-  }
-
-  cancelRun(requestId: string, reason: string, now: number): boolean {
-    const run = this.#runs.find(requestId);
-    if (run === undefined || run.ended) return false;
-    run.end(cancelledBy(reason), now);
-    return true;
-  }
-
-  pushConfig(payload: UnknownObject, waiter: ConfigWaiter): void {
-    this.#config.push(payload, waiter);
-  }
-
-  pushContext(payload: UnknownObject): ConfigAckJson {
-    const reason = this.#context.update(payload);
-    const ack: ConfigAckJson = { applied: reason === undefined, context_sha256: this.#context.sha256 };
-    return reason === undefined ? ack : { ...ack, reason };
-  }
-
-  linkGreeted(): void {
-    this.#output.log("info", "link_open");
-  }
-
-  exchangeEnded(now: number): void {
-    this.#checkDrained(now);
-  }
-
-  linkClosed(link: OwnedLink, { reason, greeted, dropped }: ClosedLink, now: number): void {
-    this.#links.delete(link);
-    if (greeted || dropped > 0)
-      this.#output.log("info", "link_closed", { code: reason.code, reason: reason.message, dropped });
-    this.#checkDrained(now);
-  }
-
-  frameFailed(type: string, cause: unknown): void {
-    this.#output.fault("frame_failed", cause, { type });
-  }
-
-  #begin(message: Message, now: number): Run {
-    const config = this.#config.applied;
-    const hasRoom = () => this.#runs.hasRoom(now);
-    checkBegin(message, { draining: this.draining, config, hasRoom });
-    const { ids } = this.#options;
-    const { hash } = message;
-    const life = ids.life();
-    const requestId = message.requestId || ids.request();
-    const request = requestOf(message, config, this.#context.texts());
-    const run = this.#runs.begin({ requestId, hash, life, request, policy: config.policy }, now);
-    this.#output.record(life, this.#ledger.take(life, requestId, hash, now));
-    return run;
-  }
-
-  /** Tells every host how the guest is, or only those that know another status. */
-  #tell(always: boolean, now: number): void {
-    for (const link of this.#links) link.tell(always, now);
-  }
-
-  #isQuiet(): boolean {
-    if (this.inFlight > 0) return false;
-    for (const link of this.#links) if (link.busy) return false;
-    return true;
-  }
-
   /** Says once that a guest which was told to stop may go: nothing is under way, or its time is up and what was left is cancelled. */
-  #checkDrained(now: number): void {
+  quieter(now: number): void {
     if (this.#drainUntil === undefined || this.#drained) return;
-    if (now < this.#drainUntil && !this.#isQuiet()) return;
+    const isQuiet = this.inFlight === 0 && !this.#hosts.busy;
+    if (now < this.#drainUntil && !isQuiet) return;
     this.#drained = true;
     this.#runs.stopAll(now);
     this.#output.drained();
@@ -277,8 +183,8 @@ export class GuestKernel implements GuestInputs, LinkOwner {
       resumeModel: (life) => output.resumeModel(life),
       endModel: (life, answered) => output.endModel(life, answered),
       onCount: (now) => {
-        this.#tell(false, now);
-        this.#checkDrained(now);
+        this.#hosts.tell(false, now);
+        this.quieter(now);
       },
       onNotRecorded: (requestId) => output.log("error", "request_not_recorded", { request_id: requestId }),
       wakeAt: (time) => this.wakeAt(time),
@@ -291,7 +197,7 @@ export class GuestKernel implements GuestInputs, LinkOwner {
       apply: (ticket, wanted) => output.applyConfig(ticket, wanted),
       onApplied: (revision, now) => {
         output.log("info", "config_applied", { revision });
-        this.#tell(true, now);
+        this.#hosts.tell(true, now);
       },
       onNotApplied: (event, revision, reason) => output.log("warn", event, { revision, reason }),
     };
