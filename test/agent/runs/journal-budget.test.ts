@@ -123,7 +123,7 @@ describe("a run whose journal is over its own bound", () => {
 describe("an agent whose journals are over the bound of all", () => {
   it("drops ended runs that nobody reads first, the oldest before others", () => {
     const { budget, run, ended, runs } = setup();
-    const [oldest, read, later] = [ended(3), ended(3, 1), ended(3)];
+    const [read, oldest, later] = [ended(3, 1), ended(3), ended(3)];
     const growing = run(2);
     budget.settle(growing, 0);
     expect([...runs.ended]).toEqual([read, later]);
@@ -132,9 +132,17 @@ describe("an agent whose journals are over the bound of all", () => {
 
   it("then drops events of the run that holds the most of those it does not need", () => {
     const { budget, run } = setup();
-    const [small, large, needed] = [run(2), run(4), run(5, 1)];
+    const [needed, large, small] = [run(5, 1), run(4), run(2)];
     budget.settle(small, 0);
     expect([small, large, needed].map(({ journal }) => journal.bytes)).toEqual([20, 30, 50]);
+  });
+
+  it("drops of an ended run that is read what its readers have taken", () => {
+    const { budget, run, ended } = setup();
+    const [over, needed] = [ended(5, 3), run(6, 1)];
+    budget.settle(needed, 0);
+    expect([over.journal.bytes, needed.blocked]).toEqual([40, true]);
+    expect(budget.total.bytes).toBe(100);
   });
 
   it("blocks a run that is read, and lets it go on when another one made room", () => {

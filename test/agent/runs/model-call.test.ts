@@ -106,6 +106,50 @@ describe("the model's call of a run", () => {
   });
 });
 
+describe("the end of a run", () => {
+  it("comes when it has lasted too long, though its model says something all the time", () => {
+    const bounds = { runMs: 100, hostSilenceMs: 1e9 };
+    const machine = new Machine({ bounds });
+    const host = machine.greeted();
+    host.message("a", { request_id: "r" });
+    machine.record();
+    for (let i = 0; i < 9; i++) {
+      machine.pass(11);
+      machine.says("x");
+    }
+    expect(machine.call.ended).toBeUndefined();
+    machine.pass(1);
+    expect(host.of("a").at(-1)?.payload).toMatchObject({ code: "run_timeout", sequence: 10 });
+  });
+
+  it("comes with a tool call that does not fit into a frame", () => {
+    const { machine, host } = setup(1e9);
+    const fits = "x".repeat(4 * 1024 * 1024 - 1_200);
+    for (const args of [fits, `${fits}${"x".repeat(300)}`]) {
+      const call = { id: "1", name: "look", arguments: args };
+      machine.kernel.modelEvents(machine.call.life, [{ kind: "tool_call", call }], machine.now);
+    }
+    expect(host.types("a")).toEqual(["opened", "tool_call", "error"]);
+    expect(host.of("a").at(-1)?.payload).toMatchObject({ code: "too_large", sequence: 2 });
+  });
+
+  it("is the first one of those that come", () => {
+    const { machine, host } = setup();
+    host.send("cancel", "c1", { request_id: "r", reason: "" });
+    host.send("cancel", "c2", { request_id: "r", reason: "x" });
+    machine.finishes();
+    const ends = host.of("a").slice(1);
+    expect(ends.map(({ payload }) => payload["message"])).toEqual(["the run was cancelled"]);
+    expect(["c1", "c2"].map((id) => host.of(id)[0]?.payload["found"])).toEqual([true, false]);
+  });
+
+  it("tells readers of a cancel no more than 200 characters of its reason", () => {
+    const { host } = setup();
+    host.send("cancel", "c", { request_id: "r", reason: "y".repeat(500) });
+    expect(host.of("a").at(-1)?.payload["message"]).toBe("y".repeat(200));
+  });
+});
+
 describe("a tool that the policy does not list", () => {
   function listed(tools: readonly string[]): { machine: Machine; host: HostEnd } {
     const machine = new Machine();

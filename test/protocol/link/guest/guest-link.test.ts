@@ -102,6 +102,58 @@ describe("an exchange", () => {
   });
 });
 
+describe("a frame of a host", () => {
+  it.each([
+    ["message", { role: "nobody" }, "invalid_message"],
+    ["cancel", {}, "invalid_message"],
+    ["cancel", { request_id: "" }, "invalid_message"],
+    ["cancel", { request_id: "r", reason: 1 }, "invalid_message"],
+    ["config_update", { config: [] }, "invalid_config"],
+    ["context_update", { context: 1 }, "invalid_config"],
+  ])("%s %j is answered with an error of its exchange alone", (type, payload, code) => {
+    const host = new Machine({ bounds: quiet }).greeted();
+    host.send(type, "a", payload);
+    expect(host.of("a").map((frame) => [frame.type, frame.payload["code"]])).toEqual([["error", code]]);
+    host.send("ping", "p", {});
+    expect(host.types("p")).toEqual(["pong"]);
+  });
+
+  it("that has no id, an unknown type, or a second hello, is dropped and counted", () => {
+    const machine = new Machine({ bounds: quiet });
+    const host = machine.greeted();
+    const before = host.got.length;
+    host.message("", {});
+    host.send("telemetry", "t", {});
+    host.send("hello", "h", { token: "", protocol: 2 });
+    host.send("credit", "x", { limit: 1 });
+    host.send("pong", "p", {});
+    host.cut();
+    expect(host.got).toHaveLength(before);
+    expect(machine.logged.at(-1)).toMatchObject({ event: "link_closed", fields: { dropped: 4 } });
+  });
+
+  it("context_update is answered with the digest that is in force after it", () => {
+    const host = new Machine({ bounds: { ...quiet, contextEntries: 1 } }).greeted();
+    host.send("context_update", "a", { context: "x" });
+    host.send("context_update", "b", { context: "y", key: "other" });
+    const [a, b] = ["a", "b"].map((id) => host.of(id)[0]?.payload);
+    expect(a).toEqual({ applied: true, context_sha256: expect.any(String) });
+    expect(b).toEqual({ ...a, applied: false, reason: "context has at most 1 entries" });
+  });
+
+  it("that comes after the link was refused is not looked at", () => {
+    const machine = new Machine({ token: "secret" });
+    const host = new HostEnd(machine);
+    host.finish = () => {}; // what is queued is still leaving
+    host.send("hello", "", { token: "wrong", protocol: 2 });
+    const before = host.got.length;
+    host.send("hello", "", { token: "secret", protocol: 2 });
+    host.send("ping", "p", {});
+    machine.pass(60_000);
+    expect(host.got).toHaveLength(before);
+  });
+});
+
 describe("a full link", () => {
   it("lets its readers go on in turn, and one that fills it again is behind those that wait", () => {
     const machine = new Machine({ bounds: quiet });
