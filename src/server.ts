@@ -11,7 +11,7 @@ import { ValinorError } from "./core/errors.ts";
 import { createLifecycle } from "./core/lifecycle.ts";
 import { createQuota, type Quota } from "./core/access/quota.ts";
 import { createHandler } from "./handler.ts";
-import { createGuard, type Guard } from "./http/guard.ts";
+import { createGuard, type Guard } from "./http/guard/guard.ts";
 import { createListener } from "./http/server/listener.ts";
 import { differences, reloaded } from "./reload.ts";
 import { longestStopMs, stopInStages } from "./stopping.ts";
@@ -98,6 +98,7 @@ export async function startServer(
           { tenant: caller.tenant, credential: caller.credential, bytes },
           "a stream was ended: its client does not read, and too much waits for such clients",
         ),
+      onUnheardError: (error, text) => logger.error({ err: error }, text),
       checkAddress: (address) => checkAddress(live.config, address),
     });
     const authenticator = config.auth.required

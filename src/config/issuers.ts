@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { allPermissions } from "../core/access/authorize.ts";
-import { isLoopbackName } from "../http/origins.ts";
+import { isLoopbackName } from "../http/guard/origins.ts";
 
 /** Algorithms that an issuer may sign with: asymmetric ones alone, since a shared secret that verifies can also sign. */
 const ALGORITHMS = [

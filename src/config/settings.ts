@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { parseHost } from "../http/origins.ts";
+import { parseHost } from "../http/guard/origins.ts";
 import { isAddressPattern } from "./allowed.ts";
 import { ISSUERS_RULE, issuersSchema } from "./issuers.ts";
 import { readStoreUrl } from "./store-url.ts";

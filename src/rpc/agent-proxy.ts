@@ -13,7 +13,7 @@ import {
 } from "@valinor/proto/valinor/v1/agent_proxy";
 import { type ToolPolicy, ToolPolicy_Mode } from "@valinor/proto/valinor/v1/types";
 import { ValinorError } from "../core/errors.ts";
-import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
+import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/inputs.ts";
 import { configStateToProto, statusToProto } from "./agent-messages.ts";
 import { slotKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";

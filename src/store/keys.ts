@@ -1,4 +1,4 @@
-import type { Actor } from "./actor.ts";
+import type { Actor } from "./audit.ts";
 
 /** An API key to be stored: never the secret, only its digest. */
 export interface NewKey {

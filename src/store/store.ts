@@ -1,6 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { Actor } from "./actor.ts";
-import type { AuditStore } from "./audit.ts";
+import type { Actor, AuditStore } from "./audit.ts";
 import type { KeyStore } from "./keys.ts";
 import type { StoreTrouble } from "./troubles.ts";
 

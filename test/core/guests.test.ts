@@ -32,25 +32,25 @@ describe("a guest that breaks the rules of one exchange", () => {
       "leaves a gap",
       (s, id) => [s.opened(id), s.text(id, 2, "x")],
       "",
-      "the agent sent event 2 where 1 was due",
+      "expected event 1 from the agent, got event 2",
     ],
     [
       "repeats an event",
       (s, id) => [s.opened(id), s.text(id, 1, "x"), s.text(id, 1, "x")],
       "x",
-      "the agent sent event 1 where 2 was due",
+      "expected event 2 from the agent, got event 1",
     ],
     [
       "numbers nothing",
       (s, id) => [s.opened(id), s.send("chunk", id, { content: "x", done: false })],
       "",
-      "the agent sent event without a number where 1 was due",
+      "expected event 1 from the agent, got one without a number",
     ],
     [
       "numbers an error wrongly",
       (s, id) => [s.opened(id), s.send("error", id, { code: "internal", message: "", sequence: 9 })],
       "",
-      "the agent sent event 9 where 1 was due",
+      "expected event 1 from the agent, got event 9",
     ],
     [
       "puts text in its last chunk",
@@ -86,7 +86,7 @@ describe("a guest that breaks the rules of one exchange", () => {
       "sends a tool call without a number",
       (s, id) => [s.opened(id), s.send("tool_call", id, { call_id: "c", tool_name: "t", arguments: "" })],
       "",
-      "the agent sent event 0 where 1 was due",
+      "expected event 1 from the agent, got event 0",
     ],
   ];
 

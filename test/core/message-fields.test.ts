@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { localCaller } from "../../src/core/access/authorize.ts";
-import type { MessageInput } from "../../src/core/types.ts";
+import type { MessageInput } from "../../src/core/inputs.ts";
 import { forever } from "../link/connect.ts";
 import { echo, type Session, startGuest } from "../link/fake-guest.ts";
 import { message, startWorld } from "./world.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createGuard, type GuardOptions } from "../../src/http/guard.ts";
+import { createGuard, type GuardOptions } from "../../src/http/guard/guard.ts";
 import { request as http2Request } from "./http2-client.ts";
 import { ask, dial, readAll, serve } from "./serving.ts";
 

@@ -1,3 +1,4 @@
+import type { Actor } from "../../store/audit.ts";
 import { ValinorError } from "../errors.ts";
 import type { Caller, Permission } from "../types.ts";
 
@@ -111,3 +112,8 @@ export const localCaller: Caller = {
   credential: "local",
   permissions: new Set(allPermissions),
 };
+
+/** Who calls, as revisions and the audit log name it. */
+export function actorOf(caller: Caller): Actor {
+  return { subject: caller.subject, credential: caller.credential };
+}

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { MessageSchema } from "@valinor/proto/valinor/link/v1/link";
-import type { MessageInput } from "../types.ts";
+import type { MessageInput } from "../inputs.ts";
 
 /** Names of the link's own fields: a client's further keys never stand for them. */
 const ownKeys = new Set(MessageSchema.fields.map((field) => field.jsonName));

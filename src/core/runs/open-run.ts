@@ -9,7 +9,7 @@ import { checkFrame } from "./frame-check.ts";
 import { errorOfFrame } from "../guest-errors.ts";
 import { fitsProtocol1, givenKeys, isShapedByClient } from "./message-keys.ts";
 import type { SeenRun } from "./seen-runs.ts";
-import type { MessageInput } from "../types.ts";
+import type { MessageInput } from "../inputs.ts";
 
 /** A message for a guest, or the name of a run to attach to. */
 export interface RunRequest {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ConsoleFile, loadConsoleFiles } from "./console-files.ts";
-import { splitTarget } from "../rest/query.ts";
+import { splitTarget } from "../routing/query.ts";
 
 /** Where the console's built files are. */
 export interface ConsoleOptions {

@@ -1,5 +1,5 @@
 import type { RunEvent, SendResult, ToolCallEvent, Usage } from "../../core/types.ts";
-import { eventJson, usageJson } from "../rest/sse.ts";
+import { eventJson, usageJson } from "../routing/event-stream.ts";
 
 /** What every object of one answer has in common. */
 export interface AnswerHead {

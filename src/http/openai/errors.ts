@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorRow, type Reason, ValinorError } from "../../core/errors.ts";
-import { writeJson } from "../rest/rest-errors.ts";
+import { writeJson } from "../routing/json-answer.ts";
 
 /** An error in OpenAI's shape. Programs tell errors apart by `code`. */
 export interface OpenAIError {

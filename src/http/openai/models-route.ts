@@ -1,6 +1,6 @@
 import type { AgentStatusView } from "../../core/types.ts";
-import { writeJson } from "../rest/rest-errors.ts";
-import type { RouteContext } from "../rest/routes.ts";
+import { writeJson } from "../routing/json-answer.ts";
+import type { RouteContext } from "../routing/routes.ts";
 
 /** OpenAI's list has no pages: this many agents are read, a page at a time. */
 const MOST = 10_000;

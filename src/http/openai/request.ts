@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { ValinorError } from "../../core/errors.ts";
-import type { SendInput } from "../../core/types.ts";
+import type { SendInput } from "../../core/inputs.ts";
 import { sha256, isObject } from "@valinor/protocol";
-import type { UnknownJson } from "../rest/body.ts";
+import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
 import { readTools } from "./tools.ts";
 import { readTurns } from "./turns.ts";

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { MessageInput } from "../../core/types.ts";
+import type { MessageInput } from "../../core/inputs.ts";
 import { isObject } from "@valinor/protocol";
-import type { UnknownJson } from "../rest/body.ts";
+import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
 
 /** The turn that is answered, and those before it that the agent does not know. */

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { MessageInput } from "../../core/types.ts";
-import { invalid, type UnknownJson } from "./body.ts";
+import type { MessageInput } from "../../core/inputs.ts";
+import { invalid, type UnknownJson } from "../routing/body.ts";
 
 /** A client's message with the keys that are ours. */
 export interface ParsedMessage {

@@ -1,27 +1,6 @@
 import type { ValinorError } from "../../core/errors.ts";
-import { streamHeaders } from "../../core/edge.ts";
-import type { RunEvent, RunOpened, Usage } from "../../core/types.ts";
-
-/** A comment, which every reader of events skips. */
-export const SSE_PROBE = ": keepalive\n";
-
-/** Headers of every event stream. */
-export const sseHeaders = {
-  "content-type": "text/event-stream",
-  ...streamHeaders,
-  "x-content-type-options": "nosniff",
-} as const;
-
-/** Headers of every answer of a run: its name, its life where it has one, and whether the same call again finds it. */
-export function runHeaders(
-  run: Pick<RunOpened, "requestId" | "resumable"> & { life?: string },
-): Record<string, string> {
-  return {
-    "x-valinor-request-id": run.requestId,
-    "x-valinor-resumable": String(run.resumable),
-    ...(run.life ? { "x-valinor-run-life": run.life } : {}),
-  };
-}
+import type { RunEvent, Usage } from "../../core/types.ts";
+import { eventJson, usageJson } from "../routing/event-stream.ts";
 
 /**
  * Names the run before its first event: a block without data, which sets an EventSource's last event id and dispatches nothing.
@@ -99,15 +78,6 @@ export function sequenceOf(error: ValinorError): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-/** Usage as JSON clients know it. */
-export function usageJson(usage: Usage): object {
-  return {
-    prompt_tokens: usage.promptTokens,
-    completion_tokens: usage.completionTokens,
-    total_tokens: usage.totalTokens,
-  };
-}
-
 function usageOf(usage: Usage | undefined): object {
   return usage === undefined ? {} : { usage: usageJson(usage) };
 }
@@ -116,16 +86,4 @@ function usageOf(usage: Usage | undefined): object {
 function block(name: string, data: string, id?: string): string {
   const head = id === undefined ? "" : `id: ${id}\n`;
   return `${head}event: ${name}\ndata: ${data}\n\n`;
-}
-
-/** What some clients split lines at besides CR and LF, which JSON escapes by itself. */
-const LINE_BREAKS = /[\u0085\u2028\u2029]/g;
-
-/** JSON on one line, whatever the reader takes for a line's end. */
-export function eventJson(value: unknown): string {
-  return JSON.stringify(value).replace(LINE_BREAKS, escape);
-}
-
-function escape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

@@ -1,20 +1,14 @@
 import type { ServerResponse } from "node:http";
 import { onProbe } from "../../core/edge.ts";
 import { toValinorError, ValinorError } from "../../core/errors.ts";
-import type { RunEvent, RunStream, StreamInput } from "../../core/types.ts";
-import { invalid, parseJsonObject, readJsonObject } from "./body.ts";
+import type { StreamInput } from "../../core/inputs.ts";
+import type { RunEvent, RunStream } from "../../core/types.ts";
+import { invalid, parseJsonObject, readJsonObject } from "../routing/body.ts";
 import { type Client, dropClient, writeText } from "../server/client.ts";
 import { parseMessage, parseName, parseOnDisconnect } from "./message.ts";
-import type { RouteContext } from "./routes.ts";
-import {
-  encodeError,
-  encodeEvents,
-  encodeOpened,
-  runHeaders,
-  sequenceOf,
-  SSE_PROBE,
-  sseHeaders,
-} from "./sse.ts";
+import type { RouteContext } from "../routing/routes.ts";
+import { runHeaders, SSE_PROBE, sseHeaders } from "../routing/event-stream.ts";
+import { encodeError, encodeEvents, encodeOpened, sequenceOf } from "./sse.ts";
 
 /**
  * GET and POST `stream`: runs a message, or resumes a run by its last event id, and answers with an event stream that has

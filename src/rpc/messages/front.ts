@@ -3,7 +3,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Code } from "@connectrpc/connect";
 import { notFoundMessage, streamHeaders, tidyPath } from "../../core/edge.ts";
-import { probeByKeepalive } from "../probe.ts";
+import { probeByKeepalive } from "./probe.ts";
 import { type Refusal, refuseRpc } from "./refusals.ts";
 
 /** Longest deadline that a call gets: longer than any run. A client may ask for more. */

@@ -1,9 +1,8 @@
 import type { Kysely, Transaction } from "kysely";
-import type { Actor } from "../actor.ts";
+import type { Actor } from "../audit.ts";
 import { lockAgent, tryLockAgent } from "./agent-lock.ts";
 import { audit, valinor } from "./audit-queries.ts";
-import { newEtag } from "../etag.ts";
-import { contextOf } from "./rows.ts";
+import { contextOf, newEtag } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
 import { type AgentKey, type ContextRecord, MAX_CONTEXTS, StoreError } from "../store.ts";
 

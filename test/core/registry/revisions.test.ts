@@ -3,7 +3,7 @@ import { ListConfigRevisionsResponseSchema } from "../../../gen/ts/valinor/v1/ag
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { changedPaths } from "../../../src/core/config/changed-paths.ts";
-import type { ToolPolicyInput } from "../../../src/core/types.ts";
+import type { ToolPolicyInput } from "../../../src/core/inputs.ts";
 import { revisionToProto } from "../../../src/rpc/agent-messages.ts";
 import { canonicalJson } from "../../../protocol/wire/digest.ts";
 import { until } from "../../helpers/until.ts";

@@ -2,7 +2,7 @@ import { create, type DescMessage, type MessageInitShape, toBinary, toJsonString
 import type { ServerResponse } from "node:http";
 import { StreamResponseSchema } from "@valinor/proto/valinor/v1/agent_proxy";
 import { WatchAgentsResponseSchema } from "@valinor/proto/valinor/v1/agent_registry";
-import { onProbe } from "../core/edge.ts";
+import { onProbe } from "../../core/edge.ts";
 
 /** A keepalive in each form, as an envelope that is not compressed. */
 interface Keepalive {

@@ -1,19 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Identify, TENANT_HEADER } from "../../auth/authenticate.ts";
-import { notFoundMessage, tidyPath } from "../../core/edge.ts";
-import { toValinorError, type ValinorError } from "../../core/errors.ts";
-import { type Lifecycle, untilCut } from "../../core/lifecycle.ts";
-import type { Core } from "../../core/types.ts";
+import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
+import { notFoundMessage, tidyPath } from "../core/edge.ts";
+import { toValinorError, type ValinorError } from "../core/errors.ts";
+import { type Lifecycle, untilCut } from "../core/lifecycle.ts";
+import type { Core } from "../core/types.ts";
 import { limits } from "@valinor/protocol";
-import { cancelRoute, contextRoute, listRoute, messageRoute, statusRoute } from "./agent-routes.ts";
-import { invalid } from "./body.ts";
-import { dropClient, watchClient } from "../server/client.ts";
-import type { HttpLogger } from "../server/listener.ts";
-import { answerNoOpenAIRoute, isOpenAIPath, openaiRoutes } from "../openai/routes.ts";
-import { parseQuery, splitTarget } from "./query.ts";
-import { writeError, writeJson } from "./rest-errors.ts";
-import { createRouter, type RouteContext, type RouteMatch, type RouteRow } from "./routes.ts";
-import { streamRoute } from "./stream-route.ts";
+import { agentRoutes } from "./rest/agent-routes.ts";
+import { invalid } from "./routing/body.ts";
+import { dropClient, watchClient } from "./server/client.ts";
+import type { HttpLogger } from "./server/listener.ts";
+import { answerNoOpenAIRoute, isOpenAIPath, openaiRoutes } from "./openai/routes.ts";
+import { parseQuery, splitTarget } from "./routing/query.ts";
+import { writeError, writeJson } from "./routing/json-answer.ts";
+import { createRouter, type RouteContext, type RouteMatch, type RouteRow } from "./routing/routes.ts";
 
 /** What the REST API is made of. */
 export interface RestOptions {
@@ -35,17 +34,8 @@ export interface RestOptions {
 /** Answers a request and says true; false where the path is none of the REST API's and nothing was done. */
 export type RestHandler = (req: IncomingMessage, res: ServerResponse) => boolean;
 
-/** The REST API's routes. Each stands in the access table too (src/core/access/authorize.ts). */
-export const restRoutes: readonly RouteRow[] = [
-  { methods: ["GET", "HEAD"], path: "/agents", route: listRoute },
-  { methods: ["GET", "HEAD"], path: "/agents/:id", route: statusRoute },
-  { methods: ["POST"], path: "/agents/:id/message", route: messageRoute },
-  // HEAD would deliver a message.
-  { methods: ["GET", "POST"], path: "/agents/:id/stream", route: streamRoute },
-  { methods: ["POST"], path: "/agents/:id/context", route: contextRoute },
-  { methods: ["POST"], path: "/agents/:id/cancel", route: cancelRoute },
-  ...openaiRoutes,
-];
+/** Every route of the REST API. Each stands in the access table too (src/core/access/authorize.ts). */
+export const restRoutes: readonly RouteRow[] = [...agentRoutes, ...openaiRoutes];
 
 /**
  * Makes the REST and SSE API (docs/rest.md): the agents' routes at `/agents` and `/api/v1/agents`, `/healthz` and `/readyz`,

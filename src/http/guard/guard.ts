@@ -1,9 +1,9 @@
 import { cors } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ValinorError } from "../core/errors.ts";
+import { ValinorError } from "../../core/errors.ts";
 import { hostOf } from "./authority.ts";
 import { type HostName, isLoopbackName, isSameOrigin, parseHost, parseOrigin } from "./origins.ts";
-import { writeError } from "./rest/rest-errors.ts";
+import { writeError } from "../routing/json-answer.ts";
 
 /** Whom the guard lets in. */
 export interface GuardOptions {
