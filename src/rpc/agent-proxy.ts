@@ -14,8 +14,9 @@ import {
 import { type ToolPolicy, ToolPolicy_Mode } from "@valinor/proto/valinor/v1/types";
 import { ValinorError } from "../core/errors.ts";
 import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/inputs.ts";
+import type { RunStream } from "../core/types.ts";
 import { configStateToProto, statusToProto } from "./agent-messages.ts";
-import { slotKey } from "./coalesce.ts";
+import { relayKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";
 import { peerKey } from "./peer.ts";
 import { callerOf, failure, type RpcServices, unary } from "./unary.ts";
@@ -36,19 +37,20 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
     }),
 
     async *stream(request, context) {
-      const slot = context.values.get(slotKey);
+      let run: RunStream | undefined;
       try {
         const { drop } = context.values.get(peerKey);
-        const run = await core.stream(callerOf(context), streamInput(request), context.signal, drop);
-        slot.run = run;
-        context.signal.addEventListener("abort", () => run.close(), { once: true });
-        if (context.signal.aborted) run.close();
+        run = await core.stream(callerOf(context), streamInput(request), context.signal, drop);
+        const leave = () => run?.close();
+        context.signal.addEventListener("abort", leave, { once: true });
+        if (context.signal.aborted) leave();
         yield openedResponse(run.opened);
+        await context.values.get(relayKey).send(run);
       } catch (error) {
         throw failure(services, error, context.signal);
+      } finally {
+        run?.close();
       }
-      // The events have left by now (coalesce.ts); what remains is how the stream ended.
-      if (slot.failure !== undefined) throw failure(services, slot.failure, context.signal);
     },
 
     pushConfig: unary(services, async (caller, request, { signal }) => {

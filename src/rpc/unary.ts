@@ -6,7 +6,7 @@ import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
 import { toValinorError } from "../core/errors.ts";
 import { type Lifecycle, untilCut } from "../core/lifecycle.ts";
 import type { Caller, Core } from "../core/types.ts";
-import { toConnectError } from "./errors.ts";
+import { toConnectError } from "./messages/errors.ts";
 
 /** What the services are made of. */
 export interface RpcServices {

@@ -2,8 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "@valinor/proto/google/rpc/error_details";
-import { type ErrorCodeName, ValinorError } from "../core/errors.ts";
-import { translate } from "../core/guest-errors.ts";
+import { type ErrorCodeName, ValinorError } from "../../core/errors.ts";
+import { translate } from "../../core/guest-errors.ts";
 
 /** Domain of every ErrorInfo. */
 export const ERROR_DOMAIN = "valinor.dev";

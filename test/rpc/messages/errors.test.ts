@@ -5,15 +5,15 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { beforeAll, describe, expect, it } from "vitest";
-import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
-import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { localCaller } from "../../src/core/access/authorize.ts";
-import { errorRow, reasons, ValinorError } from "../../src/core/errors.ts";
-import type { Core } from "../../src/core/types.ts";
-import { toConnectError } from "../../src/rpc/errors.ts";
-import { createRpcHandler } from "../../src/rpc/routes.ts";
-import { afterFile } from "../helpers/cleanup.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/ts/google/rpc/error_details_pb.ts";
+import { AgentProxy } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { AgentRegistry } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { localCaller } from "../../../src/core/access/authorize.ts";
+import { errorRow, reasons, ValinorError } from "../../../src/core/errors.ts";
+import type { Core } from "../../../src/core/types.ts";
+import { toConnectError } from "../../../src/rpc/messages/errors.ts";
+import { createRpcHandler } from "../../../src/rpc/routes.ts";
+import { afterFile } from "../../helpers/cleanup.ts";
 
 /** A core whose `send` and `watchAgents` do what the test says; the rest is not asked for. */
 let send: Core["send"];
