@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Bounds } from "../../bounds.ts";
 import { Failure } from "../../runs/failure.ts";
-import { type Completion, createCompletion, type ModelEvent } from "./completion.ts";
+import { Completion, type ModelEvent } from "./completion.ts";
 import { decodedBytes } from "./decode.ts";
 import { describeBody } from "../describe.ts";
 import { parseModelJson } from "./json.ts";
@@ -45,7 +45,7 @@ export async function readAnswer(
   onId: (id: string) => void = () => {},
 ): Promise<void> {
   let batch: ModelEvent[] = [];
-  const completion = createCompletion(bounds, (event) => batch.push(event), onId);
+  const completion = new Completion(bounds, (event) => batch.push(event), onId);
   const reading = createReading(/^\s*text\/event-stream/i.test(answer.type), completion, bounds);
   let failure: Failure | undefined;
   /** Takes a step and hands on what came of it, also what came before a failure. */

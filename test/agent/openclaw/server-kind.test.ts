@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { pathsOf } from "../../../agent/openclaw/http.ts";
-import { createProbe, type ReadyAnswer } from "../../../agent/openclaw/probe.ts";
+import { Probe, type ReadyAnswer } from "../../../agent/openclaw/probe.ts";
 import type { FakeHost } from "../fake-host.ts";
 import { startModel } from "../fake-model.ts";
 import { configUpdate, launch, letIn, userSays } from "../setup.ts";
@@ -19,7 +19,7 @@ const OFTEN = { probeMs: 5, heartbeatMs: 5, tickMs: 5 };
 async function probed(answers: (ReadyAnswer | undefined)[], greets = false, told?: "openclaw" | "plain") {
   const left = [...answers];
   const taken = Promise.withResolvers<void>();
-  const probe = createProbe(
+  const probe = new Probe(
     { probeMs: 1 },
     {
       ready() {
