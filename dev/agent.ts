@@ -57,6 +57,7 @@ export async function startDevAgent(options: DevAgentOptions): Promise<DevAgent>
       if (stopping.signal.aborted) return;
       if (monotonicNow() - startedAt > HEALTHY_MS) pause = BACKOFF_MS.first;
       options.notice(`the agent ended (${how}); it starts again in ${pause} ms`, "warn");
+      // An abort ends the pause early, which the next line sees.
       await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return;
       pause = Math.min(pause * 2, BACKOFF_MS.last);

@@ -88,7 +88,7 @@ async function isFree(port: number): Promise<boolean> {
     await once(probe, "listening");
     return true;
   } catch {
-    return false;
+    return false; // taken, or not ours to have: another one is tried
   } finally {
     probe.close();
   }

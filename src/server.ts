@@ -124,8 +124,12 @@ class RunningServer implements ValinorServer {
   constructor(parts: Parts) {
     const { live, store, audit, clientLog, lifecycle, storeIntact } = parts;
     const { auth, server } = live.config;
+    const onKeysUnavailable = (error: unknown) =>
+      clientLog.error({ err: error }, "the keys of an issuer can't be had: its tokens are not taken");
     this.#parts = parts;
-    this.#authenticator = auth.required ? createAuthenticator({ store, audit, ...auth }) : localAuthenticator;
+    this.#authenticator = auth.required
+      ? createAuthenticator({ store, audit, ...auth, onKeysUnavailable })
+      : localAuthenticator;
     this.#listener = createListener({
       handler: createHandler({
         guard: live.guard,

@@ -61,6 +61,7 @@ export function createHttp(at: string, bounds: Pick<Bounds, "connectMs">, closin
       return opened.request({ ...request, path, signal: AbortSignal.any([signal, closing]) });
     },
     async close() {
+      // A pool that could not be opened needs no closing; whoever asked for it was told.
       const opened = await pool?.catch(() => undefined);
       await opened?.destroy();
     },

@@ -61,6 +61,7 @@ class ListeningModel implements ScriptedModel {
   readonly #wordMs: number;
   readonly #record: number;
   readonly #server: Server;
+  #port = 0;
   readonly #stats = { calls: 0, active: 0, aborted: 0, finished: 0 };
 
   constructor({ wordMs = DEFAULT_WORD_MS, record = 0 }: ScriptedModelOptions) {
@@ -75,8 +76,7 @@ class ListeningModel implements ScriptedModel {
   }
 
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return this.#port;
   }
 
   get calls(): number {
@@ -98,6 +98,8 @@ class ListeningModel implements ScriptedModel {
   async listen(port: number): Promise<void> {
     this.#server.listen(port, "127.0.0.1");
     await once(this.#server, "listening");
+    const address = this.#server.address();
+    if (typeof address === "object" && address !== null) this.#port = address.port;
   }
 
   close(): Promise<void> {

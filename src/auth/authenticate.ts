@@ -40,6 +40,8 @@ export interface CredentialSources {
 export interface AuthenticatorOptions extends CredentialSources {
   readonly store: Pick<KeyStore, "findKey" | "touchKey">;
   readonly audit: Pick<Audit, "note">;
+  /** Told why the keys of an issuer can't be had; callers are only told that they can't. */
+  readonly onKeysUnavailable: (error: unknown) => void;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -82,7 +84,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         const error = toValinorError(thrown);
         if (error.reason === "UNAUTHENTICATED")
           caller = { ...nobody, credential: nameOf(credential, issuers) };
-        else if (error.reason !== "PERMISSION_DENIED") throw error;
+        else if (error.reason !== "PERMISSION_DENIED") {
+          if (error.reason === "AUTH_UNAVAILABLE") options.onKeysUnavailable(error.cause ?? error);
+          throw error;
+        }
         options.audit.note(caller, "denied", "", { why: error.message });
         throw error;
       }
@@ -128,7 +133,7 @@ function nameOf(credential: string, issuers: readonly Issuer[]): string {
     const claimed = claimedIssuer(credential);
     return issuers.some(({ issuer }) => issuer === claimed) ? `jwt:${claimed}` : "";
   } catch {
-    return "";
+    return ""; // it is no token, which whoever checks it tells the caller
   }
 }
 

@@ -186,7 +186,8 @@ function explain(error: unknown): ValinorError {
   if (error instanceof errors.JWSSignatureVerificationFailed) return bad("the token's signature is wrong");
   if (error instanceof errors.JOSEAlgNotAllowed)
     return bad("the token is signed with an algorithm that its issuer may not use");
-  return bad("the token is malformed");
+  if (error instanceof errors.JOSEError) return bad("the token is malformed");
+  return new ValinorError("INTERNAL", "the token could not be checked", { cause: error });
 }
 
 function bad(message: string): ValinorError {

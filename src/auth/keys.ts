@@ -82,6 +82,7 @@ function createTouch(
     if (noted < TOUCH_MS) return;
     if (touched.size >= MOST_CACHED) touched.clear();
     touched.set(id, time);
+    // The store reports its own failures, and the next use after a minute is noted again.
     store.touchKey(id, new Date(now())).catch(() => {});
   };
 }

@@ -24,7 +24,7 @@ export interface CoreOptions {
   /** Told of each stream that was ended for them, and how many bytes it held. */
   readonly onShed?: (stream: HeldStream, bytes: number) => void;
   /** Told of an error that no caller hears of; `text` says what came of it. */
-  onUnheardError(error: unknown, text: string): void;
+  readonly onUnheardError: (error: unknown, text: string) => void;
   /** Refuses an address that agents may not have; throws ValinorError. */
   checkAddress(address: string): void;
 }

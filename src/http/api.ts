@@ -73,6 +73,11 @@ function createServe(options: RestOptions): Serve {
     body: { maxBytes: options.maxMessageBytes ?? 1024 * 1024, timeoutMs: options.bodyMs ?? 30_000 },
     clientStallMs: options.clientStallMs ?? limits.clientStallMs,
   };
+  const errorOf = (thrown: unknown): ValinorError => {
+    const error = toValinorError(thrown);
+    if (error.reason === "INTERNAL") options.logger?.error({ err: error.cause ?? error }, "a request failed");
+    return error;
+  };
   return async (req, res, { row, agentId }, query) => {
     const client = watchClient(res);
     try {
@@ -89,13 +94,13 @@ function createServe(options: RestOptions): Serve {
         res,
         client,
         options: bounds,
+        errorOf,
       };
       await untilCut(options.lifecycle, row.route(context));
     } catch (thrown) {
-      const error = toValinorError(thrown);
-      if (error.reason === "INTERNAL") logInternal(options.logger, error);
+      const error = errorOf(thrown);
       (row.fail ?? writeError)(res, error, req);
-      // Nothing can be said any more where the response has begun: an end that is cut off is never taken for a success.
+      // Nothing can be said any more if the response has begun: an end that is cut off is never taken for a success.
       if (res.headersSent && !res.writableEnded) dropClient(res);
     }
   };
@@ -104,10 +109,6 @@ function createServe(options: RestOptions): Serve {
 function tenantOf(req: IncomingMessage): string | undefined {
   const value = req.headers[TENANT_HEADER];
   return Array.isArray(value) ? value.join(", ") : value;
-}
-
-function logInternal(logger: HttpLogger | undefined, error: ValinorError): void {
-  logger?.error({ err: error.cause ?? error }, "a request failed");
 }
 
 /** Answers 404 in JSON: for what no handler of the server knows. */

@@ -67,6 +67,7 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
       if (status !== last) yield create(HealthCheckResponseSchema, { status });
       last = status;
       if (stops) return;
+      // An abort ends the pause early, and then the loop.
       await delay(POLL_MS, undefined, { signal: context.signal }).catch(() => {});
     }
   }

@@ -111,7 +111,7 @@ export function reflectionV1Alpha(stopping: AbortSignal): ServiceImpl<typeof Ser
 async function* untilStop<T>(requests: AsyncIterable<T>, stopping: AbortSignal): AsyncGenerator<T> {
   const iterator = requests[Symbol.asyncIterator]();
   const { promise: stopped, reject } = Promise.withResolvers<never>();
-  stopped.catch(() => {});
+  stopped.catch(() => {}); // a stream that has ended before the server stops does not look at it
   const stop = () => reject(new ConnectError("this server is stopping", Code.Unavailable));
   if (stopping.aborted) stop();
   stopping.addEventListener("abort", stop, { once: true });

@@ -55,6 +55,7 @@ export function createGroupCommit(db: Kysely<Schema>): <T>(operation: Operation<
       for (const tell of told) tell();
       return true;
     } catch {
+      // Each job runs again by itself, and hears what is wrong then.
       return false;
     }
   }

@@ -376,3 +376,16 @@ describe("an error", () => {
     expect(JSON.parse(answer.body)).toMatchObject({ error: { code: "invalid_api_key" } });
   });
 });
+
+it("an error of the server's own in a stream of chunks is logged, and told to the client without its text", async () => {
+  const run = fakeRun();
+  const logged: object[] = [];
+  const logger = { warn: () => {}, error: (fields: object) => void logged.push(fields) };
+  const { port } = await serveRest(streamCore(run).core, { logger });
+  const bug = new TypeError("undefined is not a function");
+  run.push({ kind: "text", sequence: 1, text: "he" });
+  run.fail(bug);
+  const { body } = await ask(port, PATH, { body: chat({ stream: true }) });
+  expect(body).toContain('"message":"internal error"');
+  expect(logged).toEqual([{ err: bug }]);
+});

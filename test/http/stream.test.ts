@@ -422,3 +422,17 @@ describe("a client", () => {
     expect(body).not.toContain("\ufffd");
   });
 });
+
+test("an error of the server's own in a stream is logged, and told to the client without its text", async () => {
+  const run = fakeRun();
+  const logged: object[] = [];
+  const logger = { warn: () => {}, error: (fields: object) => void logged.push(fields) };
+  const { port } = await serveRest(streamCore(run).core, { logger });
+  const bug = new TypeError("undefined is not a function");
+  run.push(text(1, "he"));
+  run.fail(bug);
+  const { body } = await ask(port, path);
+  expect(body).toContain('"message":"internal error"');
+  expect(body).not.toContain("undefined");
+  expect(logged).toEqual([{ err: bug }]);
+});

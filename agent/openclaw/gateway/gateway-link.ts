@@ -76,7 +76,7 @@ export async function openGatewayLink(target: GatewayTarget): Promise<GatewayLin
     calls.fail(error);
     // The closing handshake is worth no wait: the gateway takes a lost connection for a closed one.
     connection?.destroy();
-    dispatcher.destroy(() => {});
+    dispatcher.destroy(() => {}); // nothing of it is needed any more, whatever becomes of it
     closed.resolve();
   }
 

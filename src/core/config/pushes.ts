@@ -35,30 +35,26 @@ export type NextConfig = Omit<NewConfig, "actor">;
  * not know, the result names the revision that the configuration was given instead. Rejects with StoreError.
  */
 export async function storeAndPush(
-  options: Pick<CoreOptions, "store" | "configMs">,
+  options: AnswerOptions & Pick<CoreOptions, "store">,
   agent: AgentHandle,
   next: NextConfig,
   caller: Caller,
   signal: AbortSignal,
 ): Promise<PushResult> {
   const stored = await options.store.putConfig(agent.record, { ...next, actor: actorOf(caller) });
-  const answer = await answerOf(agent, agent.configStored(stored), options.configMs, signal);
+  const answer = await answerOf(options, agent, agent.configStored(stored), signal);
   const revision = "revision" in answer ? answer.revision : stored.revision;
   return { revision, applied: answer.applied, reason: answer.reason };
 }
 
 /** The calls that change what an agent is to have. */
 export class PushCalls {
-  readonly #options: Pick<CoreOptions, "store" | "vault" | "configMs">;
+  readonly #options: AnswerOptions & Pick<CoreOptions, "store" | "vault">;
   readonly #gate: Gate;
   readonly #find: FindAgent;
   readonly #restorer: Restorer;
 
-  constructor(
-    options: Pick<CoreOptions, "store" | "vault" | "configMs" | "onUnheardError">,
-    gate: Gate,
-    find: FindAgent,
-  ) {
+  constructor(options: AnswerOptions & Pick<CoreOptions, "store" | "vault">, gate: Gate, find: FindAgent) {
     this.#options = options;
     this.#gate = gate;
     this.#find = find;
@@ -92,11 +88,11 @@ export class PushCalls {
     checkSize("context", payload["context"], CONTEXT_BYTES);
     checkSize("context entry", payload, 2 * CONTEXT_BYTES);
     checkFrame("context_update", payload);
-    const { store, configMs } = this.#options;
+    const { store } = this.#options;
     try {
       const before = (await store.contexts(agent.record)).find((entry) => entry.key === key);
       const record = await store.putContext(agent.record, { key, payload }, actorOf(caller));
-      const answer = await answerOf(agent, this.#judged(agent, record, before), configMs, signal);
+      const answer = await answerOf(this.#options, agent, this.#judged(agent, record, before), signal);
       const { applied, refused, reason } = answer;
       return { applied, refused, reason, timedOut: "timedOut" in answer && answer.timedOut };
     } catch (error) {
@@ -145,23 +141,31 @@ export class PushCalls {
   }
 }
 
+type AnswerOptions = Pick<CoreOptions, "configMs" | "onUnheardError">;
+
 /**
- * Waits for the link and for the guest's word, `ms` at most in all. Rejects only if the verdict does so in that time; what comes later
- * is the business of whoever gave the promise.
+ * Waits for the link and for the guest's word, `configMs` at most in all. Rejects only if the verdict does so in that time; an unexpected
+ * error that comes later is reported.
  */
 async function answerOf<V extends Verdict>(
+  { configMs: ms, onUnheardError }: AnswerOptions,
   agent: AgentHandle,
   verdict: Promise<V>,
-  ms: number,
   signal: AbortSignal,
 ): Promise<Answer<V>> {
   const began = monotonicNow();
   let got: { readonly value: V } | { readonly error: unknown } | undefined;
+  let isAnswered = false;
   const settled = verdict.then(
     (value) => void (got = { value }),
-    (error: unknown) => void (got = { error }),
+    (error: unknown) => {
+      got = { error };
+      if (isAnswered && translate(error).reason === "INTERNAL")
+        onUnheardError(error, "a push failed after its caller was answered");
+    },
   );
   const answer = (otherwise: Answer<V>): Answer<V> => {
+    isAnswered = true;
     if (got === undefined) return otherwise;
     if ("error" in got) throw got.error;
     return got.value;

@@ -22,11 +22,15 @@ const READ = 8;
 
 /** The calls about an agent's old configurations. */
 export class RevisionCalls {
-  readonly #options: Pick<CoreOptions, "store" | "vault" | "configMs">;
+  readonly #options: Pick<CoreOptions, "store" | "vault" | "configMs" | "onUnheardError">;
   readonly #gate: Gate;
   readonly #find: FindAgent;
 
-  constructor(options: Pick<CoreOptions, "store" | "vault" | "configMs">, gate: Gate, find: FindAgent) {
+  constructor(
+    options: Pick<CoreOptions, "store" | "vault" | "configMs" | "onUnheardError">,
+    gate: Gate,
+    find: FindAgent,
+  ) {
     this.#options = options;
     this.#gate = gate;
     this.#find = find;

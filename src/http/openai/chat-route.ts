@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { onProbe } from "../../core/edge.ts";
-import { toValinorError, ValinorError } from "../../core/errors.ts";
+import { ValinorError } from "../../core/errors.ts";
 import type { RunEvent, RunOpened, RunStream } from "../../core/types.ts";
 import { limits } from "@valinor/protocol";
 import { readJsonObject } from "../routing/body.ts";
@@ -39,7 +39,8 @@ async function streamChat(context: RouteContext, request: ChatRequest): Promise<
   res.writeHead(200, { ...sseHeaders, ...headersOf(run.opened) });
   onProbe(res, () => void res.write(SSE_PROBE));
   const encoder = chunkEncoder(headOf(request, requestId), request.includeUsage);
-  await pump({ run, res, client, stallMs: options.clientStallMs, encoder }, first);
+  const { errorOf } = context;
+  await pump({ run, res, client, stallMs: options.clientStallMs, encoder, errorOf }, first);
 }
 
 interface Pump {
@@ -48,6 +49,7 @@ interface Pump {
   readonly client: Client;
   readonly stallMs: number;
   readonly encoder: ChunkEncoder;
+  readonly errorOf: RouteContext["errorOf"];
 }
 
 /** Writes the chunks as the events come, one write for each wake. An error stands in the stream, which then has no end mark. */
@@ -63,7 +65,8 @@ async function pump(pump: Pump, first: readonly RunEvent[]): Promise<void> {
     try {
       events = await nextOf(run);
     } catch (thrown) {
-      if (!client.signal.aborted) res.end(`data: ${eventJson(openaiError(toValinorError(thrown)))}\n\n`);
+      const error = pump.errorOf(thrown);
+      if (!client.signal.aborted) res.end(`data: ${eventJson(openaiError(error))}\n\n`);
       return;
     }
     if (client.signal.aborted) return;

@@ -113,4 +113,5 @@ export function invalid(message: string, text?: string): ValinorError {
   return new ValinorError("INVALID_ARGUMENT", message, text === undefined ? {} : { text });
 }
 
+/** A request that fails closes as well, which `gone` tells; without a listener the error would end the process. */
 function ignore(): void {}

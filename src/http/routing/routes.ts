@@ -15,6 +15,8 @@ export interface RouteContext {
   readonly res: ServerResponse;
   readonly client: Client;
   readonly options: { readonly body: BodyBounds; readonly clientStallMs: number };
+  /** Any thrown value as the error that the client is told; one that is the server's own fault is logged. */
+  readonly errorOf: (thrown: unknown) => ValinorError;
 }
 
 /** Answers a request. What it rejects with becomes the JSON error, where the response has not begun. */

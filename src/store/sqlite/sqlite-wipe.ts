@@ -100,7 +100,7 @@ function isLeft(database: DatabaseSync): boolean {
   try {
     return database.prepare("pragma user_version").get()?.["user_version"] !== 0;
   } catch {
-    return true;
+    return true; // the attempt to wipe says what is wrong
   }
 }
 
