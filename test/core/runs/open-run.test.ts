@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { localCaller } from "../../src/core/access/authorize.ts";
-import { linkName } from "../../src/core/runs/names.ts";
-import { failureOf, forever } from "../link/connect.ts";
-import { echo, type Guest, settle, startGuest, until } from "../link/fake-guest.ts";
-import { freePort } from "../helpers/ports.ts";
-import { drain, message, startWorld, streamed, textOf, type World } from "./world.ts";
+import { localCaller } from "../../../src/core/access/authorize.ts";
+import { linkName } from "../../../src/core/runs/names.ts";
+import { failureOf, forever } from "../../link/connect.ts";
+import { echo, type Guest, settle, startGuest, until } from "../../link/fake-guest.ts";
+import { freePort } from "../../helpers/ports.ts";
+import { drain, message, startWorld, streamed, textOf, type World } from "../world.ts";
 
 const me = localCaller;
 

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { AgentOptions } from "../../../agent/settings/options.ts";
-import { configDigest } from "../../../protocol/wire/digest.ts";
-import { GatewayRefusal } from "../fake-gateway.ts";
-import { configUpdate, eventually, launch, letIn, setup, temporaryDir, userSays } from "../setup.ts";
+import type { AgentOptions } from "../../../../agent/settings/options.ts";
+import { configDigest } from "../../../../protocol/wire/digest.ts";
+import { GatewayRefusal } from "../../fake-gateway.ts";
+import { configUpdate, eventually, launch, letIn, setup, temporaryDir, userSays } from "../../setup.ts";
 
 /** An agent beside a fake gateway that knows two models and two tools. */
 async function openclaw(options: Partial<AgentOptions> & { ready?: number } = {}) {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { ValinorError } from "../../src/core/errors.ts";
-import { readChatRequest } from "../../src/http/openai/request.ts";
+import { ValinorError } from "../../../src/core/errors.ts";
+import { readChatRequest } from "../../../src/http/openai/request.ts";
 
 const user = (content: unknown) => ({ role: "user", content });
 const system = { role: "system", content: "be brief" };

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { ValinorError } from "../../src/core/errors.ts";
-import type { RunEvent } from "../../src/core/types.ts";
-import { fakeCore, fakeRun, streamCore } from "./fake-core.ts";
-import { ask, dial, readUntil, serveRest } from "./serving.ts";
+import { ValinorError } from "../../../src/core/errors.ts";
+import type { RunEvent } from "../../../src/core/types.ts";
+import { fakeCore, fakeRun, streamCore } from "../fake-core.ts";
+import { ask, dial, readUntil, serveRest } from "../serving.ts";
 
 const message = encodeURIComponent('{"role":"user","content":"hello"}');
 const path = `/agents/a1/stream?message=${message}`;

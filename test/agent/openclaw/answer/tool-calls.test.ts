@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { configUpdate, setup, userSays } from "../setup.ts";
+import { configUpdate, setup, userSays } from "../../setup.ts";
 
 const piece = (index: number, id?: string, name?: string, args = "") => ({
   index,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { localCaller } from "../../src/core/access/authorize.ts";
-import type { MessageInput } from "../../src/core/inputs.ts";
-import { forever } from "../link/connect.ts";
-import { echo, type Session, startGuest } from "../link/fake-guest.ts";
-import { message, startWorld } from "./world.ts";
+import { localCaller } from "../../../src/core/access/authorize.ts";
+import type { MessageInput } from "../../../src/core/inputs.ts";
+import { forever } from "../../link/connect.ts";
+import { echo, type Session, startGuest } from "../../link/fake-guest.ts";
+import { message, startWorld } from "../world.ts";
 
 const history = [{ role: "system", content: "be brief" }];
 const tools = [{ type: "function", function: { name: "look" } }];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { configUpdate, eventually, setup, userSays } from "../setup.ts";
-import type { FakeGateway } from "../fake-gateway.ts";
+import { configUpdate, eventually, setup, userSays } from "../../setup.ts";
+import type { FakeGateway } from "../../fake-gateway.ts";
 
 /** An agent whose policy is that list, beside a fake gateway, and a run whose model call is under way. */
 async function running(tools: string[] | undefined, bounds = {}) {

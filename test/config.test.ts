@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ConfigError, loadConfig } from "../../src/config.ts";
-import { settings } from "../../src/config/settings.ts";
+import { ConfigError, loadConfig } from "../src/config.ts";
+import { settings } from "../src/config/settings.ts";
 
 let folder: string;
 let files = 0;
@@ -437,7 +437,7 @@ agents:
 });
 
 test("the example is valid and uses every section", () => {
-  const file = fileURLToPath(new URL("../../examples/valinor.yaml", import.meta.url));
+  const file = fileURLToPath(new URL("../examples/valinor.yaml", import.meta.url));
   const config = loadConfig({ file, env: {}, mode: "serve" });
   expect(config.agents.map(({ tenant, id }) => `${tenant}/${id}`)).toEqual([
     "default/alice",

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
-import { errorRow, reasons, ValinorError } from "../../../src/core/errors.ts";
-import type { SendInput } from "../../../src/core/inputs.ts";
-import type { AgentStatusView, SendResult } from "../../../src/core/types.ts";
-import { agent, fakeCore } from "../fake-core.ts";
-import { ask, dial, readAll, readUntil, serveRest } from "../serving.ts";
+import { errorRow, reasons, ValinorError } from "../../src/core/errors.ts";
+import type { SendInput } from "../../src/core/inputs.ts";
+import type { AgentStatusView, SendResult } from "../../src/core/types.ts";
+import { agent, fakeCore } from "./fake-core.ts";
+import { ask, dial, readAll, readUntil, serveRest } from "./serving.ts";
 
 const plain: SendResult = {
   requestId: "r1",

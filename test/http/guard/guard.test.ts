@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { createGuard, type GuardOptions } from "../../src/http/guard/guard.ts";
-import { request as http2Request } from "./http2-client.ts";
-import { ask, dial, readAll, serve } from "./serving.ts";
+import { createGuard, type GuardOptions } from "../../../src/http/guard/guard.ts";
+import { request as http2Request } from "../http2-client.ts";
+import { ask, dial, readAll, serve } from "../serving.ts";
 
 const listed = "https://app.example.com";
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { localCaller } from "../../src/core/access/authorize.ts";
-import { failureOf, forever } from "../link/connect.ts";
-import { frameBytes, lengthAndBytes } from "../helpers/frame-bytes.ts";
-import { type Behaviour, echo, type Session, settle, startGuest } from "../link/fake-guest.ts";
-import { drain, message, startWorld, streamed, textOf } from "./world.ts";
+import { localCaller } from "../../../src/core/access/authorize.ts";
+import { failureOf, forever } from "../../link/connect.ts";
+import { frameBytes, lengthAndBytes } from "../../helpers/frame-bytes.ts";
+import { type Behaviour, echo, type Session, settle, startGuest } from "../../link/fake-guest.ts";
+import { drain, message, startWorld, streamed, textOf } from "../world.ts";
 
 const me = localCaller;
 

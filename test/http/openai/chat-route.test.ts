@@ -2,12 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { once } from "node:events";
 import { request } from "node:http";
 import { describe, expect, it } from "vitest";
-import { errorRow, reasons, ValinorError } from "../../src/core/errors.ts";
-import type { SendInput } from "../../src/core/inputs.ts";
-import type { AgentStatusView, RunEvent, ToolCallEvent } from "../../src/core/types.ts";
-import { writeOpenAIError } from "../../src/http/openai/errors.ts";
-import { agent, fakeCore, fakeRun, streamCore } from "./fake-core.ts";
-import { ask, dial, readUntil, serve, serveRest } from "./serving.ts";
+import { errorRow, reasons, ValinorError } from "../../../src/core/errors.ts";
+import type { SendInput } from "../../../src/core/inputs.ts";
+import type { AgentStatusView, RunEvent, ToolCallEvent } from "../../../src/core/types.ts";
+import { writeOpenAIError } from "../../../src/http/openai/errors.ts";
+import { agent, fakeCore, fakeRun, streamCore } from "../fake-core.ts";
+import { ask, dial, readUntil, serve, serveRest } from "../serving.ts";
 
 const PATH = "/v1/chat/completions";
 const chat = (more: object = {}) =>

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { loadConfig, type Config } from "../../src/config.ts";
-import { settings } from "../../src/config/settings.ts";
-import { comparedKeys, differences, reloaded } from "../../src/reload.ts";
+import { loadConfig, type Config } from "../src/config.ts";
+import { settings } from "../src/config/settings.ts";
+import { comparedKeys, differences, reloaded } from "../src/reload.ts";
 
 const base = loadConfig({ env: {}, mode: "serve" });
 const withChange = (change: (config: Config) => Partial<Config>): Config => ({ ...base, ...change(base) });
