@@ -40,7 +40,7 @@ export interface DevAgent {
 
 /**
  * Starts `valinor-agent` and waits until it listens; afterwards it is started again whenever it ends. Rejects with CliError
- * where the first start fails.
+ * if the first start fails.
  */
 export async function startDevAgent(options: DevAgentOptions): Promise<DevAgent> {
   const stopping = new AbortController();

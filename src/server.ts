@@ -23,12 +23,12 @@ import type { StoreNews } from "./store/troubles.ts";
 
 /** A control plane that runs. */
 export interface ValinorServer {
-  /** Where it listens, as `http://HOST:PORT`; `https` where it has a certificate. */
+  /** Where it listens, as `http://HOST:PORT`; `https` if it has a certificate. */
   readonly url: string;
   readonly host: string;
   readonly port: number;
   /**
-   * Takes over what of a configuration can change while it runs; the rest stays as it was. Rejects with Error where something of it can't
+   * Takes over what of a configuration can change while it runs; the rest stays as it was. Rejects with Error if something of it can't
    * be used, which a checked configuration makes unlikely. Does nothing while it stops.
    */
   reload(config: Config): Promise<Reloaded>;
@@ -125,7 +125,10 @@ class RunningServer implements ValinorServer {
     const { live, store, audit, clientLog, lifecycle, storeIntact } = parts;
     const { auth, server } = live.config;
     const onKeysUnavailable = (error: unknown) =>
-      clientLog.error({ err: error }, "the keys of an issuer can't be had: its tokens are not taken");
+      clientLog.error(
+        { err: error },
+        "the keys of an issuer can't be fetched: its tokens are refused until they can",
+      );
     this.#parts = parts;
     this.#authenticator = auth.required
       ? createAuthenticator({ store, audit, ...auth, onKeysUnavailable })
@@ -255,6 +258,6 @@ function checkAddress(config: Config, address: string): void {
   const allowed = config.proxy.allowedAddresses.join(", ");
   throw new ValinorError(
     "INVALID_ARGUMENT",
-    `address ${JSON.stringify(address)} is none of proxy.allowed_addresses: ${allowed}`,
+    `address ${JSON.stringify(address)} is not in proxy.allowed_addresses: ${allowed}`,
   );
 }

@@ -14,7 +14,7 @@ export interface StopOptions {
   readonly noticeMs: number;
   /** How long it is `draining` at most, milliseconds; it is over when no request is in flight. */
   readonly drainMs: number;
-  /** Aborts where what is left is to end now. */
+  /** Aborts when what is left is to end at once. */
   readonly hurry: AbortSignal;
   readonly info: (fields: object, text: string) => void;
 }

@@ -499,7 +499,9 @@ describe("authentication", () => {
   test.each(["/nowhere/jwks.json", "no key set"])("refuses a key set that is none: %s", (text) => {
     const path = text.startsWith("/") ? text : fileWith(text);
     const problems = problemsOf(`auth: {issuers: [{issuer: a, audience: b, jwks_file: '${path}'}]}`);
-    expect(problems).toEqual([expect.stringMatching(/^auth.issuers a: jwks_file: |is no JSON Web Key Set$/)]);
+    expect(problems).toEqual([
+      expect.stringMatching(/^auth.issuers a: jwks_file: |is not a JSON Web Key Set$/),
+    ]);
   });
 
   test("refuses one issuer twice", () => {

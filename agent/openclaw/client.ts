@@ -26,7 +26,7 @@ import {
 export interface OpenClaw {
   /**
    * Runs a request and hands on its events, the last one `finish`. Resolves after that. Rejects with Failure; the signal
-   * drops the call at once, which ends the model's work too. `onTool`, where it is given, is told the tools that a real
+   * drops the call at once, which ends the model's work too. `onTool`, if it is given, is told the tools that a real
    * OpenClaw begins to run by itself, denied ones included.
    */
   run(
@@ -36,9 +36,9 @@ export interface OpenClaw {
     onTool?: (name: string) => void,
   ): Promise<void>;
   /**
-   * Makes a real OpenClaw have that model and those tools. Resolves when they are in force, with a sentence where they are
+   * Makes a real OpenClaw have that model and those tools. Resolves when they are in force, with a sentence if they are
    * refused; at once with an ordinary server, which has no such powers. Rejects with GatewayError after `applyMs`
-   * where OpenClaw is away: nothing is known then.
+   * if OpenClaw is away: nothing is known then.
    */
   apply(wanted: Steering): Promise<string | undefined>;
   readonly state: ServerState;

@@ -25,7 +25,7 @@ export function describeError(error: unknown): string {
   return tell(wordsOf(error, DEPTH)) ?? "no reason given";
 }
 
-/** The same with a colon before it, of the body of a failed answer; nothing where it says nothing. */
+/** The same for the body of a failed answer, with a colon before it; empty if the body says nothing. */
 export function describeBody(body: string): string {
   const told = tell(wordsOfBody(body));
   return told === undefined ? "" : `: ${told}`;
@@ -85,7 +85,7 @@ function wordsOfPage(page: string): string {
   return named ?? start.replaceAll(/<(script|style)\b[^<]*/gi, " ").replaceAll(/<[^>]*>?/g, " ");
 }
 
-/** One line of it; undefined where nothing is left. */
+/** The words as one line; undefined if nothing is left of them. */
 function tell(words: string | undefined): string | undefined {
   const line = (words ?? "")
     .slice(0, LOOKED_AT)

@@ -21,9 +21,9 @@ export type Step =
 /** What a message tells the scripted model to do. */
 export interface Script {
   readonly steps: readonly Step[];
-  /** Milliseconds between words, where the message says so. */
+  /** Milliseconds between words, if the message says so. */
   readonly paceMs: number | undefined;
-  /** HTTP status to fail with, where the message says so. */
+  /** HTTP status to fail with, if the message says so. */
   readonly fail: number | undefined;
   /** Drop the connection when half of the text is out. */
   readonly cut: boolean;

@@ -23,7 +23,7 @@ export type Identify = (
 export interface Authenticator {
   readonly identify: Identify;
   /**
-   * Takes other callers from now on; key sets of addresses that are named again are kept, those of files read again. Throws Error where an
+   * Takes other callers from now on; key sets of addresses that are named again are kept, those of files read again. Throws Error if an
    * issuer can't be used; nothing is changed then.
    */
   reload(sources: CredentialSources): void;
@@ -54,7 +54,7 @@ const MAX_BYTES = 8 * 1024;
 
 /**
  * Makes the check of credentials. Those that are refused are noted in the audit log as `denied`; requests without any are not.
- * Throws Error where an issuer can't be used.
+ * Throws Error if an issuer can't be used.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const now = options.now ?? Date.now;
@@ -66,7 +66,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   async function verify(credential: string): Promise<Caller> {
     if (credential.length > MAX_BYTES) throw bad(`the credential is over ${MAX_BYTES} bytes`);
     if (!credential.startsWith(API_KEY_PREFIX)) return verifyToken(credential);
-    if (!apiKeys) throw bad("this server takes no API keys");
+    if (!apiKeys) throw bad("this server accepts no API keys: send a token of one of its issuers");
     return verifyKey(credential);
   }
 
@@ -99,7 +99,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
 }
 
-/** Who is not known: nothing that a refused credential says of itself can be believed. */
+/** A caller that is not known: nothing that a refused credential says of itself can be trusted. */
 const nobody: Caller = { tenant: "", subject: "", credential: "", permissions: new Set() };
 
 /** For a server without authentication: every caller is the local one, who may name any tenant. */
@@ -122,7 +122,7 @@ function inTenant(caller: Caller, tenant: string | undefined): Caller {
   return { ...caller, tenant };
 }
 
-/** The public part of a credential that was refused, where it has one: a key's id, or an issuer that is known here. */
+/** The public part of a credential that was refused, if it has one: a key's id, or an issuer that is known here. */
 function nameOf(credential: string, issuers: readonly Issuer[]): string {
   if (credential === "" || credential.length > MAX_BYTES) return "";
   if (credential.startsWith(API_KEY_PREFIX)) {

@@ -13,8 +13,8 @@ export function isAddressPattern(text: string): boolean {
 }
 
 /**
- * True where one of the patterns holds for the address. An address that is none is not allowed; nor are the CIDs below 3, which
- * are no guests (1: this machine, 2: the host), unless a pattern names them.
+ * True if one of the patterns matches the address. Text that is not an address is not allowed; nor are the CIDs below 3, which
+ * are not guests (1: this machine, 2: the host), unless a pattern names them.
  */
 export function addressAllowed(patterns: readonly string[], address: string): boolean {
   const parsed = tryParse(address);

@@ -13,7 +13,7 @@ export interface Setting<T> {
   readonly form: "text" | "number" | "list" | "flag" | "json";
   /** What may be written, to follow "must be". */
   readonly allowed: string;
-  /** Value where nothing is written, as the file would have it. */
+  /** Default, as the file would have it. */
   readonly fallback: { readonly serve: unknown; readonly dev: unknown };
   /** The value may hold a secret: no message repeats it. */
   readonly secret: boolean;

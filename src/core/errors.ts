@@ -2,7 +2,7 @@ import { LinkError, type LinkErrorCode } from "@valinor/protocol";
 
 /**
  * The error table (docs/errors.md): what each reason is called by Connect and by REST. `code` is a Connect code's name,
- * `status` the REST status, `text` what REST clients of the first generation know it by; `retryMs` stands where a retry can
+ * `status` the REST status, `text` what REST clients of the first generation know it by; `retryMs` is there if a retry can
  * help, and says after how long.
  */
 const table = {
@@ -84,13 +84,13 @@ export function errorRow(reason: Reason): ErrorRow {
 export interface ErrorExtras {
   /** For ErrorInfo.metadata: `agent_id`, `request_id`, `sequence`, `last_sequence`, `code`, `tool`, `revision`. No secrets, no message text. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** What REST calls it where that is not the table's text. */
+  /** What REST calls it, if not by the table's text. */
   readonly text?: string;
-  /** Connect code where it is not the table's. */
+  /** Connect code, if not the table's. */
   readonly code?: ErrorCodeName;
-  /** What the guest itself said, where it did. */
+  /** What the guest itself said, if it said anything. */
   readonly guestText?: string;
-  /** Milliseconds after which a retry can help, where that is not the table's. */
+  /** Milliseconds after which a retry can help, if not the table's. */
   readonly retryMs?: number;
   readonly cause?: unknown;
 }
@@ -104,9 +104,9 @@ export class ValinorError extends Error {
   readonly text: string;
   /** What Connect calls it. */
   readonly code: ErrorCodeName;
-  /** What the guest itself said; undefined where the error is the host's own. */
+  /** What the guest itself said; undefined if the error is the host's own. */
   readonly guestText: string | undefined;
-  /** Milliseconds after which a retry can help; undefined where none does. */
+  /** Milliseconds after which a retry can help; undefined if no retry helps. */
   readonly retryMs: number | undefined;
 
   constructor(reason: Reason, message: string, extras: ErrorExtras = {}) {

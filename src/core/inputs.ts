@@ -4,14 +4,14 @@ import type { AgentChanges, AgentRecord } from "../store/store.ts";
 /** A message as a client gave it. */
 export interface MessageInput {
   readonly role: "user" | "tool";
-  /** Not empty, but where the role is `tool`. */
+  /** Empty only if the role is `tool`. */
   readonly content: string;
-  /** Where the role is `tool`: the call that the content answers. */
+  /** The call that the content answers, if the role is `tool`. */
   readonly toolCallId?: string;
   /** Turns before this one, in the shape of OpenAI's chat messages. Guests of protocol 1 take none. */
   readonly history?: readonly JsonObject[];
   /**
-   * All turns before this one, where `history` holds only those that a lasting conversation lacks: sent in its place to a guest whose
+   * All turns before this one, if `history` holds only those that a lasting conversation lacks: sent in its place to a guest whose
    * server keeps no conversations.
    */
   readonly wholeHistory?: readonly JsonObject[];
@@ -32,7 +32,7 @@ export interface SendInput {
   /** Empty: made by the server. */
   readonly requestId: string;
   readonly allowStaleConfig: boolean;
-  /** Absent: `continue` where requestId was given, else `cancel`. */
+  /** Absent: `continue` if requestId was given, else `cancel`. */
   readonly onDisconnect?: "continue" | "cancel";
 }
 
@@ -42,7 +42,7 @@ export interface StreamInput extends Omit<SendInput, "message"> {
   readonly message?: MessageInput;
   /** Events up to this one are not wanted; above 0 the call only attaches. */
   readonly afterSequence: number;
-  /** Life of the run that is meant, as `opened` told it; where it is given the call only attaches. Empty: whichever has the name. */
+  /** Life of the run that is meant, as `opened` told it; if it is given, the call only attaches. Empty: whichever run has the name. */
   readonly life?: string;
 }
 

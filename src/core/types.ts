@@ -61,7 +61,7 @@ export interface RunOpened {
   readonly bootId: string;
   readonly attached: boolean;
   readonly resumable: boolean;
-  /** Name of the run's life; empty where the guest names none. */
+  /** Name of the run's life; empty if the guest names none. */
   readonly life: string;
 }
 
@@ -71,7 +71,7 @@ export interface RunStream {
   /**
    * The events that came since the last call, at least one: all frames of one read of the link together. undefined after
    * `done`. Calling again says that the events before were delivered: it is what lets the guest send more. Rejects with
-   * ValinorError (its metadata has `request_id`, and `sequence` where the error ended the run); from then on the stream is over.
+   * ValinorError (its metadata has `request_id`, and `sequence` if the error ended the run); from then on the stream is over.
    */
   next(): Promise<readonly RunEvent[] | undefined>;
   /** The reader leaves; its onDisconnect applies. Does nothing after the end. */
@@ -120,7 +120,7 @@ export interface AgentStatusView {
   readonly openclawKind: string;
   /** How the agent knows that, in its words. */
   readonly openclawKindReason: string;
-  /** `disk` or `memory`: where it remembers the requests that it has taken; empty where it does not tell. */
+  /** `disk` or `memory`: where it remembers the requests that it has taken; empty if it does not tell. */
   readonly remembers: string;
   readonly observedRevision: number;
   /** `assumed`: a guest of protocol 1 said so, and can't name the revision. */

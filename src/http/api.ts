@@ -31,7 +31,7 @@ export interface RestOptions {
   readonly lifecycle?: Lifecycle;
 }
 
-/** Answers a request and says true; false where the path is none of the REST API's and nothing was done. */
+/** Answers a request and says true; false if the path is not one of the REST API's, and nothing was done. */
 export type RestHandler = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 /** Every route of the REST API. Each stands in the access table too (src/core/access/authorize.ts). */

@@ -29,7 +29,7 @@ export function statusToProto(status: AgentState): AgentStatus {
   return statuses[status];
 }
 
-/** The status that a client gave; undefined where it gave none. */
+/** The status that a client gave; undefined if it gave no status. */
 export function statusFromProto(status: AgentStatus): AgentState | undefined {
   switch (status) {
     case AgentStatus.PROVISIONING:

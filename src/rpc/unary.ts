@@ -18,7 +18,7 @@ export interface RpcServices {
   readonly lifecycle?: Lifecycle;
 }
 
-/** Services that anybody may call: a probe has no credential, and the schemas are public. They identify callers where they need one. */
+/** Services that anybody may call: a probe has no credential, and the schemas are public. They identify their callers themselves if they must know them. */
 const open: ReadonlySet<string> = new Set([
   Health.typeName,
   ServerReflection.typeName,

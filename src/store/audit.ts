@@ -30,14 +30,14 @@ export type AuditAction =
 
 /** An entry to be written. Nothing in it is a secret, a token or a message's text. */
 export interface NewAuditEntry {
-  /** Empty where it is not known: a denied credential names no tenant that can be believed. */
+  /** Empty if it is not known: a denied credential names no tenant that can be trusted. */
   readonly tenant: string;
-  /** Actor.subject; empty where it is not known. */
+  /** Actor.subject; empty if it is not known. */
   readonly subject: string;
   /** Actor.credential. */
   readonly credential: string;
   readonly action: AuditAction;
-  /** Empty where it concerns no single agent. */
+  /** Empty if it concerns no single agent. */
   readonly agentId: string;
   readonly detail: JsonObject;
 }
@@ -53,7 +53,7 @@ export interface AuditEntry extends NewAuditEntry {
 export interface AuditStore {
   /** Adds entries in one transaction. */
   appendAudit(entries: readonly NewAuditEntry[]): Promise<void>;
-  /** Entries after a sequence number (0: from the first), of one tenant where given, of a span of time where given. */
+  /** Entries after a sequence number (0: from the first), of one tenant if one is given, in a span of time if one is given. */
   listAudit(page: {
     after: number;
     limit: number;

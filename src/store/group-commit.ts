@@ -12,7 +12,7 @@ interface Job {
 }
 
 /** Most operations of one transaction: reading waits for its end. */
-const MOST = 32;
+const MAX_TOGETHER = 32;
 
 /**
  * Makes what runs operations in transactions, those that come together in one: SQLite waits for the disk at each commit, and keeps the
@@ -28,7 +28,7 @@ export function createGroupCommit(db: Kysely<Schema>): <T>(operation: Operation<
     isRunning = true;
     while (waiting.length > 0) {
       await nextTurn(); // what else comes in this turn
-      const jobs = waiting.splice(0, MOST);
+      const jobs = waiting.splice(0, MAX_TOGETHER);
       const isDone = jobs.length > 1 && (await together(jobs));
       if (!isDone) for (const job of jobs) await alone(job);
     }
@@ -44,7 +44,7 @@ export function createGroupCommit(db: Kysely<Schema>): <T>(operation: Operation<
     }
   }
 
-  /** False where the transaction itself failed: nothing of it is written then, and nobody was told. */
+  /** False if the transaction itself failed: nothing of it is written then, and nobody was told. */
   async function together(jobs: readonly Job[]): Promise<boolean> {
     try {
       const told = await db.transaction().execute(async (trx) => {
@@ -80,7 +80,7 @@ async function inSavepoint(trx: Transaction<Schema>, job: Job): Promise<() => vo
     await sql`release job`.execute(trx);
     return tell;
   } catch (error) {
-    // Where SQLite has rolled back everything already this fails, and so does the transaction.
+    // If SQLite has rolled back everything already this fails, and so does the transaction.
     await sql`rollback to job`.execute(trx);
     await sql`release job`.execute(trx);
     return () => job.fail(error);

@@ -90,7 +90,7 @@ describe("the Authorization header", () => {
   it("with an API key is refused where those are not taken", async () => {
     const { identify } = start({ apiKeys: false });
     await expect(identify(`Bearer ${key.text}`)).rejects.toMatchObject({
-      message: "this server takes no API keys",
+      message: "this server accepts no API keys: send a token of one of its issuers",
     });
   });
 });
@@ -109,7 +109,7 @@ describe("a refused credential", () => {
     expect(entries.map(({ credential, detail }) => [credential, detail["why"]])).toEqual([
       [`key:${key.id}`, "the API key is unknown"],
       ["jwt:https://issuer.test", "the token's signature is wrong"],
-      ["", "the token's issuer is not one of this server's"],
+      ["", "this server does not accept tokens of that issuer"],
       ["", "the credential is malformed: neither a token nor an API key"],
     ]);
     expect(entries.every((entry) => entry.action === "denied" && entry.tenant === "")).toBe(true);

@@ -109,7 +109,7 @@ describe.each<[string, (url: string) => Transport]>([
     expect(await errorOf(registry.listAgents({ filter: "id ~ x" }))).toEqual({
       code: "InvalidArgument",
       reason: "INVALID_ARGUMENT",
-      text: 'filter, character 4: "~" stands in double quotes',
+      text: 'filter, character 4: "~" must be in double quotes',
     });
     expect(await errorOf(registry.listAgents({ pageToken: first.nextPageToken }))).toMatchObject({
       code: "InvalidArgument",

@@ -13,7 +13,7 @@ export interface ToolCall {
 
 /** Puts tool calls together from their pieces. */
 export interface ToolCalls {
-  /** Takes the `tool_calls` of one choice of one piece of the answer; each is a call of its own where `whole`. */
+  /** Takes the `tool_calls` of one choice of one piece of the answer; each is a call of its own if `whole`. */
   take(choice: number, pieces: unknown, whole: boolean): void;
   /** The choice has ended: so have its calls. */
   finish(choice: number): void;
@@ -129,7 +129,7 @@ function createIds() {
   };
 }
 
-/** The call that a piece goes on with, where there is one. */
+/** The call that a piece goes on with, if there is one. */
 function find(mine: readonly OpenCall[], piece: Piece, place: number | undefined): OpenCall | undefined {
   const named = piece.id === "" ? undefined : mine.findLast(({ id }) => id === piece.id);
   if (piece.index === undefined && named !== undefined) return named;
@@ -154,7 +154,7 @@ function addTo(call: OpenCall, piece: Piece, { toolArgumentsBytes: most }: ToolB
 }
 
 /**
- * True where a piece does not go on with a call but begins the next: by another id, or by a name once arguments have come, where it
+ * True if a piece does not go on with a call but begins the next: by another id, or by a name once arguments have come, if it
  * is another name or the arguments are whole. Servers repeat names, and some make an id anew for each piece, so that neither a
  * repeated name nor an id without a name begins anything while arguments are on their way.
  */

@@ -27,7 +27,7 @@ const LOOK_MS = 200;
 
 /**
  * Makes a running OpenClaw obey: checks the names against what it has, writes what differs, and resolves when that is in
- * force, with a sentence where it is refused. Rejects with GatewayError where that could not be found out; a retryable
+ * force, with a sentence if it is refused. Rejects with GatewayError if that could not be found out; a retryable
  * one is worth another attempt. The signal ends waiting.
  */
 export async function steer(

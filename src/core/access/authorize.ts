@@ -73,8 +73,8 @@ for (const [action, row] of Object.entries(accessTable) as [Action, AccessRow][]
   for (const door of [row.rpc ?? [], row.routes ?? []].flat()) if (!doors.has(door)) doors.set(door, action);
 
 /**
- * What a caller asks for who comes to an RPC or REST route, named as in the table; where a route leads to several actions, the first:
- * all of them take the same permission. Throws Error for one that is not in the table.
+ * The action behind an RPC or REST route, named as in the table. If a route leads to several actions it is the first: all of them take the
+ * same permission. Throws Error for a route that is not in the table.
  */
 export function actionAt(door: string): Action {
   const action = doors.get(door);
@@ -88,7 +88,7 @@ export function permissionOf(action: Action): Permission {
 }
 
 /**
- * Throws PERMISSION_DENIED where the caller may not do this. Permissions don't imply one another (roles bundle them), but
+ * Throws PERMISSION_DENIED if the caller may not do this. Permissions don't imply one another (roles bundle them), but
  * `platform:admin` passes everywhere.
  */
 export function authorize(caller: Caller, action: Action): void {

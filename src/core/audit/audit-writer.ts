@@ -13,7 +13,7 @@ const CLOSE_MS = 2_000;
 
 /** Writes entries of the audit log in batches, one after the other. */
 export interface AuditWriter {
-  /** Takes an entry. Where the queue is full it is counted instead, and the count is written as `audit.dropped`. */
+  /** Takes an entry. If the queue is full it is counted instead, and the count is written as `audit.dropped`. */
   add(entry: NewAuditEntry): void;
   /** Writes what waits, for 2 s at most. Takes nothing afterwards. Never rejects. */
   close(): Promise<void>;

@@ -15,7 +15,7 @@ export class ChangedNumber {
   }
 }
 
-const HALF = "holds half of a surrogate pair, which is no text: send the whole character";
+const HALF = "holds half of a surrogate pair, which is not text: send the whole character";
 const NOT_FINITE = "is a number beyond what a double holds: send it as a text";
 const TOO_LONG = "is a whole number beyond 2^53, which would be rounded: send it as a text";
 
@@ -38,9 +38,9 @@ export function findJsonFault(
   if (value instanceof ChangedNumber) return { pointer, what: TOO_LONG };
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, member] of Object.entries(value)) {
-    const at = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    if (!key.isWellFormed()) return { pointer: at.toWellFormed(), what: HALF };
-    const fault = findJsonFault(member, at, { wholeNumbers });
+    const place = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (!key.isWellFormed()) return { pointer: place.toWellFormed(), what: HALF };
+    const fault = findJsonFault(member, place, { wholeNumbers });
     if (fault !== undefined) return fault;
   }
   return undefined;

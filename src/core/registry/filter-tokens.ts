@@ -54,7 +54,7 @@ function readToken(text: string, at: number): { token: FilterToken; end: number 
   }
   if (text[at] === '"')
     throw new FilterSyntaxError(at, 'a text in quotes ends with ", and has \\", \\\\ and \\* for these');
-  throw new FilterSyntaxError(at, `${JSON.stringify(characterAt(text, at))} stands in double quotes`);
+  throw new FilterSyntaxError(at, `${JSON.stringify(characterAt(text, at))} must be in double quotes`);
 }
 
 /** A star at the end stands for any rest, `\*` for a star. Words have no backslash. */
@@ -70,7 +70,7 @@ function endOf(pattern: RegExp, text: string, at: number): number | undefined {
   return pattern.test(text) ? pattern.lastIndex : undefined;
 }
 
-/** The whole character, where it takes two units. */
+/** The character at a place, whole even if it takes two units. */
 function characterAt(text: string, at: number): string {
   return String.fromCodePoint(text.codePointAt(at) ?? 0);
 }

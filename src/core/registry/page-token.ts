@@ -21,5 +21,5 @@ export function decodePageToken(scope: string, token: string, like: RegExp): str
   const text = Buffer.from(token, "base64url").toString();
   const position = text.slice(DIGEST);
   if (like.test(position) && encodePageToken(scope, position) === token) return position;
-  throw new ValinorError("INVALID_ARGUMENT", "page_token is not one of this list: start without it");
+  throw new ValinorError("INVALID_ARGUMENT", "page_token belongs to another list: start without it");
 }

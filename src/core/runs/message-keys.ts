@@ -22,7 +22,7 @@ export function givenKeys(message: MessageInput | undefined, keepsConversations 
   };
 }
 
-/** True where a guest of protocol 1 can do what the message says: it knows neither history nor tools of clients. */
+/** True if a guest of protocol 1 can do what the message says: it knows neither history nor tools of clients. */
 export function fitsProtocol1(message: MessageInput | undefined): boolean {
   return !hasAny(message?.history) && !hasAny(message?.tools);
 }

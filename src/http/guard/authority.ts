@@ -3,10 +3,10 @@ import { type HostName, parseHost } from "./origins.ts";
 
 /** Names that were asked for lately, so that each is looked at once; made-up ones drive out no more than a few others. */
 const known = new Map<string, HostName | undefined>();
-const MOST_KNOWN = 64;
+const MAX_KNOWN = 64;
 
 /**
- * Whom a request is for, by its Host header or HTTP/2's `:authority`. Undefined where it names nobody, as HTTP/1.0 may; `malformed` where the
+ * Whom a request is for, by its Host header or HTTP/2's `:authority`. Undefined if it names nobody, as HTTP/1.0 may; `malformed` if the
  * name is no authority (RFC 9110 section 7.2), there are two of them, or HTTP/1.1 has none.
  */
 export function hostOf(req: IncomingMessage): HostName | "malformed" | undefined {
@@ -24,7 +24,7 @@ export function hostOf(req: IncomingMessage): HostName | "malformed" | undefined
 function lookAt(text: string): HostName | "malformed" {
   if (known.has(text)) return known.get(text) ?? "malformed";
   const host = judge(text);
-  if (known.size >= MOST_KNOWN) known.delete(known.keys().next().value ?? "");
+  if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value ?? "");
   known.set(text, host);
   return host ?? "malformed";
 }

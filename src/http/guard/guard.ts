@@ -43,8 +43,8 @@ const exposeHeaders = [
 
 /**
  * Makes the check of Host and origin that stands in front of every route. Browsers send requests of any page to any address:
- * a page of another origin is let through only where it is listed, and then gets its CORS headers.
- * Throws Error where a listed origin or host is none.
+ * a page of another origin is let through only if it is listed, and then gets its CORS headers.
+ * Throws Error for a listed text that is not an origin, or not a host.
  */
 export function createGuard(options: GuardOptions): Guard {
   const origins = new Set(options.allowedOrigins.map(listedOrigin));
@@ -71,7 +71,7 @@ export function createGuard(options: GuardOptions): Guard {
     return refuse(
       res,
       "origin not allowed",
-      "pages of this origin may not call: it is not one of the allowed origins",
+      "pages of this origin may not call: it is not in server.allowed_origins",
     );
   };
 }

@@ -2,13 +2,13 @@
 export interface HostName {
   /** Lower case, IPv6 in brackets. */
   readonly name: string;
-  /** Empty where none is given. */
+  /** Empty if none is given. */
   readonly port: string;
 }
 
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/;
 
-/** Takes a Host header apart; undefined where it is none. */
+/** Takes a Host header apart; undefined if it is not a valid one. */
 export function parseHost(text: string): HostName | undefined {
   const match = HOST.exec(text.toLowerCase());
   if (match === null) return undefined;
@@ -33,7 +33,7 @@ export function parseOrigin(text: string): string | undefined {
   return url !== null && url.origin !== "null" && url.origin === text.toLowerCase() ? url.origin : undefined;
 }
 
-/** True where the origin is the one that the Host header names, over http or, behind a TLS proxy, https. */
+/** True if the origin is the one that the Host header names, over http or, behind a TLS proxy, https. */
 export function isSameOrigin(origin: string, host: HostName): boolean {
   const url = URL.parse(origin);
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) return false;

@@ -41,7 +41,7 @@ export function completionJson(head: AnswerHead, result: SendResult): object {
   };
 }
 
-/** Makes the encoder of a streamed answer. With `includeUsage` a chunk with the usage alone stands last, where the agent told it. */
+/** Makes the encoder of a streamed answer. With `includeUsage`, a chunk with the usage alone comes last if the agent told it. */
 export function chunkEncoder(head: AnswerHead, includeUsage: boolean): ChunkEncoder {
   const common = identity(head, "chat.completion.chunk");
   // Around each word the same bytes stand: they are written once.

@@ -73,7 +73,10 @@ const AGENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 function readModel(value: unknown): string {
   if (typeof value !== "string" || value === "") throw refusal("model", "model must be the id of an agent");
   if (AGENT_ID.test(value)) return value;
-  throw new ValinorError("AGENT_NOT_FOUND", "there is no agent of that name: model is the id of an agent");
+  throw new ValinorError(
+    "AGENT_NOT_FOUND",
+    "there is no agent with that id: model must be the id of an agent",
+  );
 }
 
 const NAME = /^[A-Za-z0-9._:-]{1,128}$/;

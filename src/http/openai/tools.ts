@@ -5,14 +5,14 @@ import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
 
 /** Most tools of a request. An agent takes as many. */
-const MOST = 128;
+const MAX_TOOLS = 128;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Reads `tools` and `tool_choice`: functions alone, and a choice among them. Throws INVALID_ARGUMENT. */
 export function readTools(body: UnknownJson): Pick<MessageInput, "tools" | "toolChoice"> {
   const list = body["tools"] ?? [];
   if (!Array.isArray(list)) throw refusal("tools", "tools must be a list");
-  if (list.length > MOST) throw refusal("tools", `there may be at most ${MOST} tools`);
+  if (list.length > MAX_TOOLS) throw refusal("tools", `a request may have at most ${MAX_TOOLS} tools`);
   const names = list.map(nameOf);
   if (new Set(names).size < names.length) throw refusal("tools", "two tools have the same name");
   const choice = readChoice(body["tool_choice"] ?? undefined, names);
@@ -44,5 +44,5 @@ function readChoice(choice: unknown, names: readonly string[]): JsonValue | unde
   }
   const { name } = called;
   if (typeof name === "string" && names.includes(name)) return { type, function: { name } };
-  throw refusal("tool_choice", "tool_choice names none of the tools");
+  throw refusal("tool_choice", "tool_choice names a function that is not in tools");
 }

@@ -8,7 +8,7 @@ import { refusal } from "./errors.ts";
 export interface Turns {
   readonly message: Pick<MessageInput, "role" | "content" | "toolCallId">;
   readonly history: readonly JsonObject[];
-  /** All turns before it, where `history` does not hold them: an agent that keeps no conversations gets these. */
+  /** All turns before it, if `history` lacks some: an agent that keeps no conversations gets these. */
   readonly wholeHistory?: readonly JsonObject[];
 }
 
@@ -20,7 +20,7 @@ interface Turn extends JsonObject {
 }
 
 /** Most messages of a request. An agent takes a history of as many. */
-const MOST = 1_000;
+const MAX_TURNS = 1_000;
 const roles: readonly unknown[] = ["system", "developer", "user", "assistant", "tool"];
 
 /**
@@ -30,25 +30,25 @@ const roles: readonly unknown[] = ["system", "developer", "user", "assistant", "
 export function readTurns(value: unknown, lasting: boolean): Turns {
   if (!Array.isArray(value) || value.length === 0)
     throw refusal("messages", "messages must be a list that is not empty");
-  if (value.length > MOST) throw refusal("messages", `messages holds at most ${MOST} turns`);
+  if (value.length > MAX_TURNS) throw refusal("messages", `messages holds at most ${MAX_TURNS} turns`);
   const turns = value.map(readTurn);
-  const at = turns.findLastIndex((turn) => !isInstruction(turn));
-  const last = turns[at];
+  const position = turns.findLastIndex((turn) => !isInstruction(turn));
+  const last = turns[position];
   if (last === undefined || last.role === "assistant") {
     throw refusal("messages", "the last message must have the role user or tool");
   }
   if (last.role === "user" && last.content === "")
-    throw refusal(`messages[${at}].content`, "the content is empty");
-  const before = turns.toSpliced(at, 1);
-  const since = lasting ? unknownSince(turns, at) : 0;
+    throw refusal(`messages[${position}].content`, "the content is empty");
+  const before = turns.toSpliced(position, 1);
+  const since = lasting ? unknownSince(turns, position) : 0;
   const history = before.filter((turn, index) => isInstruction(turn) || index >= since);
   const isShorter = history.length < before.length;
   return { message: messageOf(last), history, ...(isShorter && { wholeHistory: before }) };
 }
 
 /** Index of the first turn that a lasting conversation lacks: the last one, or the call that it and the turns before it answer. */
-function unknownSince(turns: readonly Turn[], at: number): number {
-  let from = at;
+function unknownSince(turns: readonly Turn[], position: number): number {
+  let from = position;
   while (turns[from - 1]?.role === "tool") from--;
   return turns[from]?.role === "tool" && turns[from - 1]?.role === "assistant" ? from - 1 : from;
 }

@@ -62,7 +62,7 @@ function parseToolCallId(value: unknown): string | undefined {
 
 const NAME = /^[A-Za-z0-9._:-]{1,128}$/;
 
-/** A request or conversation id; empty where there is none. Throws INVALID_ARGUMENT. */
+/** A request or conversation id; empty if there is none. Throws INVALID_ARGUMENT. */
 export function parseName(value: unknown, key: string): string {
   if (value === undefined || value === null || value === "") return "";
   if (typeof value === "string" && NAME.test(value)) return value;
@@ -75,7 +75,7 @@ function parseFlag(value: unknown, key: string): boolean {
   throw invalid(`${key} must be true or false`);
 }
 
-/** `continue`, `cancel`, or undefined where nothing is said. Throws INVALID_ARGUMENT. */
+/** `continue`, `cancel`, or undefined if nothing is said. Throws INVALID_ARGUMENT. */
 export function parseOnDisconnect(value: unknown): OnDisconnect | undefined {
   if (value === undefined || value === null || value === "") return undefined;
   if (value === "continue" || value === "cancel") return value;

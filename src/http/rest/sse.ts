@@ -41,7 +41,7 @@ function encodeEvent(requestId: string, event: RunEvent): string {
 
 /**
  * An error as the terminal event of its stream: `tool_blocked`, or `error` with the agent's code or the reason in lower case.
- * It has an id where it ended the run and so has a sequence; without one, a client that resumes reads on.
+ * It has an id only if it ended the run, and so has a sequence; without an id, a client that resumes reads on.
  */
 export function encodeError(requestId: string, error: ValinorError): string {
   const sequence = sequenceOf(error);

@@ -50,7 +50,7 @@ async function step(run: RunStream, errorOf: RouteContext["errorOf"]): Promise<S
   }
 }
 
-/** True where the client has the run's terminal event already: the agent then sends it again, and nothing else. */
+/** True if the client has the run's terminal event already: the agent then sends it again, and nothing else. */
 function isBehindEnd(first: Step, afterSequence: number): boolean {
   if (afterSequence === 0) return false;
   if (first.error !== undefined) return sequenceOf(first.error) === afterSequence;

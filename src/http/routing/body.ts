@@ -17,9 +17,9 @@ export interface BodyBounds {
 const DISCARD = 8 * 1024 * 1024;
 
 /**
- * Reads a request's body as a JSON object. Rejects with INVALID_ARGUMENT where it is none, nests too deep or is compressed, with
+ * Reads a request's body as a JSON object. Rejects with INVALID_ARGUMENT if it is not an object, nests too deep or is compressed, with
  * REQUEST_TOO_LARGE over maxBytes (which are never exceeded in memory), with REQUEST_TIMEOUT
- * where it comes too slowly, with CLIENT_GONE where the client leaves.
+ * if it comes too slowly, with CLIENT_GONE if the client leaves.
  */
 export async function readJsonObject(
   req: IncomingMessage,
@@ -88,7 +88,7 @@ export interface JsonRules {
 
 const exact: JsonRules = { wholeNumbers: true };
 
-/** Parses a JSON object of a client. Throws INVALID_ARGUMENT, with the JSON pointer where something in it can't be kept as it is. */
+/** Parses a JSON object of a client. Throws INVALID_ARGUMENT, with the JSON pointer of what can't be kept as it is. */
 export function parseJsonObject(bytes: Buffer, rules: JsonRules = exact): UnknownJson {
   const wrong = prescan(bytes, 0, bytes.length);
   if (wrong !== undefined) throw invalid(`the JSON has ${wrong}`);
@@ -108,7 +108,7 @@ function parse(bytes: Buffer, rules: JsonRules): ReturnType<typeof parseExactly>
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** An INVALID_ARGUMENT error; its REST text is `invalid request body` where none is given. */
+/** An INVALID_ARGUMENT error; its REST text is `invalid request body` by default. */
 export function invalid(message: string, text?: string): ValinorError {
   return new ValinorError("INVALID_ARGUMENT", message, text === undefined ? {} : { text });
 }

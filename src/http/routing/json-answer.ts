@@ -21,7 +21,7 @@ function restText(error: ValinorError): string {
   return error.reason === "TOOL_BLOCKED" && tool !== undefined ? `tool blocked: ${tool}` : error.text;
 }
 
-/** Answers with an error. Does nothing where the response has begun or the client has left. */
+/** Answers with an error. Does nothing if the response has begun or the client has left. */
 export function writeError(res: ServerResponse, error: ValinorError): void {
   const row = errorRow(error.reason);
   const headers: Record<string, string> = {};
@@ -31,7 +31,7 @@ export function writeError(res: ServerResponse, error: ValinorError): void {
   writeJson(res, row.status, restError(error), headers);
 }
 
-/** Answers with JSON, ended by a newline. Does nothing where the response has begun or the client has left. */
+/** Answers with JSON, ended by a newline. Does nothing if the response has begun or the client has left. */
 export function writeJson(
   res: ServerResponse,
   status: number,

@@ -8,7 +8,7 @@ export function splitTarget(target: string): { path: string; query: string } {
     : { path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
-/** The first value of each name in a query. Throws INVALID_ARGUMENT where its percent-encoding is broken. */
+/** The first value of each name in a query. Throws INVALID_ARGUMENT if its percent-encoding is broken. */
 export function parseQuery(query: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (const pair of query.split("&")) {

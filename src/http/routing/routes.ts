@@ -19,10 +19,10 @@ export interface RouteContext {
   readonly errorOf: (thrown: unknown) => ValinorError;
 }
 
-/** Answers a request. What it rejects with becomes the JSON error, where the response has not begun. */
+/** Answers a request. What it rejects with becomes the JSON error, if the response has not begun. */
 export type Route = (context: RouteContext) => Promise<void>;
 
-/** Answers with an error; does nothing where the response has begun. */
+/** Answers with an error; does nothing if the response has begun. */
 export type Fail = (res: ServerResponse, error: ValinorError, req: IncomingMessage) => void;
 
 /** What a method and path lead to. */

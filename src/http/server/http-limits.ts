@@ -39,7 +39,7 @@ export interface HttpLimits {
   readonly floodWindowMs: number;
 }
 
-/** The bounds that hold where none are given. */
+/** The bounds, unless others are given. */
 export const defaultHttpLimits: HttpLimits = {
   maxConnections: 10_000,
   prefaceMs: 5_000,

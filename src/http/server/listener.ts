@@ -24,7 +24,7 @@ export interface HttpLogger {
 
 /**
  * Answers a request. Requests of HTTP/2 come in the shape of HTTP/1's too (Node's compatibility API). It must not throw;
- * one that does is answered 500 where that is still possible.
+ * one that does is answered 500 if that is still possible.
  */
 export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => void;
 
@@ -41,8 +41,8 @@ export interface ListenerOptions {
 /** One port for HTTP/1.1 and HTTP/2: in the clear with prior knowledge, over TLS by ALPN. */
 export interface HttpListener {
   /**
-   * Begins to listen at every address of the host; answers them, the first one again as `host`, and the real port where 0 was asked for.
-   * Rejects where the port is taken or no address is ours.
+   * Begins to listen at every address of the host; resolves with them, the first one as `host` too, and with the real port if 0 was asked for.
+   * Rejects if the port is taken, or if this machine has none of the addresses.
    */
   listen(
     host: string,
@@ -65,7 +65,7 @@ export interface HttpListener {
    * open.
    */
   close(drainMs: number): Promise<void>;
-  /** Uses another certificate for new connections; those that are open go on. Throws Error where there was none, or it can't be used. */
+  /** Uses another certificate for new connections; those that are open go on. Throws Error if the port speaks cleartext, or the certificate can't be used. */
   useCertificate(files: TlsFiles): void;
 }
 

@@ -13,7 +13,7 @@ const SHARES_A_TURN = 2;
 const GREEDY_MS = 250;
 
 /** Streams of a line that closed meanwhile are looked at so many in a step. */
-const MOST_CLOSED = 32;
+const MAX_CLOSED = 32;
 
 /** A session's requests that are yet to begin. */
 interface Line {
@@ -62,7 +62,7 @@ function createLine(limits: HttpLimits, turns: Turns): Line {
   /** True while there is more to be begun, and that may be. */
   function step(): boolean {
     if (penalty !== undefined) return false;
-    for (let closed = 0; closed < MOST_CLOSED; closed++) if (later.shift()?.() ?? true) break;
+    for (let closed = 0; closed < MAX_CLOSED; closed++) if (later.shift()?.() ?? true) break;
     return later.length > 0 && penalty === undefined;
   }
   const waiting: Waiting = { step };

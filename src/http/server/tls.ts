@@ -16,7 +16,7 @@ export interface TlsEntry {
   /** Says who takes connections once their handshake is done; to be called once, before the first enters. */
   onKnown(known: KnownTls): void;
   enter(raw: Socket): void;
-  /** Uses another certificate for handshakes from now on. Throws Error where it can't be used; the one before then stays. */
+  /** Uses another certificate for handshakes from now on. Throws Error if it can't be used, and keeps the one before. */
   useCertificate(files: TlsFiles): void;
 }
 

@@ -26,7 +26,7 @@ const codes: Record<ErrorCodeName, Code> = {
 };
 
 /**
- * Any error as Connect sends it: the table's code, an ErrorInfo with reason and metadata, and a RetryInfo where a retry can
+ * Any error as Connect sends it: the table's code, an ErrorInfo with reason and metadata, and a RetryInfo if a retry can
  * help. The signal is the call's: a deadline that passed is deadline_exceeded, whatever it interrupted.
  */
 export function toConnectError(thrown: unknown, signal: AbortSignal): ConnectError {

@@ -62,7 +62,7 @@ export async function migratePostgresStore(url: string, options: PostgresOptions
   return steps;
 }
 
-/** Where a database is, as a URL with neither user nor password. Throws StoreError where the URL is none. */
+/** Where a database is, as a URL with neither user nor password. Throws StoreError if it is not a URL of PostgreSQL. */
 export function postgresName(url: string): string {
   try {
     const { host, port, database } = new Client({ connectionString: url });
@@ -127,7 +127,7 @@ async function checkEncoding(db: Kysely<Schema>): Promise<void> {
 
 /**
  * Whether the server is behind a pooler: one that refuses settings among the startup parameters, or leaves them out as it was told
- * to. Rejects where no connection is made.
+ * to. Rejects if no connection is made.
  */
 async function keepsNoSettings(url: string, options: PostgresOptions): Promise<boolean> {
   const client = new Client(clientOptions(url, false, { ...options, statementMs: PROBE_MS }));

@@ -53,7 +53,7 @@ export async function restoreContext(
   // A removal left nothing that could have a version.
   const isSame = isRemoval(refused) ? now === undefined : now?.version === refused.version;
   if (!isSame) return false;
-  // What was removed finds its place taken where the context was filled meanwhile.
+  // What was removed can't come back if the context was filled meanwhile.
   if (now === undefined && before !== undefined && (await countEntries(trx, key)) >= MAX_CONTEXTS)
     return false;
   if (before === undefined) await removeEntry(trx, key, refused.key);

@@ -6,7 +6,7 @@ export interface ColumnTypes {
   readonly key: RawBuilder<unknown>;
   /** The primary key that numbers rows by itself and never gives a number twice. */
   readonly sequence: RawBuilder<unknown>;
-  /** A query that has a row where there is a table of this name. */
+  /** A query that gives a row if there is a table of this name. */
   hasTable(name: string): RawBuilder<unknown>;
   /** Takes, to the end of the transaction, the lock of whoever changes the schema; undefined: a transaction has it anyway. */
   readonly lockSchema: RawBuilder<unknown> | undefined;

@@ -30,7 +30,7 @@ const REST = 20;
 export interface Wiper {
   /** Runs soon. */
   wipe(): void;
-  /** Runs once more where something is left to be wiped, and resolves when it is done. Never rejects. */
+  /** Runs once more if something is left to be wiped, and resolves when it is done. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -110,7 +110,7 @@ interface Outcome {
   readonly isDone: boolean;
   /** Why something is. */
   readonly reason: string;
-  /** True where no other process was in the way, but something went wrong. */
+  /** True if no other process was in the way, but something went wrong. */
   readonly isError: boolean;
 }
 

@@ -20,7 +20,7 @@ import { createTroubles, type OnStoreNews, type Troubles } from "../troubles.ts"
 const MEMORY = ":memory:";
 
 /**
- * Opens a store in one file, made with its folder where missing (mode 0600), or in memory for `:memory:`. Brings its schema
+ * Opens a store in one file, which is made with its folder if it is missing (mode 0600), or in memory for `:memory:`. Brings its schema
  * up to date. Rejects with StoreError `unavailable` that names the file: no access, no SQLite database, damaged, or written
  * by a newer version.
  */
