@@ -11,7 +11,7 @@ import { monotonicNow } from "@valinor/protocol";
 const START_MS = 15_000;
 /** Time the agent has to stop before it is ended. */
 const STOP_MS = 3_000;
-/** Pauses between restarts grow from the first to the last, and begin anew after an agent that lived for a minute. */
+/** Pauses between restarts grow from the first to the last, and start again from the first after an agent that lived for a minute. */
 const BACKOFF_MS = { first: 200, last: 5_000 };
 const HEALTHY_MS = 60_000;
 

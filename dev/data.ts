@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { CliError } from "@valinor/cli/internal";
 
-/** Ports for the agent come from here: below those that outgoing connections take, so that one stays free between runs. */
+/** Ports for the agent come from here: below the ports that outgoing connections take, so that the agent's stays free between runs. */
 const AGENT_PORTS = { from: 20_000, to: 32_000 };
 const PORT_ATTEMPTS = 50;
 

@@ -200,7 +200,7 @@ class OpenClawClient implements OpenClaw {
   ): Promise<void> {
     const answer = await this.#send(request, signal);
     const { statusCode } = answer;
-    answer.body.on("error", () => {}); // told by the reading below; an abort after it is nobody's news
+    answer.body.on("error", () => {}); // told by the reading below; an abort after it is no news to anybody
     await take([]); // the headers are a sign of life
     if (statusCode < 200 || statusCode > 299) throw await refusalOf(answer, this.#paths.completions);
     await readAnswer(bodyOf(answer), this.#bounds, take, onId);

@@ -10,7 +10,7 @@ const PAGE_LENGTH = 8 * 1024;
 const DEPTH = 6;
 const ENTRIES = 3;
 
-/** A URL, or a host with a port: where the guest's services are is nobody's business. */
+/** A URL, or a host with a port: clients need not know where the guest's services are. */
 const ADDRESS =
   /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+|\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?\b|\[[0-9a-f:]+\](?::\d+)?/gi;
 
@@ -31,7 +31,7 @@ export function describeBody(body: string): string {
   return told === undefined ? "" : `: ${told}`;
 }
 
-/** What stands in an object of any shape: `{"error":{"message"}}`, `{"detail":[...]}`, `{"message"}`, lists of these and so on. */
+/** The words in an object of any shape: `{"error":{"message"}}`, `{"detail":[...]}`, `{"message"}`, lists of these and so on. */
 function wordsOf(value: unknown, depth: number): string | undefined {
   if (depth === 0) return undefined;
   if (typeof value === "string") return value.trim() === "" ? undefined : value;

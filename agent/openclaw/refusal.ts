@@ -17,7 +17,7 @@ export async function readWords(answer: HttpAnswer): Promise<string> {
   }
 }
 
-/** The same error without the token, which a server may repeat that was told it: it is nobody's business. */
+/** The same error without the token, which a server that was told it may repeat: clients must not see it. */
 export function withoutToken(error: unknown, token: string | undefined): unknown {
   if (token === undefined || !(error instanceof Failure) || !error.message.includes(token)) return error;
   return new Failure(error.code, error.message.replaceAll(token, "[token]"), error.cause);

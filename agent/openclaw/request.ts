@@ -45,7 +45,7 @@ export function requestBody(request: ModelRequest, kind: ServerKind): string {
 }
 
 /**
- * The `user` that stands for a conversation at OpenClaw, which makes a session key of it in lower case: a digest, so
+ * The `user` that names a conversation to OpenClaw, which makes a session key of it in lower case: a digest, so
  * that ids which differ in case alone, or in anything else, never share a session.
  */
 export function sessionUser(conversationId: string): string {

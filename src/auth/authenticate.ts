@@ -19,7 +19,7 @@ export type Identify = (
   tenant: string | undefined,
 ) => Caller | Promise<Caller>;
 
-/** Who knows callers. */
+/** Knows who callers are. */
 export interface Authenticator {
   readonly identify: Identify;
   /**

@@ -102,7 +102,7 @@ function createVerifier(issuer: Issuer, now: () => number, remote: RemoteKeySets
 }
 
 /**
- * The claims of a token that one of the keys signed. A token need not name its key: while keys are rotated there are two of an algorithm,
+ * The claims of a token that one of the keys signed. A token need not name its key: while keys are rotated, an algorithm has two of them,
  * and then each is tried, up to a bound. Rejects with an error of the library.
  */
 async function verified(

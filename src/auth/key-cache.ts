@@ -24,7 +24,7 @@ interface Entry {
 }
 
 /**
- * Makes a cache over a lookup that holds at most `most` keys; those that were used longest ago go first. Lookups of one key that
+ * Makes a cache over a lookup. It holds at most `most` keys, and drops first those that were used longest ago. Lookups of one key that
  * come together are one. What is not found, or failed, is not kept: made-up ids must not drive out real keys.
  */
 export function createKeyCache(options: {

@@ -41,7 +41,7 @@ export function createKeyVerifier(
     const key = parseApiKey(text);
     if (key === undefined) throw bad("the API key is malformed: it was mistyped or cut off");
     const record = await find(key.id);
-    // An unknown id and a wrong secret are told alike: which ids there are is nobody's business.
+    // An unknown id and a wrong secret get the same answer: no caller may find out which ids exist.
     if (record === undefined || !sameDigest(record.sha256, key.sha256)) throw bad("the API key is unknown");
     checkValid(record, now());
     touch(record);

@@ -132,7 +132,7 @@ function integer(min: number, max: number, fallback: number): Setting<number> {
   return setting(schema, `a whole number from ${min} to ${max}`, fallback, { form: "number" });
 }
 
-/** A bound of which 0 means that there is none. */
+/** A bound; 0 means that there is no bound. */
 function bound(max: number): Setting<number> {
   return setting(z.number().int().min(0).max(max), `a whole number from 0 (no bound) to ${max}`, 0, {
     form: "number",

@@ -2,7 +2,7 @@ import { ValinorError } from "./errors.ts";
 
 /**
  * How a server goes: it is `serving`; `leaving`: it says that it is not ready, and does everything still; `draining`: no run begins,
- * those that are read go on being read; `ending`: every stream and message that is left ends with DRAINING; `cutting`: so does every
+ * runs that are being read go on; `ending`: every stream and message that is left ends with DRAINING; `cutting`: so does every
  * other call.
  */
 export type Stage = (typeof stages)[number];
@@ -56,7 +56,7 @@ export function notBegun(): ValinorError {
 
 /**
  * The error of a run that the server reads no further: the run goes on. `lastSequence` is the last event that was given; that it
- * stands in the metadata says that the agent may have the message.
+ * is in the metadata says that the agent may have the message.
  */
 export function readNoFurther(lastSequence: number): ValinorError {
   const text = `this server is stopping and the run goes on: read it after event ${lastSequence}, at another server or in a moment`;

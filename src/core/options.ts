@@ -17,7 +17,7 @@ export interface CoreOptions {
   readonly messageMs: number;
   /** Longest wait for the answer to a push or a cancel, milliseconds. */
   readonly configMs: number;
-  /** From `draining` on no new run is begun; at `ending` those that are read end with DRAINING. */
+  /** From `draining` on no run is begun; at `ending` the runs that are being read end with DRAINING. */
   readonly lifecycle: Lifecycle;
   /** Bounds of what waits for clients that do not read, if they differ from defaultStreamLimits. */
   readonly streamLimits?: Partial<StreamLimits>;

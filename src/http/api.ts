@@ -34,7 +34,7 @@ export interface RestOptions {
 /** Answers a request and says true; false if the path is not one of the REST API's, and nothing was done. */
 export type RestHandler = (req: IncomingMessage, res: ServerResponse) => boolean;
 
-/** Every route of the REST API. Each stands in the access table too (src/core/access/authorize.ts). */
+/** Every route of the REST API. Each is in the access table too (src/core/access/authorize.ts). */
 export const restRoutes: readonly RouteRow[] = [...agentRoutes, ...openaiRoutes];
 
 /**

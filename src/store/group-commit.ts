@@ -15,7 +15,7 @@ interface Job {
 const MAX_TOGETHER = 32;
 
 /**
- * Makes what runs operations in transactions, those that come together in one: SQLite waits for the disk at each commit, and keeps the
+ * Makes what runs operations in transactions. Operations that come together share one: SQLite waits for the disk at each commit, and keeps the
  * whole program waiting. Each operation sees what those before it did, and one that fails undoes only its own. It resolves once the
  * transaction is committed.
  */

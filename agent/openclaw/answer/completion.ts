@@ -145,7 +145,7 @@ function checkAnswer(value: UnknownObject): void {
   if (value["object"] === "error" || value["type"] === "error" || isBareError(value)) throw reported(value);
 }
 
-/** The same for what stands under `error` alone; an empty object is none. */
+/** The same for what is under `error` alone; an empty object is no error. */
 function checkError(value: UnknownObject): void {
   const { error } = value;
   if (!error || (isObject(error) && Object.keys(error).length === 0)) return;

@@ -40,7 +40,7 @@ type ToolBounds = Pick<Bounds, "toolArgumentsBytes" | "openToolCalls">;
 
 /** Longest id and name of a call, in UTF-16 units. */
 const NAME_LENGTH = 256;
-/** Ids of an answer that are remembered, so that none stands for two calls. */
+/** Ids of an answer that are remembered, so that no id names two calls. */
 const IDS = 1_024;
 
 /**
@@ -115,7 +115,7 @@ export function createToolCalls(bounds: ToolBounds, emit: (call: ToolCall) => vo
   };
 }
 
-/** Clients tell calls apart by their ids alone, so that one that is missing, or stood for another call before, is replaced. */
+/** Clients tell calls apart by their ids alone, so that a missing id, or one that another call had before, is replaced. */
 function createIds() {
   const taken = new Set<string>();
   return {
@@ -155,7 +155,7 @@ function addTo(call: OpenCall, piece: Piece, { toolArgumentsBytes: most }: ToolB
 
 /**
  * True if a piece does not go on with a call but begins the next: by another id, or by a name once arguments have come, if it
- * is another name or the arguments are whole. Servers repeat names, and some make an id anew for each piece, so that neither a
+ * is another name or the arguments are whole. Servers repeat names, and some make a new id for each piece, so that neither a
  * repeated name nor an id without a name begins anything while arguments are on their way.
  */
 function beginsAnother(call: OpenCall, { id, name, args }: Piece): boolean {
@@ -165,7 +165,7 @@ function beginsAnother(call: OpenCall, { id, name, args }: Piece): boolean {
   return name !== call.name || afterWhole;
 }
 
-/** The name with a piece of it: one that is repeated, or that comes whole after its beginning, is not added. */
+/** The name with a further piece of it: a piece that repeats the name, or its beginning, is not added. */
 function nameWith(call: OpenCall, name: string): string {
   if (name === "" || call.parts.length > 0) return call.name === "" ? name : call.name;
   return name.startsWith(call.name) ? name : call.name + name;

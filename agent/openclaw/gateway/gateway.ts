@@ -103,7 +103,7 @@ export class Gateway {
     this.#redial = setTimeout(() => void this.#tryOpen(), Math.min(most, least * 2 ** this.#failures));
   }
 
-  /** Counts the time without use anew. */
+  /** Starts counting the time without use again. */
   #rest(): void {
     clearTimeout(this.#idle);
     if (this.#holders > 0 || this.#closed) return;

@@ -31,7 +31,7 @@ export function createOwnModel(stateDir: string | undefined): OwnModel {
   };
 }
 
-/** What the file says; one that is not there or makes no sense says nothing. Rejects if it can't be read for another reason. */
+/** What the file says; a file that does not exist or makes no sense says nothing. Rejects if it can't be read for another reason. */
 async function read(path: string): Promise<string | null | undefined> {
   try {
     const value = JSON.parse(await readFile(path, "utf8")) as unknown;

@@ -12,7 +12,7 @@ export interface AccessRow {
 }
 
 /**
- * The access table: everything that a caller can ask for, whatever speaks it. Every RPC and route stands here
+ * The access table: everything that a caller can ask for, whatever speaks it. Every RPC and route is here
  * (test/core/access/authorize.test.ts), and every call comes through it (gate.ts).
  */
 const access = {

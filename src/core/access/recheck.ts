@@ -14,7 +14,7 @@ export interface Recheck {
 
 /**
  * Rechecks a caller every `everyMs`. If nobody can tell (the store is away), the call goes on, and is looked at again after
- * `retryMs`: who was let in before stays until the answer is no.
+ * `retryMs`: a caller that was let in before stays until the answer is no.
  */
 export function createRecheck(caller: Caller, everyMs: number, retryMs: number): Recheck {
   let dueAt = monotonicNow() + everyMs;

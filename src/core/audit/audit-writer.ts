@@ -77,7 +77,7 @@ export function createAuditWriter(
 
 const NEVER = new AbortController().signal;
 
-/** The entry that stands for those that were not written. */
+/** The entry that tells of those that were not written. */
 export function droppedEntry(tenant: string, count: number): NewAuditEntry {
   const credential = "valinor";
   return { tenant, subject: credential, credential, action: "audit.dropped", agentId: "", detail: { count } };

@@ -25,7 +25,7 @@ export interface Audit {
 const WINDOW_MS = 10_000;
 /** Most different entries of one tenant in that time; the others are counted. Nobody fills the disk by being refused. */
 const TENANT_ENTRIES = 200;
-/** The same of those whom nobody knows: they can make up as many keys as they like, at no cost. */
+/** The same for callers that are not known: they can make up as many keys as they like, at no cost. */
 const STRANGER_ENTRIES = 20;
 /** Most tenants in that time; those above share one window. */
 const TENANTS = 1_000;

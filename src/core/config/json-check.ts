@@ -22,7 +22,7 @@ const TOO_LONG = "is a whole number beyond 2^53, which would be rounded: send it
 /**
  * The first thing in a JSON value that could not be kept as it was sent: half of a surrogate pair in a text or key, which every further
  * writer would make something else of; a number that is not finite (`1e400`), which JSON writes as null. With `wholeNumbers` also those
- * beyond 2^53, of which nobody can tell any more whether they are what was sent. The value must not nest without bound.
+ * beyond 2^53, for which it can't be told any more whether they are what was sent. The value must not nest without bound.
  */
 export function findJsonFault(
   value: unknown,
@@ -51,7 +51,7 @@ const SUSPICIOUS = /\\u[dD][89a-fA-F]|\d[eE]\+?\d{3}|\d{16}/;
 const WHOLE = /^-?\d{16,}$/;
 
 /**
- * Parses JSON. With `wholeNumbers`, a whole number that a double does not hold stands as a ChangedNumber. Answers what findJsonFault finds
+ * Parses JSON. With `wholeNumbers`, a whole number that a double does not hold becomes a ChangedNumber. Answers what findJsonFault finds
  * as well. Throws SyntaxError.
  */
 export function parseExactly(

@@ -21,7 +21,7 @@ import type { Caller, ContextResult, PushResult } from "../types.ts";
 const CONFIG_BYTES = 1024 * 1024;
 /** Largest text of a context entry. */
 const CONTEXT_BYTES = 256 * 1024;
-/** How often a configuration that keeps a secret is sealed anew if another one was stored meanwhile. */
+/** How often a configuration that keeps a secret is sealed again if another one was stored meanwhile. */
 const MAX_SEALINGS = 3;
 
 /** A verdict, or that there was none in time. */

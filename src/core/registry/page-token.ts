@@ -13,7 +13,7 @@ export function encodePageToken(scope: string, position: string): string {
 }
 
 /**
- * The position in a token; empty for no token. Throws INVALID_ARGUMENT for one of another list, and for one that is made up and whose
+ * The position in a token; empty for no token. Throws INVALID_ARGUMENT for a token of another list, and for a made-up one whose
  * position does not look like those of the list: the database would fail at it.
  */
 export function decodePageToken(scope: string, token: string, like: RegExp): string {

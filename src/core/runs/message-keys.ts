@@ -2,7 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { MessageSchema } from "@valinor/proto/valinor/link/v1/link";
 import type { MessageInput } from "../inputs.ts";
 
-/** Names of the link's own fields: a client's further keys never stand for them. */
+/** Names of the link's own fields: a client's further keys never replace them. */
 const ownKeys = new Set(MessageSchema.fields.map((field) => field.jsonName));
 
 /**
@@ -27,7 +27,7 @@ export function fitsProtocol1(message: MessageInput | undefined): boolean {
   return !hasAny(message?.history) && !hasAny(message?.tools);
 }
 
-/** True for a message whose frame may nest too deep, or have too many tokens: JSON of the client's own stands in it. */
+/** True for a message whose frame may nest too deep, or have too many tokens: it holds JSON of the client's own. */
 export function isShapedByClient(message: MessageInput | undefined): boolean {
   return message?.extra !== undefined || !fitsProtocol1(message) || hasAny(message?.wholeHistory);
 }

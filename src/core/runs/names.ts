@@ -1,7 +1,7 @@
 import { sha256 } from "@valinor/protocol";
 import type { Caller } from "../types.ts";
 
-/** Digests of callers, so that a message costs no hash; bounded, and made anew when full. */
+/** Digests of callers, so that a message costs no hash; bounded, and emptied when full. */
 const digests = new Map<string, string>();
 const MAX_DIGESTS = 10_000;
 

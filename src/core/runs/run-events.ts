@@ -119,7 +119,7 @@ function readPlainChunk({ content, done }: UnknownObject): { content: string; do
 
 function doneOf(chunk: Chunk, sequence: number): RunEvent {
   if (chunk.content !== "") throw new LinkError("invalid_frame", "the agent sent text in its last chunk");
-  const finishReason = chunk.finishReason || "unknown"; // never a success that nobody told of
+  const finishReason = chunk.finishReason || "unknown"; // without a reason it must not count as a success
   const { usage } = chunk;
   if (usage === undefined) return { kind: "done", sequence, finishReason };
   const { promptTokens, completionTokens, totalTokens } = usage;

@@ -18,7 +18,7 @@ export interface WatchLimits {
   readonly all: number;
   /** Watchers of one tenant. */
   readonly tenant: number;
-  /** Watchers of one of its credentials, so that one program that leaks them shuts no other one out. */
+  /** Watchers of one of its credentials, so that one program that leaks them does not shut others out. */
   readonly credential: number;
   /** Agents that a watcher may have yet to be told of; if there are more, it gets a new snapshot. */
   readonly changes: number;

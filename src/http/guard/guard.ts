@@ -42,7 +42,7 @@ const exposeHeaders = [
 ].join(", ");
 
 /**
- * Makes the check of Host and origin that stands in front of every route. Browsers send requests of any page to any address:
+ * Makes the check of Host and origin that comes before every route. Browsers send requests of any page to any address:
  * a page of another origin is let through only if it is listed, and then gets its CORS headers.
  * Throws Error for a listed text that is not an origin, or not a host.
  */
@@ -80,7 +80,7 @@ export function createGuard(options: GuardOptions): Guard {
 const PROBES = /^\/(?:healthz|readyz|grpc\.health\.v1\.Health\/(?:Check|Watch|List))(?:\?|$)/;
 
 /**
- * True for a probe that no page sent: what the health routes tell is nobody's secret, but the health of an agent is, and a page whose
+ * True for a probe that no page sent: what the health routes tell is public, but the health of an agent is not, and a page whose
  * name was made to lead here (DNS rebinding) says its origin in every request that may ask for one.
  */
 function isProbe({ url, headers }: IncomingMessage, host: HostName | undefined): boolean {

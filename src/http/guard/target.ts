@@ -5,7 +5,7 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
 
 /**
  * Brings a request's target into the one form that all routes know, before anything looks at it. An absolute-form target becomes
- * its path, and its authority stands for the Host header, which RFC 9112 tells servers to ignore then: every rule about hosts
+ * its path, and its authority takes the place of the Host header, which RFC 9112 tells servers to ignore then: every rule about hosts
  * holds for the name that the target has. Percent-encoded letters, digits and `-._~` in the path are decoded: RFC 3986 section
  * 6.2.2.2 says they mean the same. Nothing else is decoded, and slashes stay as they are.
  */

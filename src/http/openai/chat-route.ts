@@ -52,7 +52,7 @@ interface Pump {
   readonly errorOf: RouteContext["errorOf"];
 }
 
-/** Writes the chunks as the events come, one write for each wake. An error stands in the stream, which then has no end mark. */
+/** Writes the chunks as the events come, one write for each wake. An error is written into the stream, which then has no end mark. */
 async function pump(pump: Pump, first: readonly RunEvent[]): Promise<void> {
   const { run, res, client, encoder } = pump;
   let events = first;

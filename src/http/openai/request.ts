@@ -81,7 +81,7 @@ function readModel(value: unknown): string {
 
 const NAME = /^[A-Za-z0-9._:-]{1,128}$/;
 
-/** The conversation; one that is no name of ours is named by its digest. */
+/** The conversation's id; text that is not a valid id is replaced by its digest. */
 function readUser(value: unknown): string {
   if (typeof value !== "string") throw refusal("user", "user must be a text");
   return value === "" || NAME.test(value) ? value : `user-${sha256(value)}`;

@@ -24,7 +24,7 @@ const MAX_TURNS = 1_000;
 const roles: readonly unknown[] = ["system", "developer", "user", "assistant", "tool"];
 
 /**
- * Reads `messages`. The last one that is no instruction must be a user's or a tool's. In a lasting conversation the agent has the history:
+ * Reads `messages`. The last turn that is not an instruction must be a user's or a tool's. In a lasting conversation the agent has the history:
  * only instructions go along, and the tool calls whose results are told here. Throws INVALID_ARGUMENT.
  */
 export function readTurns(value: unknown, lasting: boolean): Turns {

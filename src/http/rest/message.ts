@@ -14,7 +14,7 @@ export interface ParsedMessage {
 /** What becomes of a run when its last reader has left. */
 export type OnDisconnect = "continue" | "cancel";
 
-/** Keys of a message that are ours and are not passed on. `__proto__` is nobody's. */
+/** Keys of a message that are ours and are not passed on. `__proto__` is never passed on. */
 const ours = new Set([
   "role",
   "content",

@@ -33,7 +33,7 @@ function encodeEvent(requestId: string, event: RunEvent): string {
     case "done": {
       const { sequence, finishReason, usage } = event;
       const last = { content: "", done: true, sequence, finish_reason: finishReason, ...usageOf(usage) };
-      // The id stands on the terminal event alone: a client that lost that one must get it again when it resumes.
+      // Only the terminal event has the id: a client that lost that one must get it again when it resumes.
       return block("chunk", eventJson(last)) + block("done", "{}", `${requestId}/${sequence}`);
     }
   }
@@ -82,7 +82,7 @@ function usageOf(usage: Usage | undefined): object {
   return usage === undefined ? {} : { usage: usageJson(usage) };
 }
 
-/** The id stands first: clients of the first generation read `event:` and `data:` as neighbours. */
+/** The id comes first: clients of the first generation read `event:` and `data:` as neighbours. */
 function block(name: string, data: string, id?: string): string {
   const head = id === undefined ? "" : `id: ${id}\n`;
   return `${head}event: ${name}\ndata: ${data}\n\n`;

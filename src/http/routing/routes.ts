@@ -39,7 +39,7 @@ export interface RouteRow {
   readonly methods: readonly ("GET" | "HEAD" | "POST")[];
   readonly path: string;
   readonly route: Route;
-  /** False: the route stands at its path alone, not under `/api/v1` as well. Default true. */
+  /** False: the route is served at its path alone, not under `/api/v1` as well. Default true. */
   readonly prefixed?: boolean;
   /** How errors are told; default: as REST does. */
   readonly fail?: Fail;

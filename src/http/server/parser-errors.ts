@@ -56,7 +56,7 @@ function afterAnswers(inFlight: readonly ServerResponse[], call: () => void): vo
   else last.once("close", call);
 }
 
-/** Undefined for an error of the connection itself: nobody is left to be told. */
+/** Undefined for an error of the connection itself: no client is left to be told. */
 function refusalOf(error: NodeJS.ErrnoException, limits: HttpLimits): Refusal | undefined {
   switch (error.code) {
     case "HPE_HEADER_OVERFLOW":

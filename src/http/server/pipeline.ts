@@ -212,7 +212,7 @@ function holdEnd(socket: Socket, isParsed: () => boolean, onFin: () => void): ()
     if (!isHeld || !isParsed() || socket.readableLength > 0) return;
     isHeld = false;
     push(null);
-    // As net does it: nobody else would ask a paused socket for its end.
+    // As net does it: nothing else would ask a paused socket for its end.
     socket.read(0);
   };
 }

@@ -9,7 +9,7 @@ export type Spread = (req: Http2ServerRequest, res: Http2ServerResponse, begin: 
 /** Most requests of all sessions together that begin at once in a turn, in sessions' shares of `busyPipelined`. */
 const SHARES_A_TURN = 2;
 
-/** A session that had to stand in line does so with all of its requests until it has not had to for so long. */
+/** A session that had to wait in line does so with all of its requests, until it has not had to for so long. */
 const GREEDY_MS = 250;
 
 /** Streams of a line that closed meanwhile are looked at so many in a step. */

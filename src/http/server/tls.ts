@@ -43,7 +43,7 @@ export function createTlsEntry(files: TlsFiles, handshakeMs: number): TlsEntry {
     if (raw === undefined) return void socket.destroy();
     known(socket, socket.alpnProtocol === "h2" ? "http2" : "http1", raw);
   });
-  // Strangers that speak no TLS, scanners: nobody's error. Node leaves the connection to us.
+  // Strangers and scanners that speak no TLS are no error of ours. Node leaves closing the connection to us.
   server.on("tlsClientError", (_error, socket) => void socket.destroy());
   // This server listens on nothing: it is given connections.
   return {

@@ -21,7 +21,7 @@ const OPEN: MessageBounds = { bytes: 4 * KIB, compressed: false };
 /** Names, page tokens, filters: the longest legal ones, escaped, take half of it. */
 const SMALL: MessageBounds = { bytes: 16 * KIB, compressed: true };
 
-/** Of those that hold more: the longest text that is legal, escaped to JSON as it commonly is. */
+/** Bound of messages with a long text: the longest text that is legal, as JSON commonly escapes it. */
 const large: ReadonlyMap<DescMethod, MessageBounds> = new Map<DescMethod, MessageBounds>([
   [AgentProxy.method.sendMessage, { bytes: 4096 * KIB, compressed: true }],
   [AgentProxy.method.stream, { bytes: 4096 * KIB, compressed: true }],

@@ -67,7 +67,7 @@ export function postgresName(url: string): string {
   try {
     const { host, port, database } = new Client({ connectionString: url });
     const name = encodeURIComponent(database ?? "");
-    // The folder of a Unix socket stands behind the name.
+    // The folder of a Unix socket comes after the name.
     if (host.startsWith("/")) return `postgres:///${name}?host=${host}&port=${port}`;
     return `postgres://${host.includes(":") ? `[${host}]` : host}:${port}/${name}`;
   } catch {

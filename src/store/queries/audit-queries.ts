@@ -5,7 +5,7 @@ import { auditEntryOf } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
 import { storable } from "./storable.ts";
 
-/** Who does what no caller asked for. */
+/** The actor of what no caller asked for. */
 export const valinor: Actor = { subject: "valinor", credential: "valinor" };
 
 /** Most rows in one statement: databases bound the parameters of one. */

@@ -49,7 +49,7 @@ export const postgresTypes: ColumnTypes = {
       $$ begin raise exception 'the audit log is append-only'; end $$`,
     sql`create trigger audit_no_change before update or delete or truncate on audit
       for each statement execute function audit_refuse()`,
-    // Without it a row may become visible after one with a higher number, and who reads on from a number misses it.
+    // Without it a row may become visible after one with a higher number, and whoever reads on from a number misses it.
     sql`create function audit_order() returns trigger language plpgsql as
       $$ begin perform pg_advisory_xact_lock(${sql.raw(AUDIT_LOCK)}); return null; end $$`,
     sql`create trigger audit_in_order before insert on audit

@@ -90,7 +90,7 @@ export async function restoreSqlite(file: string, path: string, force: boolean):
   }
 }
 
-/** Holds the old store's lock until the new one stands in its place: no process can open it in between. */
+/** Holds the old store's lock until the new one is in its place: no process can open it in between. */
 function replaceStore(copy: string, path: string): void {
   const old = existsSync(path) ? lockOut(path) : undefined;
   try {

@@ -47,7 +47,7 @@ export function watchFiles(path: string, troubles: Troubles): FileWatch {
   };
 }
 
-/** Which file stands at a path; undefined if there is no file, or none that this process can see. */
+/** Which file is at a path; undefined if there is no file, or none that this process can see. */
 function identity(path: string): string | undefined {
   try {
     const { dev, ino } = statSync(path, { bigint: true });

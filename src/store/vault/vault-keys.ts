@@ -1,7 +1,7 @@
 /** Bytes of a key. */
 export const KEY_BYTES = 32;
 
-/** Most keys at a time: one to encrypt with, and those that it came after. */
+/** Most keys at a time: one to encrypt with, and older ones that it replaces. */
 const MAX_KEYS = 16;
 
 /**

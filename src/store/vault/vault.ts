@@ -100,7 +100,7 @@ export function createVault(keys: readonly Buffer[]): Vault {
 }
 
 /**
- * A secret that stays. It is encrypted anew if another key than the first one did it, so that that one can go, and if its item
+ * A secret that stays. It is encrypted again if its key is not the first one, so that the older key can go, and if its item
  * of a list moved.
  */
 function keep(
