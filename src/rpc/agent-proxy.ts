@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   type AgentProxy,
   CancelMessageResponseSchema,
@@ -10,6 +10,7 @@ import {
   PushContextResponseSchema,
   SendMessageResponseSchema,
   type StreamRequest,
+  type StreamResponse,
 } from "@valinor/proto/valinor/v1/agent_proxy";
 import { type ToolPolicy, ToolPolicy_Mode } from "@valinor/proto/valinor/v1/types";
 import { ValinorError } from "../core/errors.ts";
@@ -36,22 +37,7 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
       return create(SendMessageResponseSchema, { ...result, toolCalls: [...result.toolCalls] });
     }),
 
-    async *stream(request, context) {
-      let run: RunStream | undefined;
-      try {
-        const { drop } = context.values.get(peerKey);
-        run = await core.stream(callerOf(context), streamInput(request), context.signal, drop);
-        const leave = () => run?.close();
-        context.signal.addEventListener("abort", leave, { once: true });
-        if (context.signal.aborted) leave();
-        yield openedResponse(run.opened);
-        await context.values.get(relayKey).send(run);
-      } catch (error) {
-        throw failure(services, error, context.signal);
-      } finally {
-        run?.close();
-      }
-    },
+    stream: (request, context) => streamRun(services, request, context),
 
     pushConfig: unary(services, async (caller, request, { signal }) => {
       const { agentId, config = {}, expectedRevision } = request;
@@ -85,6 +71,29 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
       });
     }),
   };
+}
+
+/** Opens a run, says so, and hands its further events to the call's relay. */
+async function* streamRun(
+  services: RpcServices,
+  request: StreamRequest,
+  context: HandlerContext,
+): AsyncGenerator<StreamResponse> {
+  const { values, signal } = context;
+  let run: RunStream | undefined;
+  try {
+    const { drop } = values.get(peerKey);
+    run = await services.core.stream(callerOf(context), streamInput(request), signal, drop);
+    const leave = () => run?.close();
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+    yield openedResponse(run.opened);
+    await values.get(relayKey).send(run);
+  } catch (error) {
+    throw failure(services, error, signal);
+  } finally {
+    run?.close();
+  }
 }
 
 function requiredMessage(message: Message | undefined): MessageInput {

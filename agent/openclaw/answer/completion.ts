@@ -6,7 +6,7 @@ import { Failure } from "../../runs/failure.ts";
 import { hasReasoning, textOf } from "./content.ts";
 import { describeError } from "../describe.ts";
 import { readReason, UNKNOWN_REASON } from "./finish.ts";
-import { createToolCalls, type ToolCall, type ToolCalls } from "./tool-calls.ts";
+import { type ToolCall, ToolCalls } from "./tool-calls.ts";
 import { readUsage } from "./usage.ts";
 
 /** What comes of a model's answer. */
@@ -37,7 +37,7 @@ export class Completion {
   constructor(bounds: Bounds, emit: (event: ModelEvent) => void, onId: (id: string) => void = () => {}) {
     this.#emit = emit;
     this.#onId = onId;
-    this.#calls = createToolCalls(bounds, (call) => emit({ kind: "tool_call", call }));
+    this.#calls = new ToolCalls(bounds, (call) => emit({ kind: "tool_call", call }));
     this.#text = new Text((text) => emit({ kind: "text", text }));
   }
 

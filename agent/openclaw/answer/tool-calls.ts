@@ -11,18 +11,6 @@ export interface ToolCall {
   readonly arguments: string;
 }
 
-/** Puts tool calls together from their pieces. */
-export interface ToolCalls {
-  /** Takes the `tool_calls` of one choice of one piece of the answer; each is a call of its own if `whole`. */
-  take(choice: number, pieces: unknown, whole: boolean): void;
-  /** The choice has ended: so have its calls. */
-  finish(choice: number): void;
-  /** All choices have. */
-  finishAll(): void;
-  /** True once there was a call. */
-  readonly any: boolean;
-}
-
 /** A call that is still being written, or waits for one before it. */
 interface OpenCall {
   readonly choice: number;
@@ -44,36 +32,67 @@ const NAME_LENGTH = 256;
 const IDS = 1_024;
 
 /**
- * Makes the collector of one answer's tool calls. A call is told when its choice has begun another one and its arguments are
+ * Puts the tool calls of one answer together from their pieces. A call is told when its choice has begun another one and its arguments are
  * whole JSON, or when its choice ends; in the order in which they began. Throws Failure `too_large` over a bound and
  * `parse_error` for a call without a name.
  */
-export function createToolCalls(bounds: ToolBounds, emit: (call: ToolCall) => void): ToolCalls {
-  const open: OpenCall[] = [];
-  const ids = createIds();
-  let any = false;
+export class ToolCalls {
+  readonly #bounds: ToolBounds;
+  readonly #emit: (call: ToolCall) => void;
+  readonly #open: OpenCall[] = [];
+  readonly #ids = new Ids();
+  #any = false;
 
-  function tell(call: OpenCall): void {
-    open.splice(open.indexOf(call), 1);
-    const name = call.name.toWellFormed();
-    if (name === "") throw new Failure("parse_error", "the model calls a tool without a name");
-    emit({ id: ids.take(call.id.toWellFormed()), name, arguments: call.parts.join("").toWellFormed() });
+  constructor(bounds: ToolBounds, emit: (call: ToolCall) => void) {
+    this.#bounds = bounds;
+    this.#emit = emit;
   }
 
-  function finish(where: (call: OpenCall) => boolean): void {
-    for (const call of open.filter(where)) tell(call);
+  /** Takes the `tool_calls` of one choice of one piece of the answer; if they come `whole`, each is a call of its own. */
+  take(choice: number, list: unknown, whole: boolean): void {
+    const pieces = readPieces(list);
+    for (const [position, piece] of pieces.entries()) {
+      if (whole) addTo(this.#begin(choice, position), piece, this.#bounds);
+      // A single piece that has no index goes on with the call before it; several are told apart by their places.
+      else this.#takePiece(choice, piece, pieces.length > 1 ? position : undefined);
+    }
   }
 
-  function begin(choice: number, index: number): OpenCall {
-    for (const call of open.filter((other) => other.choice === choice)) {
+  /** The choice has ended: so have its calls. */
+  finish(choice: number): void {
+    for (const call of this.#open.filter((each) => each.choice === choice)) this.#tell(call);
+  }
+
+  /** All choices have ended. */
+  finishAll(): void {
+    for (let [call] = this.#open; call !== undefined; [call] = this.#open) this.#tell(call);
+  }
+
+  /** True once there was a call. */
+  get any(): boolean {
+    return this.#any;
+  }
+
+  #takePiece(choice: number, piece: Piece, place: number | undefined): void {
+    if (piece.id === "" && piece.name === "" && piece.args === "") return;
+    const mine = this.#open.filter((call) => call.choice === choice && !call.sealed);
+    const known = find(mine, piece, place);
+    if (known !== undefined && !beginsAnother(known, piece)) return addTo(known, piece, this.#bounds);
+    // Without an index a call is put behind the others, which may still go on by their ids.
+    const index = piece.index ?? place ?? Math.max(-1, ...mine.map((call) => call.index)) + 1;
+    addTo(this.#begin(choice, index), piece, this.#bounds);
+  }
+
+  #begin(choice: number, index: number): OpenCall {
+    for (const call of this.#open.filter((other) => other.choice === choice)) {
       if (call.index === index) call.sealed = true;
       if (!call.sealed && !call.end.reached) break; // more of it may come
-      tell(call);
+      this.#tell(call);
     }
-    if (open.length >= bounds.openToolCalls) {
-      throw new Failure("too_large", `the model writes more than ${bounds.openToolCalls} tool calls at once`);
-    }
-    any = true;
+    const { openToolCalls: most } = this.#bounds;
+    if (this.#open.length >= most)
+      throw new Failure("too_large", `the model writes more than ${most} tool calls at once`);
+    this.#any = true;
     const call: OpenCall = {
       choice,
       index,
@@ -84,49 +103,30 @@ export function createToolCalls(bounds: ToolBounds, emit: (call: ToolCall) => vo
       bytes: 0,
       end: createJsonEnd(),
     };
-    open.push(call);
+    this.#open.push(call);
     return call;
   }
 
-  function takePiece(choice: number, piece: Piece, place: number | undefined): void {
-    if (piece.id === "" && piece.name === "" && piece.args === "") return;
-    const mine = open.filter((call) => call.choice === choice && !call.sealed);
-    const known = find(mine, piece, place);
-    if (known !== undefined && !beginsAnother(known, piece)) return addTo(known, piece, bounds);
-    // Without an index a call is put behind the others, which may still go on by their ids.
-    const index = piece.index ?? place ?? Math.max(-1, ...mine.map((call) => call.index)) + 1;
-    addTo(begin(choice, index), piece, bounds);
+  #tell(call: OpenCall): void {
+    this.#open.splice(this.#open.indexOf(call), 1);
+    const name = call.name.toWellFormed();
+    if (name === "") throw new Failure("parse_error", "the model calls a tool without a name");
+    const id = this.#ids.take(call.id.toWellFormed());
+    this.#emit({ id, name, arguments: call.parts.join("").toWellFormed() });
   }
-
-  return {
-    take(choice, list, whole) {
-      const pieces = readPieces(list);
-      for (const [position, piece] of pieces.entries()) {
-        if (whole) addTo(begin(choice, position), piece, bounds);
-        // A piece alone that has no index goes on with the call before it; several are told apart by their places.
-        else takePiece(choice, piece, pieces.length > 1 ? position : undefined);
-      }
-    },
-    finish: (choice) => finish((call) => call.choice === choice),
-    finishAll: () => finish(() => true),
-    get any() {
-      return any;
-    },
-  };
 }
 
 /** Clients tell calls apart by their ids alone, so that a missing id, or one that another call had before, is replaced. */
-function createIds() {
-  const taken = new Set<string>();
-  return {
-    take(told: string): string {
-      const id = told === "" || taken.has(told) ? `call_${randomBytes(12).toString("hex")}` : told;
-      taken.add(id);
-      const [oldest] = taken;
-      if (taken.size > IDS && oldest !== undefined) taken.delete(oldest);
-      return id;
-    },
-  };
+class Ids {
+  readonly #taken = new Set<string>();
+
+  take(told: string): string {
+    const id = told === "" || this.#taken.has(told) ? `call_${randomBytes(12).toString("hex")}` : told;
+    this.#taken.add(id);
+    const [oldest] = this.#taken;
+    if (this.#taken.size > IDS && oldest !== undefined) this.#taken.delete(oldest);
+    return id;
+  }
 }
 
 /** The call that a piece goes on with, if there is one. */
