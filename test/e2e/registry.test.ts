@@ -174,7 +174,7 @@ describe.each<[string, (url: string) => Transport]>([
   it("ends a watch at the deadline of its client, as an error", async () => {
     const events: string[] = [];
     const watching = (async () => {
-      for await (const { event } of registry.watchAgents({}, { timeoutMs: 300 }))
+      for await (const { event } of registry.watchAgents({}, { timeoutMs: 1_500 }))
         events.push(event.case ?? "");
     })();
     expect(await errorOf(watching)).toMatchObject({ code: "DeadlineExceeded" });
