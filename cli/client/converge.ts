@@ -89,7 +89,7 @@ async function poll(
 /** Undefined where the server does not answer now, or does not let the caller look. */
 async function lookUp(session: Session, agentId: string): Promise<GetAgentStatusResponse | undefined> {
   try {
-    return await session.proxy.getAgentStatus({ agentId }, session.call);
+    return await session.client.status(agentId, session.call);
   } catch (error) {
     session.signal.throwIfAborted();
     if (error instanceof ValinorError && error.code === "unavailable") return undefined;

@@ -76,7 +76,7 @@ async function checkServer(
   const timed = { ...session, call: { signal: session.signal, timeoutMs: ms } };
   try {
     const ids = agent === undefined ? (await allAgents(timed)).map(({ id }) => id) : [agent];
-    if (agent !== undefined) await timed.proxy.getAgentStatus({ agentId: agent }, timed.call);
+    if (agent !== undefined) await timed.client.status(agent, timed.call);
     report.add({ name: "credentials", state: "ok", detail: credentialText(target) });
     if (ids.length === 0) report.add(noAgents);
     for (const id of ids) await checkAgent(timed, id, report);
@@ -94,7 +94,7 @@ const noAgents: Check = {
 };
 
 async function checkAgent(session: Session, agentId: string, report: Report): Promise<void> {
-  const look = () => session.proxy.getAgentStatus({ agentId }, session.call);
+  const look = () => session.client.status(agentId, session.call);
   let known = await look();
   if (known.connected && known.configState === ConfigState.PENDING) {
     await sleep(SETTLE_MS, undefined, { signal: session.signal }).catch(() =>

@@ -32,7 +32,7 @@ export async function contextPush(
       file === undefined
         ? await readInput(text, "text", { signal: session.signal })
         : await readFileOrStdin(file, session.signal);
-    const first = await session.proxy.pushContext({ agentId, key, context }, session.call);
+    const first = await session.client.pushContext(agentId, context, key, session.call);
     const change: Change = { agentId, what: key === "" ? "the context" : `the context ${key}`, revision: 0 };
     const outcome = await untilApplied(session, change, first, options);
     if (options.output === "json")

@@ -35,8 +35,9 @@ export async function configPush(
     const config = parseConfig(await readFileOrStdin(file, session.signal), file);
     const expectedRevision = options.expectedRevision ?? 0;
     const policy = named ?? (await currentPolicy(session, agent, expectedRevision));
-    const answer = await session.proxy.pushConfig(
-      { agentId: agent, config, expectedRevision, ...policy },
+    const answer = await session.client.pushConfig(
+      agent,
+      { config, expectedRevision, ...policy },
       session.call,
     );
     await finish(session, agent, answer, options);
@@ -58,7 +59,7 @@ export async function configRollback(
 ): Promise<void> {
   await withServer(options, env, async (session) => {
     const expectedRevision = options.expectedRevision ?? 0;
-    const answer = await session.agents.rollbackConfig(
+    const answer = await session.client.agents.rollbackConfig(
       { agentId: agent, revision, expectedRevision },
       session.call,
     );
@@ -101,7 +102,10 @@ async function currentPolicy(
   agentId: string,
   expected: number,
 ): Promise<{ toolPolicy: Policy; expectedRevision: number }> {
-  const { revisions } = await session.agents.listConfigRevisions({ agentId, pageSize: 1 }, session.call);
+  const { revisions } = await session.client.agents.listConfigRevisions(
+    { agentId, pageSize: 1 },
+    session.call,
+  );
   const [newest] = revisions;
   const toolPolicy = newest?.toolPolicy ?? { mode: ToolPolicy_Mode.ALL, tools: [] };
   return { toolPolicy, expectedRevision: expected || (newest?.revision ?? 0) };

@@ -79,7 +79,10 @@ async function* revisionsOf(
 ): AsyncGenerator<ConfigRevision> {
   let pageToken = "";
   for (let pages = 0; pages < MAX_PAGES; pages++) {
-    const page = await session.agents.listConfigRevisions({ agentId, pageSize, pageToken }, session.call);
+    const page = await session.client.agents.listConfigRevisions(
+      { agentId, pageSize, pageToken },
+      session.call,
+    );
     yield* page.revisions;
     if (page.nextPageToken === "") return;
     pageToken = page.nextPageToken;

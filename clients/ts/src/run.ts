@@ -7,15 +7,13 @@ import {
 } from "@valinor/proto/valinor/v1/agent_proxy";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { readCall } from "./calls.ts";
-import { connectionLost, isReason, isTransient, ofRun, toValinorError, ValinorError } from "./errors.ts";
+import { cancelRun } from "./cancel.ts";
+import { connectionLost, isReason, ofRun, toValinorError, ValinorError } from "./errors.ts";
 import { type StreamEvent, toEvent } from "./events.ts";
 import { unsureReasons } from "./reasons.ts";
-import { createOutages, type RetryOptions, sleep } from "./retry.ts";
+import { Outages, type RetryOptions } from "./retry.ts";
+import type { Slots } from "./slots.ts";
 
-/** Milliseconds within which a run is cancelled after its reader has left; what is not cancelled by then goes on. */
-const CANCEL_MS = 3_000;
-/** How often a run is looked for whose stream was left before it was opened. */
-const CANCEL_LOOKS = 4;
 /** Milliseconds that a call has to end after its last event. */
 const END_MS = 1_000;
 
@@ -25,6 +23,8 @@ export interface RunPlan extends RetryOptions {
   readonly requestId: string;
   /** Absent: the run exists. */
   readonly message: { readonly role: string; readonly content: string } | undefined;
+  /** The agent may have the message already. */
+  readonly sentBefore: boolean;
   readonly conversationId: string;
   readonly allowStaleConfig: boolean;
   readonly afterSequence: number;
@@ -32,10 +32,17 @@ export interface RunPlan extends RetryOptions {
   readonly life: string;
   readonly giveUpAfterMs: number;
   readonly silenceMs: number;
+  readonly slots: Slots | undefined;
   /** What becomes of the run when the reader leaves. */
   readonly onDisconnect: "cancel" | "continue";
   readonly signal: AbortSignal | undefined;
 }
+
+/**
+ * Whether the agent has a message: `none`: it has not left, or was refused; `unsure`: it left, and no answer came; `sure`: the run
+ * exists.
+ */
+export type Delivery = "none" | "unsure" | "sure";
 
 /** Where the reading of a run stands. */
 interface Progress {
@@ -45,8 +52,9 @@ interface Progress {
   life: string;
   /** The `opened` event was given. */
   opened: boolean;
-  /** Whether the agent has the message: `unsure` where it left, and no answer came. */
-  delivery: "none" | "unsure" | "sure";
+  delivery: Delivery;
+  /** A call that carries the message is under way. */
+  sending: boolean;
   /** The run can be read again after a cut. */
   resumable: boolean;
   /** The run has ended, or this reader knows that there is none. */
@@ -56,27 +64,22 @@ interface Progress {
 /** The events of a run, and how to leave it. */
 export interface RunReader {
   readonly events: AsyncGenerator<StreamEvent, undefined>;
-  /** Leaves: the call is dropped, and the run cancelled where the plan says so. Resolves when that is done. */
+  /** Whether the agent has the message, as far as it is known now. */
+  delivery(): Delivery;
+  /** Leaves: the call is dropped, and the run cancelled if the plan says so. Resolves when that is done. */
   leave(reason: unknown): Promise<void>;
 }
 
 /** Reads a run through all cuts. Nothing happens before the first event is asked for. */
 export function readRun(client: Client<typeof AgentProxy>, plan: RunPlan): RunReader {
-  const progress: Progress = {
-    sequence: plan.afterSequence,
-    life: plan.life,
-    opened: false,
-    delivery: plan.message === undefined || plan.afterSequence > 0 ? "sure" : "none",
-    resumable: true,
-    ended: false,
-  };
+  const progress = beginOf(plan);
   const gone = new AbortController();
   let started = false;
   let cancelled: Promise<void> | undefined;
   const leave = (reason: unknown): Promise<void> => {
     gone.abort(reason);
     const cancels = started && !progress.ended && plan.onDisconnect === "cancel";
-    cancelled ??= cancels ? cancelRun(client, plan, progress) : Promise.resolve();
+    cancelled ??= cancels ? cancelRun(client, plan, () => progress.opened) : Promise.resolve();
     return cancelled;
   };
   const onAbort = (): void => void leave(plan.signal?.reason);
@@ -94,7 +97,23 @@ export function readRun(client: Client<typeof AgentProxy>, plan: RunPlan): RunRe
       started = false;
     }
   }
-  return { events: events(), leave };
+  const delivery = (): Delivery =>
+    progress.sending && progress.delivery === "none" ? "unsure" : progress.delivery;
+  return { events: events(), delivery, leave };
+}
+
+function beginOf({ message, sentBefore, afterSequence, life }: RunPlan): Progress {
+  const known = message === undefined || afterSequence > 0;
+  const delivery = known ? "sure" : sentBefore ? "unsure" : "none";
+  return {
+    sequence: afterSequence,
+    life,
+    opened: false,
+    delivery,
+    sending: false,
+    resumable: true,
+    ended: false,
+  };
 }
 
 async function* follow(
@@ -103,13 +122,16 @@ async function* follow(
   progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<StreamEvent, undefined> {
-  const outages = createOutages(plan.giveUpAfterMs, plan.onRetry);
+  const outages = new Outages(plan.giveUpAfterMs, plan);
   const silenceMs = (): number => (progress.ended ? END_MS : plan.silenceMs);
+  const { slots } = plan;
   for (;;) {
+    const giveBack = slots && (await outages.uncounted(() => slots.take(signal)));
     try {
       const open = (call: AbortSignal) => client.stream(requestOf(plan, progress), { signal: call });
       for await (const response of readCall(open, silenceMs, signal)) {
         const event = advance(progress, response);
+        outages.answered();
         if (response.event.case !== "opened") outages.over();
         if (event !== undefined) yield event;
       }
@@ -118,8 +140,11 @@ async function* follow(
     } catch (thrown) {
       if (progress.ended) return;
       signal.throwIfAborted();
+      giveBack?.();
       const failure = await failureOf(client, plan, progress, toValinorError(thrown), signal);
       if (failure !== undefined) await outages.wait(failure, signal);
+    } finally {
+      giveBack?.();
     }
   }
 }
@@ -127,6 +152,7 @@ async function* follow(
 /** Once the agent is known to have the message, or may have it, the call only attaches: it can't make the run twice. */
 function requestOf(plan: RunPlan, progress: Progress): MessageInitShape<typeof StreamRequestSchema> {
   const { agentId, requestId, conversationId, allowStaleConfig, message } = plan;
+  progress.sending = progress.delivery === "none" && message !== undefined;
   return {
     agentId,
     requestId,
@@ -134,13 +160,11 @@ function requestOf(plan: RunPlan, progress: Progress): MessageInitShape<typeof S
     life: progress.life,
     // A cut looks to the server as if the reader had left: the run must outlive it. Leaving cancels in words.
     onDisconnect: OnDisconnect.CONTINUE,
-    ...(progress.delivery === "none" && message !== undefined
-      ? { message, conversationId, allowStaleConfig }
-      : {}),
+    ...(progress.sending && message !== undefined ? { message, conversationId, allowStaleConfig } : {}),
   };
 }
 
-/** Takes a response into account; the event to give, if it is a new one. Throws ValinorError where events are missing. */
+/** Takes a response into account; the event to give, if it is a new one. Throws ValinorError if events are missing. */
 function advance(progress: Progress, response: StreamResponse): StreamEvent | undefined {
   const event = toEvent(response);
   if (event?.type === "opened") {
@@ -162,7 +186,7 @@ function gap(last: number, next: number): ValinorError {
   return new ValinorError("SEQUENCE_GAP", `event ${next} follows event ${last}`, { code: "data_loss" });
 }
 
-/** What a failed attempt means: an error to meet, or undefined where the message may simply be sent again. Throws final errors. */
+/** What a failed attempt means: an error to meet, or undefined if the message may simply be sent again. Throws final errors. */
 async function failureOf(
   client: Client<typeof AgentProxy>,
   plan: RunPlan,
@@ -170,6 +194,7 @@ async function failureOf(
   error: ValinorError,
   signal: AbortSignal,
 ): Promise<ValinorError | undefined> {
+  progress.sending = false;
   if (progress.delivery === "unsure" && isReason(error, "RUN_UNKNOWN")) {
     const protocol = await protocolOf(client, plan.agentId, signal);
     if (protocol instanceof ValinorError) return ofRun(protocol, plan.requestId, progress.sequence);
@@ -198,31 +223,5 @@ async function protocolOf(
   } catch (error) {
     signal.throwIfAborted();
     return toValinorError(error);
-  }
-}
-
-/**
- * Cancels the run of a reader that has left. A message that is still under way has no run yet that could be found: until the stream
- * was opened, it is looked for a few times.
- */
-async function cancelRun(
-  client: Client<typeof AgentProxy>,
-  plan: RunPlan,
-  progress: Progress,
-): Promise<void> {
-  const { agentId, requestId } = plan;
-  const signal = AbortSignal.timeout(CANCEL_MS);
-  const settle = async (looked: number): Promise<boolean> => {
-    try {
-      const reason = "the client left";
-      const { found } = await client.cancelMessage({ agentId, requestId, reason }, { signal });
-      return found || progress.opened || looked > CANCEL_LOOKS;
-    } catch (error) {
-      return !isTransient(toValinorError(error));
-    }
-  };
-  for (let looked = 1; !signal.aborted && !(await settle(looked)); looked++) {
-    // When the time is over there is nobody left to tell.
-    await sleep(50 * looked, signal).catch(() => {});
   }
 }
