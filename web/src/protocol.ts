@@ -1,4 +1,5 @@
-import { createLocalSlots, createSharedSlots, type Slots } from "./slots.ts";
+import type { Slots } from "@valinor/client";
+import { createLocalSlots, createSharedSlots } from "./slots.ts";
 
 /** Streams that a page may have open where connections are few: of HTTP/1.1's six, one watches and two are for calls. */
 const FEW = 3;

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { AgentStatus } from "@valinor/proto/valinor/v1/types";
-import { CALL_MS, registry } from "../api.ts";
+import { client } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { agentHref, navigate } from "../route.ts";
 import { Dialog } from "../ui/dialog.tsx";
@@ -24,7 +24,7 @@ export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
         vsockCid: Number(text("cid") || 0),
         status: text("status") === "provisioning" ? AgentStatus.PROVISIONING : AgentStatus.RUNNING,
       };
-      await registry.createAgent({ agent }, { timeoutMs: CALL_MS });
+      await client.agents.createAgent({ agent });
       onClose();
       navigate(agentHref(agent.id, "status"));
     } catch (thrown) {

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { CALL_MS, proxy } from "../api.ts";
+import { client } from "../api.ts";
 import { moment } from "../clock.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { Notice, ProblemNotice } from "../ui/notice.tsx";
@@ -22,10 +22,7 @@ export function Context({ agentId }: { readonly agentId: string }) {
     problem.value = undefined;
     result.value = undefined;
     try {
-      const { applied, reason } = await proxy.pushContext(
-        { agentId, key: name, context },
-        { timeoutMs: CALL_MS },
-      );
+      const { applied, reason } = await client.pushContext(agentId, context, name);
       noteEntry(agentId, name, context);
       result.value = { applied, reason, text: `${label(name)} is ${context === "" ? "removed" : "set"}` };
     } catch (thrown) {
