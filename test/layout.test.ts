@@ -187,6 +187,35 @@ describe("a package", () => {
   });
 });
 
+describe("a program that calls a server", () => {
+  const clients = new Map<string, Manifest>(
+    ["cli", "web"].map((folder) => [
+      folder,
+      { name: folder, dependencies: { "@connectrpc/connect": "1", "@connectrpc/connect-node": "1" } },
+    ]),
+  );
+  const problemsOf = (file: string) => {
+    const text = `import { createClient } from "@connectrpc/connect";\nimport "@connectrpc/connect-node";\n`;
+    return findUndeclaredImports(only(file, text), clients);
+  };
+
+  it.each([
+    "cli/client/session.ts",
+    "cli/client/talk/send.ts",
+    "cli/doctor/doctor.ts",
+    "web/src/chat/store.ts",
+  ])("does so through @valinor/client, and not with calls of its own: %s", (file) => {
+    expect(problemsOf(file).map(({ problem }) => problem)).toEqual([
+      expect.stringContaining("@connectrpc/connect: "),
+      expect.stringContaining("@connectrpc/connect-node: "),
+    ]);
+  });
+
+  it("may make the client's transport in one file of the commands", () => {
+    expect(problemsOf("cli/client/transport.ts")).toEqual([]);
+  });
+});
+
 describe("the settings", () => {
   it("are imported by main modules alone", () => {
     expect(findConfigImports(tree)).toEqual([]);
