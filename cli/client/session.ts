@@ -46,7 +46,7 @@ export function targetOf(options: ServerOptions, env: Environment): Target {
   const credential = env["VALINOR_API_KEY"]?.trim() || undefined;
   if (credential !== undefined && !/^[\x21-\x7e]{1,8192}$/.test(credential))
     throw usage(
-      "VALINOR_API_KEY holds neither an API key nor a token: it has spaces or odd characters in it",
+      "VALINOR_API_KEY is neither an API key nor a token: it contains spaces or characters that neither has",
     );
   if (options.tenant !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(options.tenant))
     throw usage("--tenant must be 1 to 63 letters, digits, dots, underscores and hyphens");

@@ -2,7 +2,7 @@ import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 
 /**
- * How the commands reach a server: over Node's own HTTP, as `fetch` trusts no CA for one server alone, and tells less of why a
+ * How the commands reach a server: over Node's own HTTP, because `fetch` cannot trust a CA for only one server, and says less about why a
  * connection could not be made. It is the one place of the commands that knows of Connect.
  */
 export function createTransport(url: URL, ca: string | undefined): Transport {

@@ -25,7 +25,7 @@ export interface DoctorOptions extends ServerOptions {
 }
 
 /**
- * Looks for what is wrong, from this machine to the agents, and says what to do about it. Rejects with CliError, exit code 1, where
+ * Looks for what is wrong, from this machine to the agents, and says what to do about it. Rejects with CliError, exit code 1, if
  * something failed.
  */
 export async function doctor(
@@ -131,7 +131,7 @@ function judgeProbe(probe: Exclude<Probe, { kind: "valinor" }>, { url }: Target)
       if (probe.fault === "not_http" || probe.fault === "timeout" || probe.fault === "reset") {
         const detail =
           probe.fault === "not_http"
-            ? `${taken}, which speaks no HTTP`
+            ? `${taken}, which does not speak HTTP`
             : `${url.origin} gives no answer of Valinor's: ${what}`;
         return { name, state: "fail", detail, hint: probe.fault === "timeout" ? stuck : hint };
       }

@@ -137,8 +137,8 @@ function fieldsOf(id: string, { address, cid, status }: AgentFieldOptions) {
 }
 
 function tellAgent(what: string, agent: Agent | undefined, { output }: AgentFieldOptions): void {
-  if (agent === undefined) throw new CliError("the server answers without an agent");
+  if (agent === undefined) throw new CliError("the server answered without an agent");
   if (output === "json") return writeJson(messageJson(AgentSchema, agent));
-  const where = agent.address || (agent.vsockCid === 0 ? "no address" : `cid ${agent.vsockCid}`);
-  writeOwn(`${what} ${cell(agent.id)}: ${statusName(agent.status)}, ${cell(where)}\n`);
+  const place = agent.address || (agent.vsockCid === 0 ? "no address" : `cid ${agent.vsockCid}`);
+  writeOwn(`${what} ${cell(agent.id)}: ${statusName(agent.status)}, ${cell(place)}\n`);
 }

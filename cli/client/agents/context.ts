@@ -16,7 +16,7 @@ export interface ContextPushOptions extends ServerOptions, WaitOptions {
 
 /**
  * Sets an entry of an agent's context, and waits until the agent has it; an empty text removes the entry. Rejects with CliError, exit
- * code 3 where it is stored and not applied.
+ * code 3 if it is stored and not applied.
  */
 export async function contextPush(
   agentId: string,

@@ -44,9 +44,7 @@ function statusRows(agentId: string, known: GetAgentStatusResponse): [string, st
     ["openclaw", kindText === "" ? openclaw : `${openclaw} (${kindText})`],
     [
       "requests",
-      known.remembers === ""
-        ? ""
-        : `remembered ${known.remembers === "disk" ? "on disk" : "in memory alone"}`,
+      known.remembers === "" ? "" : `remembered ${known.remembers === "disk" ? "on disk" : "only in memory"}`,
     ],
     ["config", `${configStateName(known.configState)}, ${revisions}`],
     ["why", known.configReason],

@@ -3,7 +3,7 @@ import type { CommandWord, FlagWord } from "./words.ts";
 /** The script for bash 4 and newer. */
 export function bashScript(commands: readonly CommandWord[]): string {
   return `${HEAD}
-# What stands behind a flag: none, file, dir, text, or the words themselves.
+# What follows a flag: none, file, dir, text, or the words themselves.
 __valinor_value() {
   case "$1" in
 ${commands.flatMap(valueLines).join("\n")}
@@ -40,7 +40,7 @@ ${COMPLETE}`;
 
 const HEAD = `# Completion of valinor for bash. Load it in ~/.bashrc: source <(valinor completion bash)
 
-# Ids of the agents; nothing where the server does not answer.
+# Ids of the agents; nothing if the server does not answer.
 __valinor_agents() {
   valinor agents ls -o json "\${__valinor_server[@]}" 2>/dev/null </dev/null |
     sed -n 's/^ *"id": "\\([A-Za-z0-9._-]*\\)",\\{0,1\\}$/\\1/p'
@@ -69,7 +69,7 @@ const COMPLETE = `_valinor() {
     elif [[ " $(__valinor_children "$at") " == *" $word "* ]]; then
       at="$at $word"
     elif [[ -n $(__valinor_children "$at") ]]; then
-      # No command that there is.
+      # No such command.
       return
     else
       count=$((count + 1))

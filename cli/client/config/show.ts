@@ -61,7 +61,7 @@ export async function configHistory(
   });
 }
 
-/** A revision that is kept; the newest where none is named. */
+/** A revision that is kept; the newest if none is named. */
 async function findRevision(session: Session, agentId: string, wanted: number | undefined) {
   for await (const revision of revisionsOf(session, agentId, wanted === undefined ? 1 : PAGE))
     if (wanted === undefined || revision.revision === wanted) return revision;

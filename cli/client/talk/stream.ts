@@ -49,7 +49,7 @@ export async function stream(
   });
 }
 
-/** Prints events as they come for people; `undefined` stands for an end that is none. */
+/** Prints events as they come for people; `undefined` stands for an end without `done`. */
 export function createPrinter(): (event: StreamEvent | undefined) => void {
   let atLineStart = true;
   const endLine = (): void => {
