@@ -118,7 +118,7 @@ describe("a network that cuts connections", () => {
     expect(retries[0]?.error).toMatchObject({ reason: "CONNECTION_LOST", requestId: stream.requestId });
   });
 
-  it("makes no second run where the answer to the opening is lost", async () => {
+  it("makes no second run if the answer to the opening is lost", async () => {
     const before = stack.model.calls;
     const left = [{ up: Infinity, down: 1 }];
     network.cutAll();
@@ -149,7 +149,7 @@ describe("a network that cuts connections", () => {
     expect(textOf(events)).toBe(words(30));
   });
 
-  it("that goes silent is noticed", async () => {
+  it("that goes silent is noticed, and counts as a lost connection", async () => {
     const retries: RetryNotice[] = [];
     const options = {
       silenceMs: 250,
@@ -213,7 +213,7 @@ describe("leaving a stream", () => {
     await expect.poll(() => stack.model.active).toBe(0);
   });
 
-  it("goes on without its reader where that is wanted", async () => {
+  it("lets the run go on without its reader if onDisconnect says continue", async () => {
     const stream = client.stream("demo", "!pace 5 !words 30", { onDisconnect: "continue" });
     for await (const event of stream) if (event.type === "text") break;
     const events = await Array.fromAsync(client.attach("demo", stream.requestId));
@@ -254,7 +254,7 @@ describe("errors", () => {
     expect(serverReasons.toSorted()).toEqual(reasons.toSorted());
   });
 
-  it("are tried again where the server says that a retry can help by itself, in Go as here", () => {
+  it("are tried again if the server says that a retry can help by itself, in Go as in TypeScript", () => {
     // Somebody has to start the agent's machine first.
     const wait = new Set(["AGENT_NOT_RUNNING", "AGENT_UNASSIGNED"]);
     const helped = reasons.filter((reason) => errorRow(reason).retryMs !== undefined && !wait.has(reason));

@@ -75,7 +75,7 @@ describe.skipIf(withoutChromium)("the list of agents", () => {
     await expect.poll(() => page.locator('[data-agent="made-here"]').count()).toBe(0);
   });
 
-  it("leads to an answer by the keyboard alone", async () => {
+  it("leads to an answer with only the keyboard", async () => {
     const { page } = await openConsole(stack.url);
     await page.locator('[data-agent="demo"]').waitFor();
     await page.keyboard.press("/");

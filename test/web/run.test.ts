@@ -23,7 +23,7 @@ describe("a run in the console", () => {
     );
   });
 
-  it("leaves closed parts alone, so that what was drawn stays", () => {
+  it("does not touch the parts of a long text that are closed, so that what was drawn stays", () => {
     const run = freshRun();
     const line = `${"x".repeat(79)}\n`;
     for (let n = 1; n <= 1000; n++) take(run, delta(n, line));

@@ -50,7 +50,7 @@ describe("runs that are kept over a reload", () => {
     expect(ids).toEqual(["early", "middle", "late"]);
   });
 
-  it("are read again from the start where a growing text is too long to keep", () => {
+  it("are read again from the start if their growing text is too long to keep", () => {
     const box = storageOf();
     const run = freshRun();
     take(run, delta(1, "x".repeat(500_000)));
@@ -87,7 +87,7 @@ describe("runs that are kept over a reload", () => {
     expect(ids).not.toContain("ended-1");
   });
 
-  it("ignore what is no run of this version", () => {
+  it("ignore what is not a run of this version", () => {
     const box = storageOf();
     box.setItem("valinor.run.a", "{broken");
     box.setItem("valinor.run.b", `{"requestId":1}`);

@@ -36,12 +36,12 @@ describe("a comparison of two texts", () => {
     );
   });
 
-  it("is as short as can be", () => {
+  it("is the shortest one", () => {
     const diff = diffLines("a\nb\nc\na\nb\nb\na", "c\nb\na\nb\na\nc");
     expect(diff.filter(({ kind }) => kind !== "same")).toHaveLength(5);
   });
 
-  it("says removed before added where a line was changed", () => {
+  it("says removed before added for a line that was changed", () => {
     expect(diffLines("a\nold\nz", "a\nnew\nz").map(({ kind }) => kind)).toEqual([
       "same",
       "removed",
@@ -50,14 +50,14 @@ describe("a comparison of two texts", () => {
     ]);
   });
 
-  it("stays quick where nothing is the same", () => {
+  it("stays quick for two long texts with no line in common", () => {
     const many = (word: string) => Array.from({ length: 20_000 }, (_, n) => `${word}${n}`).join("\n");
     const started = performance.now();
     expect(diffLines(many("a"), many("b"))).toHaveLength(40_000);
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 
-  it("leaves out what is the same far from any difference", () => {
+  it("leaves out lines that are the same and far from any difference", () => {
     const text = Array.from({ length: 30 }, (_, n) => `line ${n}`).join("\n");
     const folded = foldSame(diffLines(text, text.replace("line 15", "changed")), 2);
     expect(folded.filter((line) => line === undefined)).toHaveLength(2);
@@ -66,7 +66,7 @@ describe("a comparison of two texts", () => {
 });
 
 describe("a JSON text that is checked", () => {
-  it("is read where it is an object", () => {
+  it("is read if it is an object", () => {
     expect(checkJson(`{"a": [1, {"b": null}]}`)).toEqual({ ok: true, value: { a: [1, { b: null }] } });
   });
 
@@ -89,7 +89,7 @@ describe("a JSON text that is checked", () => {
     expect(checkJson(text)).toMatchObject({ ok: false, line, column });
   });
 
-  it("is refused exactly where JSON.parse refuses it or would not keep a number, and with a place inside it", () => {
+  it("is refused if JSON.parse refuses it or would not keep a number, and only then, with a place inside the text", () => {
     const marks = '{}[]:,"\\ \n01.-e+tnulrfas'.split("");
     const near = fc.string({ unit: fc.constantFrom(...marks), maxLength: 25 });
     fc.assert(
@@ -107,7 +107,7 @@ describe("a JSON text that is checked", () => {
 });
 
 describe("an answer's code", () => {
-  it("is what stands between fences, their lines included", () => {
+  it("is what stands between two fences, with the lines of the fences", () => {
     expect(splitFences("see\n```ts\nlet a;\n```\nend")).toEqual({
       stretches: [
         { code: false, text: "see\n" },
@@ -118,7 +118,7 @@ describe("an answer's code", () => {
     });
   });
 
-  it("goes on in the next part where its fence is open", () => {
+  it("goes on in the next part if its fence is still open", () => {
     const { open } = splitFences("````\na\n");
     expect(open).toBe("````");
     const { stretches } = splitFences("```\nb\n````\nend", open);
@@ -136,8 +136,8 @@ describe("an answer's code", () => {
   });
 });
 
-describe("a name of others", () => {
-  it("shows what would turn or hide it", () => {
+describe("a name that others chose", () => {
+  it("shows the characters that would turn its direction or hide a part of it", () => {
     expect(visible("safe\u202Egnp.exe\u200B\u0007")).toBe("safe\\u202egnp.exe\\u200b\\u0007");
     expect(visible("ein Name, ein 名前\tund\nmehr")).toBe("ein Name, ein 名前\tund\nmehr");
   });

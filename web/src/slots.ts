@@ -1,6 +1,6 @@
 import type { Slots } from "@valinor/client";
 
-/** Slots of this page alone, given in the order in which they were asked for. */
+/** Slots of only this page, given in the order in which they were asked for. */
 export function createLocalSlots(count: number): Slots {
   const waiting: (() => void)[] = [];
   let free = count;

@@ -8,7 +8,7 @@ export type Part =
 
 /**
  * Where a run is: `waiting` for a connection, `sending` the message, `streaming` its answer, `resuming` after a cut; then it
- * has ended. `interrupted` is the page's alone: it gave up reading, and the run may go on.
+ * has ended. `interrupted` exists only in the page: it gave up reading, and the run may go on.
  */
 export type RunState =
   | "waiting"
@@ -32,7 +32,7 @@ export interface Run {
   state: RunState;
   /** True once it may have left the page: only the agent knows from then on whether it runs. */
   sent: boolean;
-  /** Number of the last event in `parts`; 0 where there is none. */
+  /** Number of the last event in `parts`; 0 if there is none. */
   lastSequence: number;
   parts: Part[];
   /** False once the agent said that its answer cannot be resumed. */
@@ -43,7 +43,7 @@ export interface Run {
   finishReason: string;
   tokens: number;
   problem: Problem | undefined;
-  /** True where only the beginning was kept over a reload. */
+  /** True if only the beginning was kept over a reload. */
   shortened: boolean;
 }
 
@@ -69,7 +69,7 @@ export function newRun(fields: NewRun, now: number): Run {
   };
 }
 
-/** True where nothing more will come. */
+/** True if nothing more will come. */
 export function hasEnded(run: Run): boolean {
   return (
     run.state === "done" || run.state === "cancelled" || run.state === "blocked" || run.state === "failed"
@@ -141,7 +141,7 @@ const notResumable: Problem = ownProblem(
   "Sending again starts a new run.",
 );
 
-/** The answer's text alone, exactly as it came. */
+/** Only the answer's text, exactly as it came. */
 export function textOf(run: Run): string {
   let text = "";
   for (const part of run.parts) if (part.kind === "text") text += part.text;
