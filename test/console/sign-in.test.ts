@@ -54,6 +54,11 @@ describe.skipIf(withoutChromium)("the console of a server that asks who one is",
     await page.getByRole("button", { name: "Sign out" }).click();
     await expect.poll(() => page.locator(".run").count()).toBe(0);
     expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("link", { name: "Agents" }).click();
+    await page.getByLabel("Filter agents").waitFor();
+    expect(await page.locator(".agent-row").count()).toBe(0);
   });
 
   it("asks again if the key is refused, and after it was revoked", async () => {

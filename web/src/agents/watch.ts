@@ -20,7 +20,8 @@ export const agentsKnown = signal(false);
 
 export const watchHealth = signal<WatchHealth>({ kind: "connecting" });
 
-let latest: ReadonlyMap<string, Agent> = new Map();
+/** What the watch told last; undefined until it has told anything. */
+let latest: ReadonlyMap<string, Agent> | undefined;
 let drawing = false;
 
 /**
@@ -45,8 +46,18 @@ export function startWatch(): void {
   });
   effect(() => {
     void credential.value;
-    queueMicrotask(restart);
+    queueMicrotask(() => {
+      forgetAgents();
+      restart();
+    });
   });
+}
+
+/** Whoever has another credential may be somebody else, who may not see these agents. */
+function forgetAgents(): void {
+  latest = undefined;
+  agentsKnown.value = false;
+  agents.value = [];
 }
 
 /** Watches until the signal aborts, or the credential is refused: a better one begins another watch. */
@@ -77,6 +88,7 @@ function draw(): void {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
+    if (latest === undefined) return;
     agentsKnown.value = true;
     agents.value = [...latest.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   });
