@@ -149,6 +149,25 @@ describe.skipIf(withoutChromium)("a chat in the console", () => {
     expect(agent.address).toContain("tcp://");
   });
 
+  it("never sends a message that was cancelled before it reached the agent, also after a reload", async () => {
+    await stack.addAgent("held");
+    const setStatus = (status: number) =>
+      stack.registry.updateAgent({ agent: { id: "held", status }, updateMask: { paths: ["status"] } });
+    await setStatus(3);
+    const { page } = await openConsole(stack.url, { hash: "#/agents/held/chat" });
+    await say(page, "!words 3");
+    await answerOf(runOf(page), "interrupted");
+    await runOf(page).getByRole("button", { name: "Cancel the run" }).click();
+    await answerOf(runOf(page), "cancelled");
+    await setStatus(2);
+    const calls = stack.model.calls;
+    await page.reload();
+    await answerOf(runOf(page), "cancelled");
+    await say(page, "!words 2");
+    expect(await answerOf(runOf(page))).toBe("word1 word2");
+    expect(stack.model.calls).toBe(calls + 1);
+  });
+
   it("keeps conversations apart, and their names over a reload", async () => {
     const { page } = await openConsole(stack.url, chat);
     await say(page, "!echo first");

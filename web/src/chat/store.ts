@@ -60,6 +60,7 @@ export async function cancel(run: Run): Promise<void> {
   if (!run.sent) {
     reader.drop(run);
     run.state = "cancelled";
+    saved.save(run);
     return changed(run);
   }
   try {
