@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { AgentStatus } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { type Stack, startStack } from "../e2e/stack.ts";
 import { answerOf, openConsole, runOf, say, textOf, withoutChromium, wordsUpTo } from "./chromium.ts";
 
@@ -151,15 +152,15 @@ describe.skipIf(withoutChromium)("a chat in the console", () => {
 
   it("never sends a message that was cancelled before it reached the agent, also after a reload", async () => {
     await stack.addAgent("held");
-    const setStatus = (status: number) =>
+    const setStatus = (status: AgentStatus) =>
       stack.registry.updateAgent({ agent: { id: "held", status }, updateMask: { paths: ["status"] } });
-    await setStatus(3);
+    await setStatus(AgentStatus.STOPPED);
     const { page } = await openConsole(stack.url, { hash: "#/agents/held/chat" });
     await say(page, "!words 3");
     await answerOf(runOf(page), "interrupted");
     await runOf(page).getByRole("button", { name: "Cancel the run" }).click();
     await answerOf(runOf(page), "cancelled");
-    await setStatus(2);
+    await setStatus(AgentStatus.RUNNING);
     const calls = stack.model.calls;
     await page.reload();
     await answerOf(runOf(page), "cancelled");

@@ -24,7 +24,7 @@ export type {
 } from "./events.ts";
 export type { ClientReason, KnownReason, Reason } from "./reasons.ts";
 export type { RetryNotice, RetryOptions } from "./retry.ts";
-export type { Delivery } from "./run.ts";
+export type { Delivery } from "./progress.ts";
 export type { Slots } from "./slots.ts";
 export type { EventStream } from "./stream.ts";
 export type { AgentsView, WatchOptions } from "./watch.ts";

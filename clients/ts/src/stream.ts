@@ -1,8 +1,9 @@
 import type { Client } from "@connectrpc/connect";
 import type { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
 import type { StreamEvent } from "./events.ts";
+import type { Delivery } from "./progress.ts";
 import type { RetryOptions } from "./retry.ts";
-import { type Delivery, readRun } from "./run.ts";
+import { RunReader } from "./run.ts";
 import type { Slots } from "./slots.ts";
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -45,7 +46,7 @@ export interface StreamPlan extends RetryOptions {
 export function createStream(client: Client<typeof AgentProxy>, plan: StreamPlan): EventStream {
   const { message, shouldRetry, onRetry, onResumed } = plan;
   const requestId = plan.requestId ?? randomId();
-  const run = readRun(client, {
+  const run = new RunReader(client, {
     agentId: plan.agentId,
     requestId,
     message: message === undefined ? undefined : messageOf(message),
@@ -67,7 +68,7 @@ export function createStream(client: Client<typeof AgentProxy>, plan: StreamPlan
   const stream: EventStream = {
     requestId,
     get delivery() {
-      return run.delivery();
+      return run.delivery;
     },
     // A `next` that waits while `return` is called ends the stream; it does not fail.
     next: () =>
