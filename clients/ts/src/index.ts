@@ -21,7 +21,8 @@ export type {
   ToolCall,
   ToolCallEvent,
 } from "./events.ts";
-export type { ClientReason, KnownReason, Reason } from "./reasons.ts";
+export type { Reason } from "./reasons.ts";
+export type { ClientReason, KnownReason } from "@valinor/proto/reasons";
 export type { RetryNotice, RetryOptions } from "./retry.ts";
 export type { EventStream } from "./stream.ts";
 export type { AgentsView, WatchOptions } from "./watch.ts";

@@ -6,6 +6,7 @@ import {
   type StreamResponse,
 } from "@valinor/proto/valinor/v1/agent_proxy";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { clientReasons } from "@valinor/proto/reasons";
 import { readCall } from "./calls.ts";
 import { connectionLost, isReason, isTransient, ofRun, toValinorError, ValinorError } from "./errors.ts";
 import { type StreamEvent, toEvent } from "./events.ts";
@@ -159,7 +160,9 @@ function advance(progress: Progress, response: StreamResponse): StreamEvent | un
 }
 
 function gap(last: number, next: number): ValinorError {
-  return new ValinorError("SEQUENCE_GAP", `event ${next} follows event ${last}`, { code: "data_loss" });
+  return new ValinorError("SEQUENCE_GAP", `event ${next} follows event ${last}`, {
+    code: clientReasons.SEQUENCE_GAP,
+  });
 }
 
 /** What a failed attempt means: an error to meet, or undefined where the message may simply be sent again. Throws final errors. */
