@@ -5,14 +5,14 @@
 import { execFileSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join, relative } from "node:path";
 
 const top = join(import.meta.dirname, "../..");
 
 /** Where the report is kept. */
 export const API_REPORT: string = join(top, "clients/ts/api.txt");
 
-/** Texts of declaration files by their names, such as `index.d.ts`. */
+/** Texts of declaration files by their paths from the entry, which is `index.d.ts`. */
 export type Declarations = ReadonlyMap<string, string>;
 
 const HEAD = `API of @valinor/client: every export with its signature, without comments.
@@ -31,13 +31,19 @@ export function reportOf(files: Declarations): string {
     if (text === undefined) throw new Error(`${name} is exported, and declared nowhere`);
     return text;
   });
-  const named = namedBy(exported, declared, new Set(own));
+  const generated = others.flatMap(({ name }) => declared.get(name) ?? []);
+  const named = namedBy(
+    [...exported, ...generated],
+    declared,
+    new Set([...own, ...others.map(({ name }) => name)]),
+  );
   return [
     HEAD,
     "== Exports ==\n",
     ...exported,
     "== Exports of generated code ==\n",
-    `${others.join("\n")}\n`,
+    `${others.map(({ name, from }) => `${name} from ${from}`).join("\n")}\n`,
+    ...generated,
     "== Not exported, and named by what is ==\n",
     ...named,
   ].join("\n");
@@ -50,23 +56,33 @@ export function apiReport(): string {
     const tsc = join(top, "node_modules/typescript/bin/tsc");
     const options = ["--emitDeclarationOnly", "--removeComments", "--outDir", folder];
     execFileSync(process.execPath, [tsc, "-p", join(top, "clients/ts/tsconfig.json"), ...options]);
-    const files = globSync(join(folder, "clients/ts/src/*.d.ts"));
-    return reportOf(new Map(files.map((file) => [basename(file), readFileSync(file, "utf8")])));
+    // The reasons of errors are generated, and as much of the API as what is written by hand; the messages are the proto's.
+    const files = globSync(["clients/ts/src/*.d.ts", "gen/ts/reasons.d.ts"], { cwd: folder });
+    return reportOf(
+      new Map(
+        files.map((file) => [relative("clients/ts/src", file), readFileSync(join(folder, file), "utf8")]),
+      ),
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Names that the entry exports: of this package, and of another one with where they are from. Both sorted. */
-function exportsOf(entry: string): { own: string[]; others: string[] } {
+interface Other {
+  readonly name: string;
+  readonly from: string;
+}
+
+/** Names that the entry exports: of this package, and of another one. Both sorted. */
+function exportsOf(entry: string): { own: string[]; others: Other[] } {
   const own: string[] = [];
-  const others: string[] = [];
+  const others: Other[] = [];
   for (const [, list = "", from = ""] of entry.matchAll(EXPORT_LIST))
     for (const name of namesOf(list)) {
       if (from.startsWith(".")) own.push(name);
-      else others.push(`${name} from ${from}`);
+      else others.push({ name, from });
     }
-  return { own: own.toSorted(), others: others.toSorted() };
+  return { own: own.toSorted(), others: others.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
 function namesOf(list: string): string[] {
@@ -82,10 +98,16 @@ function declarationsOf(files: Declarations): Map<string, string> {
       const name = DECLARATION.exec(statement)?.[1];
       if (name === undefined) continue;
       if (found.has(name)) throw new Error(`${file} declares ${name}, which another file declares too`);
-      found.set(name, `${statement.trim().replace(/^export (?:declare )?/, "")}\n`);
+      found.set(name, `${signatureOf(statement)}\n`);
     }
   }
   return found;
+}
+
+/** A declaration as the report has it. Of a table only the names of its rows count: they are what types are made of. */
+function signatureOf(statement: string): string {
+  const text = statement.trim().replace(/^export (?:declare )?/, "");
+  return text.startsWith("const ") ? text.replaceAll(/\{\n(?: {8}.*\n)+ {4}\}/g, "{ ... }") : text;
 }
 
 /** Declarations that others name, and those that these name in turn; sorted by name. */

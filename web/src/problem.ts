@@ -1,4 +1,5 @@
-import { ValinorError } from "@valinor/client";
+import { type KnownReason, ValinorError } from "@valinor/client";
+import { advice } from "@valinor/proto/reasons";
 import { visible } from "./visible.ts";
 
 /** What went wrong, in words for a person and in names for the program. It can be kept as JSON. */
@@ -13,29 +14,10 @@ export interface Problem {
   readonly endedRun: boolean;
 }
 
-/** What to do about a reason. */
-const advices: Readonly<Record<string, string>> = {
-  CONNECTION_LOST: "The control plane was not reached. Is it running?",
-  UNAUTHENTICATED: "Enter a valid API key or token.",
-  PERMISSION_DENIED: "The credential lacks a permission for this.",
-  AGENT_NOT_FOUND: "The agent is gone, or belongs to somebody else.",
-  AGENT_NOT_RUNNING: "Start its machine, then try again.",
-  AGENT_UNASSIGNED: "Give the agent an address or a CID.",
-  AGENT_UNREACHABLE: "Nothing reached the agent. Is its machine up?",
-  CONFIG_PENDING: "The agent has not applied its configuration yet.",
-  CONFIG_REJECTED:
-    "The agent refused its configuration: correct it in Config, or answer with the one before.",
-  RUN_LOST: "The agent restarted and the answer ended with it. Sending again starts a new run.",
-  RUN_TRIMMED: "The agent no longer keeps this part of the answer. Sending again starts a new run.",
-  RUN_UNKNOWN: "The agent does not know this run. Sending again starts a new one.",
-  AGENT_TIMEOUT: "The agent did not answer in time. Trying again attaches to the same run.",
-  AGENT_BUSY: "The agent runs as much as it can. Try again later.",
-  TOOL_BLOCKED:
-    "The agent's tool policy does not allow this tool. Change the policy in Config, or ask for something else.",
-  AGENT_ERROR: "The agent's model failed. Sending again starts a new run.",
-  REVISION_CONFLICT: "Somebody else was faster.",
-  ADDRESS_TAKEN: "Another live agent has this address or CID.",
-};
+/** What to do about a reason; empty if it is not known here. */
+function adviceFor(reason: string): string {
+  return Object.hasOwn(advice, reason) ? advice[reason as KnownReason] : "";
+}
 
 /** Reads any thrown value. */
 export function readProblem(thrown: unknown): Problem {
@@ -47,7 +29,7 @@ export function readProblem(thrown: unknown): Problem {
   return {
     reason: visible(reason).slice(0, 64),
     text: visible(message).slice(0, 2000),
-    advice: advices[reason] ?? "",
+    advice: adviceFor(reason),
     endedRun: sequence !== undefined,
   };
 }

@@ -22,7 +22,8 @@ export type {
   ToolCall,
   ToolCallEvent,
 } from "./events.ts";
-export type { ClientReason, KnownReason, Reason } from "./reasons.ts";
+export type { Reason } from "./reasons.ts";
+export type { ClientReason, KnownReason } from "@valinor/proto/reasons";
 export type { RetryNotice, RetryOptions } from "./retry.ts";
 export type { Delivery } from "./progress.ts";
 export type { Slots } from "./slots.ts";

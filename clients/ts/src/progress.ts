@@ -4,6 +4,7 @@ import {
   type StreamRequestSchema,
   type StreamResponse,
 } from "@valinor/proto/valinor/v1/agent_proxy";
+import { clientReasons } from "@valinor/proto/reasons";
 import { isReason, ofRun, ValinorError } from "./errors.ts";
 import { type StreamEvent, toEvent } from "./events.ts";
 import { unsureReasons } from "./reasons.ts";
@@ -126,6 +127,6 @@ export class Progress {
 
 function gap(expected: number, got: number): ValinorError {
   return new ValinorError("SEQUENCE_GAP", `expected event ${expected}, got event ${got}`, {
-    code: "data_loss",
+    code: clientReasons.SEQUENCE_GAP,
   });
 }
