@@ -126,7 +126,7 @@ describe("a folder", () => {
     ["src/server.ts", "./config.ts"],
     ["agent/version.ts", "./package.json"],
     ["cli/client/x.ts", "../package.json"],
-    ["cli/client/agents/x.ts", "../talk/run.ts"],
+    ["cli/client/agents/x.ts", "../talk/reading.ts"],
   ])("passes: %s may import %s", (file, specifier) => {
     expect(findUnneededImports(only(file, `import { y } from "${specifier}";\n`))).toEqual([]);
   });

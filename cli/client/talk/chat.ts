@@ -4,7 +4,7 @@ import { ValinorError } from "@valinor/client";
 import type { Environment } from "../../terminal/environment.ts";
 import { explainError } from "../errors/explain.ts";
 import { note } from "../output.ts";
-import { messageOptions, patience } from "./run.ts";
+import { messageOptions, patience } from "./reading.ts";
 import { type ServerOptions, type Session, withServer } from "../session.ts";
 import { createPrinter } from "./stream.ts";
 

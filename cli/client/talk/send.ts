@@ -3,7 +3,7 @@ import type { Environment } from "../../terminal/environment.ts";
 import { readInput } from "./input.ts";
 import { note, type OutputForm, writeJson, writeOwn, writeText } from "../output.ts";
 import { showProgress } from "./progress.ts";
-import { type MessageOptions, messageOptions, patience } from "./run.ts";
+import { type MessageOptions, messageOptions, patience } from "./reading.ts";
 import { type ServerOptions, withServer } from "../session.ts";
 
 /** Flags of `valinor send`. */

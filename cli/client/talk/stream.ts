@@ -3,7 +3,7 @@ import type { Environment } from "../../terminal/environment.ts";
 import { CliError } from "../../terminal/errors.ts";
 import { readInput } from "./input.ts";
 import { note, type OutputForm, writeJsonLine, writeOwn, writeText } from "../output.ts";
-import { type MessageOptions, messageOptions, patience } from "./run.ts";
+import { type MessageOptions, messageOptions, patience } from "./reading.ts";
 import { toolCallLine, usageJson } from "./send.ts";
 import { type ServerOptions, type Session, withServer } from "../session.ts";
 

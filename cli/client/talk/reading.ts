@@ -1,12 +1,13 @@
 import type { ReadOptions, ValinorError } from "@valinor/client";
+import { openReasons } from "@valinor/proto/reasons";
+import { monotonicNow } from "@valinor/protocol";
 import { connectFault } from "../errors/connect-errors.ts";
 import { note } from "../output.ts";
-import { monotonicNow } from "@valinor/protocol";
 
 /** How long a message is tried to be handed over if it is not known whether it arrived. */
 const OPEN_MS = 15_000;
-/** Errors that leave open whether the agent has the message. */
-const UNSURE = new Set(["CONNECTION_LOST", "RUN_INTERRUPTED"]);
+/** Reasons that leave open whether the agent has the message. */
+const UNSURE: ReadonlySet<string> = new Set(openReasons);
 
 /** Flags of the commands that send a message. */
 export interface MessageOptions {
