@@ -56,12 +56,16 @@ export function createSharedSlots(locks: LockManager, name: string, count: numbe
   };
 }
 
-/** Asks for all of the locks, keeps the first that is granted and gives up the others. */
+/**
+ * Asks for all of the locks, keeps the first that is granted and gives up the others. Rejects with the signal's reason, or with the
+ * browser's error if it grants none.
+ */
 function lockOne(locks: LockManager, names: readonly string[], signal: AbortSignal): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const settled = new AbortController();
     const either = AbortSignal.any([signal, settled.signal]);
     let taken = false;
+    let fault: unknown;
     const hold = () => {
       if (taken || signal.aborted) return undefined;
       taken = true;
@@ -70,8 +74,11 @@ function lockOne(locks: LockManager, names: readonly string[], signal: AbortSign
       settled.abort();
       return promise;
     };
-    const requests = names.map((name) => locks.request(name, { signal: either }, hold).catch(() => {}));
-    void Promise.all(requests).then(() => taken || reject(signal.reason));
+    const ask = (name: string) =>
+      locks.request(name, { signal: either }, hold).catch((error: unknown) => {
+        if (!either.aborted) fault = error;
+      });
+    void Promise.all(names.map(ask)).then(() => taken || reject(signal.aborted ? signal.reason : fault));
   });
 }
 
