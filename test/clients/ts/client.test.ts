@@ -10,12 +10,12 @@ import {
   type StreamEvent,
   type ValinorClient,
   ValinorError,
-} from "../../clients/ts/src/index.ts";
-import { transientReasons } from "../../clients/ts/src/reasons.ts";
-import { errorRow, reasons } from "../../src/core/errors.ts";
-import { upTo } from "../e2e/collect.ts";
-import { type Stack, startStack } from "../e2e/stack.ts";
-import { type CuttingProxy, startCuttingProxy, WHOLE } from "./cutting-proxy.ts";
+} from "../../../clients/ts/src/index.ts";
+import { transientReasons } from "../../../clients/ts/src/reasons.ts";
+import { errorRow, reasons } from "../../../src/core/errors.ts";
+import { upTo } from "../../e2e/collect.ts";
+import { type Stack, startStack } from "../../e2e/stack.ts";
+import { type CuttingProxy, startCuttingProxy, WHOLE } from "../cutting-proxy.ts";
 
 let stack: Stack;
 let network: CuttingProxy;
@@ -258,7 +258,7 @@ describe("errors", () => {
     expect([...transientReasons].filter((reason) => reason !== "CONNECTION_LOST").toSorted()).toEqual(
       expected,
     );
-    const go = readFileSync(join(import.meta.dirname, "../../clients/go/client/reasons.go"), "utf8");
+    const go = readFileSync(join(import.meta.dirname, "../../../clients/go/client/reasons.go"), "utf8");
     const names = new Map(
       [...go.matchAll(/(Reason\w+) = "([A-Z_]+)"/g)].map(([, name, reason]) => [name, reason]),
     );
