@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { textOf } from "../../web/src/chat/run.ts";
-import { type Box, createSavedRuns } from "../../web/src/chat/saved.ts";
+import { textOf } from "../../../web/src/chat/run.ts";
+import { type Box, createSavedRuns } from "../../../web/src/chat/saved.ts";
 import { delta, done, freshRun, take } from "./events.ts";
 
 /** A storage with a quota in characters. */

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
-import { type StreamResponse, StreamResponseSchema } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { toEvent } from "../../clients/ts/src/events.ts";
-import { applyEvent, newRun, type Run } from "../../web/src/chat/run.ts";
+import { type StreamResponse, StreamResponseSchema } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { toEvent } from "../../../clients/ts/src/events.ts";
+import { applyEvent, newRun, type Run } from "../../../web/src/chat/run.ts";
 
 /** A run that was not sent yet. */
 export function freshRun(requestId = "r-1", sentAt = Date.now()): Run {

@@ -1,17 +1,17 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import { createValinorClient } from "../../clients/ts/src/index.ts";
-import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { createValinorClient } from "../../../clients/ts/src/index.ts";
+import { ErrorInfoSchema } from "../../../gen/ts/google/rpc/error_details_pb.ts";
 import {
   AgentProxy,
   type StreamRequest,
   type StreamResponse,
-} from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { RunReader, type RunReaderOptions } from "../../web/src/chat/reader.ts";
-import { isActive, type Run, textOf } from "../../web/src/chat/run.ts";
-import { createLocalSlots } from "../../web/src/slots.ts";
-import { until } from "../helpers/until.ts";
+} from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { RunReader, type RunReaderOptions } from "../../../web/src/chat/reader.ts";
+import { isActive, type Run, textOf } from "../../../web/src/chat/run.ts";
+import { createLocalSlots } from "../../../web/src/slots.ts";
+import { until } from "../../helpers/until.ts";
 import { delta, done, freshRun, opened } from "./events.ts";
 
 type Attempt = (StreamResponse | Error)[];

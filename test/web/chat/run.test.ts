@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ownProblem } from "../../web/src/problem.ts";
-import { applyProblem, hasEnded, textOf } from "../../web/src/chat/run.ts";
+import { ownProblem } from "../../../web/src/problem.ts";
+import { applyProblem, hasEnded, textOf } from "../../../web/src/chat/run.ts";
 import { delta, done, freshRun, opened, take, toolCall } from "./events.ts";
 
 describe("a run in the console", () => {
