@@ -8,6 +8,7 @@ import { AgentRegistry } from "@valinor/proto/valinor/v1/agent_registry";
 import type { Environment } from "../terminal/environment.ts";
 import { CliError } from "../terminal/errors.ts";
 import { explainError } from "./errors/explain.ts";
+import { isTenant } from "@valinor/protocol";
 
 const DEFAULT_SERVER = "http://127.0.0.1:8080";
 /** Longest wait for the answer of a call that streams nothing. */
@@ -53,7 +54,7 @@ export function targetOf(options: ServerOptions, env: Environment): Target {
     throw usage(
       "VALINOR_API_KEY holds neither an API key nor a token: it has spaces or odd characters in it",
     );
-  if (options.tenant !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(options.tenant))
+  if (options.tenant !== undefined && !isTenant(options.tenant))
     throw usage("--tenant must be 1 to 63 letters, digits, dots, underscores and hyphens");
   return {
     url: serverUrl(text),

@@ -5,6 +5,7 @@ import { type Problem, readProblem } from "../problem.ts";
 import { agentHref, navigate } from "../route.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { ProblemNotice } from "../ui/notice.tsx";
+import { AGENT_ID_PATTERN } from "@valinor/protocol/rules";
 
 /** Asks for a new agent, and goes to it. */
 export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
@@ -49,7 +50,7 @@ export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
             name="id"
             required
             maxLength={63}
-            pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
+            pattern={AGENT_ID_PATTERN}
             title="letters, digits, dot, underscore and hyphen"
             autocomplete="off"
             spellcheck={false}
