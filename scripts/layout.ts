@@ -30,9 +30,10 @@ export const PACKAGES = ["protocol", "src", "agent", "clients/ts", "cli", "dev",
 /** Folders of each package, and the folders whose files they may import; `.` are the files at the package's top. */
 const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   protocol: {
-    ".": ["wire", "transport"],
-    transport: ["wire"],
-    wire: [],
+    ".": ["rules", "wire", "transport"],
+    transport: ["rules", "wire"],
+    wire: ["rules"],
+    rules: [],
   },
   src: {
     ".": ["config", "http", "rpc", "auth", "core", "fleet", "link", "store"],

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createValinorClient, type ValinorClient, ValinorError } from "@valinor/client";
+import { isTenant } from "@valinor/protocol";
 import type { Environment } from "../terminal/environment.ts";
 import { CliError } from "../terminal/errors.ts";
 import { explainError } from "./errors/explain.ts";
@@ -48,7 +49,7 @@ export function targetOf(options: ServerOptions, env: Environment): Target {
     throw usage(
       "VALINOR_API_KEY is neither an API key nor a token: it contains spaces or characters that neither has",
     );
-  if (options.tenant !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(options.tenant))
+  if (options.tenant !== undefined && !isTenant(options.tenant))
     throw usage("--tenant must be 1 to 63 letters, digits, dots, underscores and hyphens");
   return {
     url: serverUrl(text),

@@ -11,6 +11,7 @@ import { checkConfig, checkProgram, checkStore, checkVsock, urlOf } from "./loca
 import { isReady, type Probe, probeServer } from "./probe.ts";
 import { cell, type OutputForm } from "../client/output.ts";
 import { type ServerOptions, type Session, type Target, withServer } from "../client/session.ts";
+import { isLoopback } from "@valinor/protocol";
 
 /** A configuration that was just pushed has this long to be applied before it counts as pending. */
 const SETTLE_MS = 1_500;
@@ -145,7 +146,7 @@ const stuck =
 
 /** A credential that leaves this machine in the open. */
 function checkExposure({ url, credential }: Target): Check | undefined {
-  const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+  const isLocal = isLoopback(url.hostname);
   if (credential === undefined || url.protocol === "https:" || isLocal) return undefined;
   return {
     name: "transport",

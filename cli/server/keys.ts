@@ -3,7 +3,6 @@ import {
   parseApiKey,
   defaultRoles,
   isPermission,
-  isTenant,
   type Permission,
   type KeyRecord,
   type Store,
@@ -14,6 +13,7 @@ import type { Environment } from "../terminal/environment.ts";
 import { CliError } from "../terminal/errors.ts";
 import { formatTable } from "../terminal/table.ts";
 import { withStore } from "./with-store.ts";
+import { isTenant } from "@valinor/protocol";
 
 const PAGE = 500;
 const MAX_TEXT = 256;

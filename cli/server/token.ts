@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import { parseDuration } from "../terminal/duration.ts";
 import { CliError } from "../terminal/errors.ts";
+import { errorText } from "@valinor/protocol";
 
 const ISSUER = "valinor-dev";
 const AUDIENCE = "valinor";
@@ -29,7 +30,7 @@ export async function token(options: TokenOptions): Promise<void> {
   const dir = resolve(options.dir ?? join(".valinor", "auth"));
   const seconds = Math.floor(parseDuration(expires, "--expires") / 1000);
   const key = await devKey(dir).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new CliError(`the key in ${dir} can't be used: ${why}`, { cause: error });
   });
   const text = await new SignJWT({ tenant, roles: [role] })

@@ -88,9 +88,9 @@ function sourcesDigest(): string {
   const web = globSync(["web/*.{html,ts,json}", "web/src/**/*"], { cwd: top, withFileTypes: true });
   const files = web.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   // Other packages that are bundled into it.
-  const bundled = globSync(["gen/ts/**/*.ts", "clients/ts/src/**/*.ts"], { cwd: top }).map((file) =>
-    join(top, file),
-  );
+  const bundled = globSync(["gen/ts/**/*.ts", "clients/ts/src/**/*.ts", "protocol/**/*.ts"], {
+    cwd: top,
+  }).map((file) => join(top, file));
   const hash = createHash("sha256");
   const others = ["package-lock.json", "scripts/licenses/collect.ts"].map((file) => join(top, file));
   for (const file of [...files, ...bundled, ...others].toSorted()) {

@@ -1,4 +1,4 @@
-import type { UnknownObject } from "@valinor/protocol";
+import { type UnknownObject, longestPauseMs } from "@valinor/protocol";
 import type { Bounds } from "../../bounds.ts";
 import { type GatewayLink, type GatewayTarget, openGatewayLink } from "./gateway-link.ts";
 
@@ -62,8 +62,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     link = undefined;
     clearTimeout(redial);
     if (closed || holders === 0) return;
-    const { gatewayRedialMinMs: least, gatewayRedialMaxMs: most } = bounds;
-    redial = setTimeout(() => void tryOpen(), Math.min(most, least * 2 ** failures));
+    const pace = { firstMs: bounds.gatewayRedialMinMs, longestMs: bounds.gatewayRedialMaxMs };
+    redial = setTimeout(() => void tryOpen(), longestPauseMs(pace, failures));
   }
 
   /** Counts the time without use anew. */

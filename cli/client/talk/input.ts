@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { CliError } from "../../terminal/errors.ts";
+import { limits } from "@valinor/protocol";
 
 /** Most that is read of a file or of stdin; servers take less. */
-const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_BYTES = limits.frameBytes;
 
 /**
  * The text that a command is given: the argument; or stdin, for `-`, or if there is no argument and stdin is not a terminal. One

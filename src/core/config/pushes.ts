@@ -4,7 +4,7 @@ import { notApplied, type Verdict } from "../../fleet/push.ts";
 import { waitAtMost } from "../../link/backoff.ts";
 import { type AgentKey, type ContextRecord, type NewConfig, StoreError } from "../../store/store.ts";
 import { REDACTED } from "../../store/vault/vault.ts";
-import { configDigest, monotonicNow } from "@valinor/protocol";
+import { configDigest, monotonicNow, limits } from "@valinor/protocol";
 import { actorOf } from "../access/actor.ts";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "../runs/frame-check.ts";
@@ -15,10 +15,6 @@ import type { CoreOptions } from "../options.ts";
 import { createRestorer } from "./restorer.ts";
 import type { Caller, Core, PushResult, ToolPolicyInput } from "../types.ts";
 
-/** Largest configuration as JSON text, and largest context entry; both leave room for the frame around them. */
-const CONFIG_BYTES = 1024 * 1024;
-/** Largest text of a context entry. */
-const CONTEXT_BYTES = 256 * 1024;
 /** How often a configuration that keeps a secret is sealed anew where another one was stored meanwhile. */
 const SEAL_TRIES = 3;
 
@@ -86,7 +82,7 @@ export function createPushes(
       const agent = await find(caller, input.agentId);
       const { config, policy, expectedRevision } = input;
       const { mode, tools } = policy;
-      checkSize("config", config, CONFIG_BYTES);
+      checkSize("config", config, limits.configBytes);
       checkFrame("config_update", { config, tool_allowlist: tools, tool_policy: { mode, tools } });
       checkJson("config", config);
       const push = (next: NextConfig) => storeAndPush(options, agent, next, caller, signal);
@@ -102,8 +98,8 @@ export function createPushes(
     async pushContext(caller, input, signal) {
       await gate.check(caller, "pushContext", input.agentId);
       const agent = await find(caller, input.agentId);
-      checkSize("context", input.payload["context"], CONTEXT_BYTES);
-      checkSize("context entry", input.payload, 2 * CONTEXT_BYTES);
+      checkSize("context", input.payload["context"], limits.contextEntryBytes);
+      checkSize("context entry", input.payload, 2 * limits.contextEntryBytes);
       checkFrame("context_update", input.payload);
       try {
         const { key, payload } = input;

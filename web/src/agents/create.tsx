@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { AgentStatus } from "@valinor/client";
+import { AGENT_ID_PATTERN } from "@valinor/protocol/rules";
 import { client } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { agentHref, navigate } from "../route.ts";
@@ -64,7 +65,7 @@ function IdField() {
         name="id"
         required
         maxLength={63}
-        pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
+        pattern={AGENT_ID_PATTERN}
         title="letters, digits, dot, underscore and hyphen"
         autocomplete="off"
         spellcheck={false}

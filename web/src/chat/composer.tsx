@@ -1,9 +1,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { isComposing } from "../ui/composing.ts";
-
-/** Bytes of UTF-8 that a message may have. */
-const MAX_BYTES = 1024 * 1024;
+import { limits } from "@valinor/protocol/rules";
 
 /** Drafts by conversation, for as long as the page lives. */
 const drafts = new Map<string, string>();
@@ -21,7 +19,7 @@ export function Composer(props: {
     // A phone's keyboard would cover what is to be read first.
     if (matchMedia("(pointer: fine)").matches) box.current?.focus();
   }, [conversationId]);
-  const tooLong = new TextEncoder().encode(text.value).length > MAX_BYTES;
+  const tooLong = new TextEncoder().encode(text.value).length > limits.contentBytes;
   const submit = () => {
     if (text.value.trim() === "" || tooLong) return;
     onSend(text.value);

@@ -1,4 +1,5 @@
 import type { EventStream, ReadOptions, Slots, ValinorClient } from "@valinor/client";
+import { limits } from "@valinor/protocol/rules";
 import { readProblem } from "../problem.ts";
 import { applyEvent, applyProblem, hasEnded, isActive, type Run } from "./run.ts";
 
@@ -18,8 +19,8 @@ export interface RunReaderOptions {
 const SAVE_MS = 500;
 /** Milliseconds for which a run is tried again without success, before the page asks. */
 const GIVE_UP_MS = 120_000;
-/** A guest remembers a request_id for 24 h: an older message is not sent again, only asked for. */
-const RESEND_MS = 12 * 60 * 60_000;
+/** A message is not sent again, only asked for, when it is half as old as what a guest remembers of requests. */
+const RESEND_MS = limits.ledgerKeepMs / 2;
 
 /** Reads runs to their ends. Cuts are the client's to mend; how a run ended stands in the run. */
 export class RunReader {

@@ -1,7 +1,5 @@
 import { type Signal, useSignal } from "@preact/signals";
-
-/** Bytes of UTF-8 that an entry may have. */
-const MAX_BYTES = 256 * 1024;
+import { limits, NAME_PATTERN } from "@valinor/protocol/rules";
 
 /** Where an entry is written: its name, which others may set too, and its text. An empty text is pushed to remove the entry. */
 export function EntryForm(props: {
@@ -31,7 +29,7 @@ export function EntryForm(props: {
           onInput={(event) => (text.value = event.currentTarget.value)}
         />
       </label>
-      {bytes > MAX_BYTES && (
+      {bytes > limits.contextEntryBytes && (
         <p class="fault">An entry has at most 256 KiB; this one has {Math.ceil(bytes / 1024)}.</p>
       )}
       <div class="buttons">
@@ -41,7 +39,7 @@ export function EntryForm(props: {
         <button
           type="submit"
           class="button primary"
-          disabled={busy || text.value === "" || bytes > MAX_BYTES}
+          disabled={busy || text.value === "" || bytes > limits.contextEntryBytes}
         >
           Set the entry
         </button>
@@ -60,7 +58,7 @@ function NameField({ name }: { readonly name: Signal<string> }) {
         class="input"
         value={name.value}
         maxLength={128}
-        pattern="[A-Za-z0-9._:\-]*"
+        pattern={NAME_PATTERN}
         title="letters, digits, dot, underscore, colon and hyphen"
         autocomplete="off"
         spellcheck={false}
