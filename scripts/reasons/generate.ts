@@ -11,11 +11,11 @@ import { readReasons } from "./read.ts";
 import { typescriptFile } from "./typescript.ts";
 
 const top = join(import.meta.dirname, "../..");
-const rows = readReasons();
+const { domain, rows } = readReasons();
 const page = "docs/errors.md";
 const files = {
-  "gen/ts/reasons.ts": typescriptFile(rows),
-  "clients/go/client/reasons.go": goFile(rows),
+  "gen/ts/reasons.ts": typescriptFile(domain, rows),
+  "clients/go/client/reasons.go": goFile(domain, rows),
   [page]: markdownPage(rows, readFileSync(join(top, page), "utf8")),
 };
 

@@ -1,7 +1,7 @@
 import type { ReasonRow } from "./read.ts";
 
 /** The text of clients/go/client/reasons.go. Reasons that only clients give are errors of their own in Go. */
-export function goFile(rows: readonly ReasonRow[]): string {
+export function goFile(domain: string, rows: readonly ReasonRow[]): string {
   const servers = rows.filter((row) => row.status !== undefined);
   const bare = rows.filter((row) => row.bareCode);
   const longest = Math.max(...bare.map((row) => codeName(row.code).length));
@@ -13,6 +13,9 @@ export function goFile(rows: readonly ReasonRow[]): string {
 package client
 
 import "connectrpc.com/connect"
+
+// domain of the ErrorInfo that Valinor's servers send.
+const domain = ${JSON.stringify(domain)}
 
 // What [Reason] gives. A server may be newer and give others.
 const (

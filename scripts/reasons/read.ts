@@ -4,6 +4,7 @@ import { createFileRegistry, type DescEnum, fromBinary, getOption, hasOption } f
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import {
   error as errorRule,
+  error_domain as errorDomain,
   type ErrorRule,
   ErrorRule_Code as Code,
   ErrorRule_CodeSchema as CodeSchema,
@@ -38,8 +39,15 @@ export interface ReasonRow {
   readonly cliAdvice: string | undefined;
 }
 
+/** What reasons.proto says. */
+export interface Reasons {
+  /** Domain of their ErrorInfo. */
+  readonly domain: string;
+  readonly rows: readonly ReasonRow[];
+}
+
 /** Reads the reasons in the order of their numbers. Throws if one lacks something, or contradicts itself or another one. */
-export function readReasons(): ReasonRow[] {
+export function readReasons(): Reasons {
   const buf = join(top, "node_modules/.bin/buf");
   const image = execFileSync(buf, ["build", "--as-file-descriptor-set", "-o", "-"], {
     cwd: top,
@@ -59,7 +67,7 @@ export function readReasons(): ReasonRow[] {
     });
   const bare = rows.filter((row) => row.bareCode).map((row) => row.code);
   if (new Set(bare).size !== bare.length) throw new Error("two reasons stand for the same bare code");
-  return rows;
+  return { domain: getOption(reasons, errorDomain), rows };
 }
 
 function commentOf(reasons: DescEnum, index: number): string {

@@ -5,9 +5,7 @@ import { codeFromString } from "@connectrpc/connect/protocol-connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "@valinor/proto/google/rpc/error_details";
 import { ValinorError } from "../core/errors.ts";
 import { translate } from "../core/guest-errors.ts";
-
-/** Domain of every ErrorInfo. */
-export const ERROR_DOMAIN = "valinor.dev";
+import { ERROR_DOMAIN } from "@valinor/proto/reasons";
 
 /**
  * Any error as Connect sends it: the table's code, an ErrorInfo with reason and metadata, and a RetryInfo if a retry can

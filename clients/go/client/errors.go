@@ -15,9 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// domain of the ErrorInfo that Valinor's servers send.
-const domain = "valinor.dev"
-
 // ErrSilent is the cause of an outage that no error told of: the server said nothing for longer than it ever should.
 var ErrSilent = errors.New("valinor: the server has gone silent")
 

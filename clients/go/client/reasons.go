@@ -7,6 +7,9 @@ package client
 
 import "connectrpc.com/connect"
 
+// domain of the ErrorInfo that Valinor's servers send.
+const domain = "valinor.dev"
+
 // What [Reason] gives. A server may be newer and give others.
 const (
 	// ReasonUnauthenticated: The request has no credential, or one that is not valid.

@@ -1,10 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "@valinor/proto/google/rpc/error_details";
-import { bareCodes, clientReasons, type KnownReason } from "@valinor/proto/reasons";
+import { bareCodes, clientReasons, type KnownReason, ERROR_DOMAIN } from "@valinor/proto/reasons";
 import { type Reason, transientReasons } from "./reasons.ts";
-
-/** Domain of the ErrorInfo that Valinor's servers send. */
-const DOMAIN = "valinor.dev";
 
 /** Names of Connect's codes, as its JSON spells them. */
 export type CodeName =
@@ -88,7 +85,7 @@ export function toValinorError(thrown: unknown): ValinorError {
   if (thrown instanceof ValinorError) return thrown;
   const error = ConnectError.from(thrown);
   const code = codeName(error.code);
-  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === DOMAIN);
+  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === ERROR_DOMAIN);
   if (info === undefined) return withoutInfo(error, code);
   return new ValinorError(info.reason, error.rawMessage, {
     code,

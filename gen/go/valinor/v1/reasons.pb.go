@@ -516,6 +516,14 @@ func (x *ErrorRule) GetCliAdvice() string {
 
 var file_valinor_v1_reasons_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
+		ExtendedType:  (*descriptorpb.EnumOptions)(nil),
+		ExtensionType: (*string)(nil),
+		Field:         51401,
+		Name:          "valinor.v1.error_domain",
+		Tag:           "bytes,51401,opt,name=error_domain",
+		Filename:      "valinor/v1/reasons.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
 		ExtensionType: (*ErrorRule)(nil),
 		Field:         51400,
@@ -525,12 +533,20 @@ var file_valinor_v1_reasons_proto_extTypes = []protoimpl.ExtensionInfo{
 	},
 }
 
+// Extension fields to descriptorpb.EnumOptions.
+var (
+	// Domain of the ErrorInfo that has one of the reasons.
+	//
+	// optional string error_domain = 51401;
+	E_ErrorDomain = &file_valinor_v1_reasons_proto_extTypes[0]
+)
+
 // Extension fields to descriptorpb.EnumValueOptions.
 var (
 	// What the reason implies.
 	//
 	// optional valinor.v1.ErrorRule error = 51400;
-	E_Error = &file_valinor_v1_reasons_proto_extTypes[0]
+	E_Error = &file_valinor_v1_reasons_proto_extTypes[1]
 )
 
 var File_valinor_v1_reasons_proto protoreflect.FileDescriptor
@@ -576,7 +592,7 @@ const file_valinor_v1_reasons_proto_rawDesc = "" +
 	"\x11RETRY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vRETRY_NEVER\x10\x01\x12\x0f\n" +
 	"\vRETRY_AGAIN\x10\x02\x12\x10\n" +
-	"\fRETRY_ATTACH\x10\x03*\xd1-\n" +
+	"\fRETRY_ATTACH\x10\x03*\xe2-\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x8d\x01\n" +
 	"\x16REASON_UNAUTHENTICATED\x10\x01\x1aq\u008c\x19m\b\x10\x10\x91\x03\x1a\x0funauthenticated \x018\x01@\x05J\x1dUse a valid API key or token.R0Set VALINOR_API_KEY to a valid API key or token.\x12\xce\x01\n" +
@@ -621,7 +637,8 @@ const file_valinor_v1_reasons_proto_rawDesc = "" +
 	"\x17REASON_AUTH_UNAVAILABLE\x10#\x1af\u008c\x19b\b\x0e\x10\xf7\x03\x1a\x1aauthentication unavailable \x02(\xe8\a@\x06J8Try again; the server can't fetch its issuer's keys now.\x12`\n" +
 	"\x0fREASON_INTERNAL\x10$\x1aK\u008c\x19G\b\r\x10\xf4\x03\x1a\x0einternal error \x010\x01@\x01J*Report it; the server's log has the cause.\x12\x8a\x01\n" +
 	"\x16REASON_CONNECTION_LOST\x10%\x1an\u008c\x19j\b\x0e \x03@\x06J.Check that the server runs and can be reached.R2Check --server; valinor doctor says what is wrong.\x12o\n" +
-	"\x13REASON_SEQUENCE_GAP\x10&\x1aV\u008c\x19R\b\x0f \x01@\x01J#Try again with the same request id.R%Try again with the same --request-id.:P\n" +
+	"\x13REASON_SEQUENCE_GAP\x10&\x1aV\u008c\x19R\b\x0f \x01@\x01J#Try again with the same request id.R%Try again with the same --request-id.\x1a\x0fʌ\x19\vvalinor.dev:A\n" +
+	"\ferror_domain\x12\x1c.google.protobuf.EnumOptions\x18ɑ\x03 \x01(\tR\verrorDomain:P\n" +
 	"\x05error\x12!.google.protobuf.EnumValueOptions\x18ȑ\x03 \x01(\v2\x15.valinor.v1.ErrorRuleR\x05errorB;Z9github.com/valinor-ai/valinor/gen/go/valinor/v1;valinorv1b\x06proto3"
 
 var (
@@ -643,17 +660,19 @@ var file_valinor_v1_reasons_proto_goTypes = []any{
 	(ErrorRule_Code)(0),                   // 1: valinor.v1.ErrorRule.Code
 	(ErrorRule_Retry)(0),                  // 2: valinor.v1.ErrorRule.Retry
 	(*ErrorRule)(nil),                     // 3: valinor.v1.ErrorRule
-	(*descriptorpb.EnumValueOptions)(nil), // 4: google.protobuf.EnumValueOptions
+	(*descriptorpb.EnumOptions)(nil),      // 4: google.protobuf.EnumOptions
+	(*descriptorpb.EnumValueOptions)(nil), // 5: google.protobuf.EnumValueOptions
 }
 var file_valinor_v1_reasons_proto_depIdxs = []int32{
 	1, // 0: valinor.v1.ErrorRule.code:type_name -> valinor.v1.ErrorRule.Code
 	2, // 1: valinor.v1.ErrorRule.retry:type_name -> valinor.v1.ErrorRule.Retry
-	4, // 2: valinor.v1.error:extendee -> google.protobuf.EnumValueOptions
-	3, // 3: valinor.v1.error:type_name -> valinor.v1.ErrorRule
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	3, // [3:4] is the sub-list for extension type_name
-	2, // [2:3] is the sub-list for extension extendee
+	4, // 2: valinor.v1.error_domain:extendee -> google.protobuf.EnumOptions
+	5, // 3: valinor.v1.error:extendee -> google.protobuf.EnumValueOptions
+	3, // 4: valinor.v1.error:type_name -> valinor.v1.ErrorRule
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	4, // [4:5] is the sub-list for extension type_name
+	2, // [2:4] is the sub-list for extension extendee
 	0, // [0:2] is the sub-list for field type_name
 }
 
@@ -669,7 +688,7 @@ func file_valinor_v1_reasons_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_valinor_v1_reasons_proto_rawDesc), len(file_valinor_v1_reasons_proto_rawDesc)),
 			NumEnums:      3,
 			NumMessages:   1,
-			NumExtensions: 1,
+			NumExtensions: 2,
 			NumServices:   0,
 		},
 		GoTypes:           file_valinor_v1_reasons_proto_goTypes,
