@@ -33,9 +33,10 @@ export const PACKAGES = ["protocol", "src", "agent", "clients/ts", "cli", "dev",
  */
 const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   protocol: {
-    ".": ["wire", "transport"],
-    transport: ["wire"],
-    wire: [],
+    ".": ["rules", "wire", "transport"],
+    transport: ["rules", "wire"],
+    wire: ["rules"],
+    rules: [],
   },
   src: {
     ".": ["config", "http", "rpc", "auth", "core", "fleet", "link", "store"],
@@ -94,8 +95,18 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   web: { ".": [], src: [] },
 };
 
-/** Packages of this repository that a folder may not import though its package may: the commands of clients use the client alone. */
-const FORBIDDEN: Readonly<Record<string, readonly string[]>> = { "cli/client": ["@valinor/server"] };
+/** What calls a server: the client has it, with its rules of retry and resume. */
+const CONNECT = ["@connectrpc/connect", "@connectrpc/connect-node", "@connectrpc/connect-web"];
+
+/** Packages that a folder may not import though its package may: the commands and the console speak through the client alone. */
+const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
+  "cli/client": ["@valinor/server", ...CONNECT],
+  "cli/doctor": CONNECT,
+  "web/src": CONNECT,
+};
+
+/** Files that may import what their folder may not. Only a transport of Node trusts a CA (--ca-file) for one server. */
+const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = { "cli/client/transport.ts": CONNECT };
 
 /** Modules that turn the environment into settings. */
 const ENVIRONMENT_READERS = new Set(["src/config.ts", "agent/settings/flags.ts", "agent/main.ts"]);
@@ -173,7 +184,7 @@ export function findUndeclaredImports(files: Files, manifests: ReadonlyMap<strin
       const own = byName.get(name);
       if (own !== undefined && !hasEntry(own, entry))
         found.push({ file, problem: `imports ${entry} of ${name}, which is not an entry of it` });
-      if ((FORBIDDEN[folderOf(file)] ?? []).includes(name))
+      if (FORBIDDEN[folderOf(file)]?.includes(name) && !EXCEPTIONS[file]?.includes(name))
         found.push({ file, problem: `imports ${name}: ${folderOf(file)} may not` });
     }
   }

@@ -1,6 +1,5 @@
 export { makeApiKey, parseApiKey } from "./auth/api-key.ts";
 export { defaultRoles, isPermission } from "./auth/roles.ts";
-export { isTenant } from "./auth/tenant.ts";
 export { ConfigError, loadConfig, type Config } from "./config.ts";
 export type { Reason } from "./core/errors.ts";
 export type { Permission } from "./core/types.ts";

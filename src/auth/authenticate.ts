@@ -6,7 +6,7 @@ import type { KeyStore } from "../store/keys.ts";
 import { API_KEY_PREFIX, parseApiKey } from "./api-key.ts";
 import { claimedIssuer, createTokenVerifier, type Issuer, type RemoteKeySets } from "./jwt.ts";
 import { createKeyVerifier } from "./keys.ts";
-import { isTenant } from "./tenant.ts";
+import { isTenant } from "@valinor/protocol";
 
 /**
  * Tells who calls, from the Authorization header (`Bearer` with a token or an API key) and the header `x-valinor-tenant`, which

@@ -10,7 +10,7 @@ import { ValinorError } from "../core/errors.ts";
 import type { Caller, Permission } from "../core/types.ts";
 import { fileKeys, remoteKeys } from "./jwks.ts";
 import { defaultRoles, permissionsOf } from "./roles.ts";
-import { isTenant } from "./tenant.ts";
+import { isTenant } from "@valinor/protocol";
 
 /** Whose tokens are taken, and what their claims mean. */
 export interface Issuer {

@@ -2,6 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Actor, AuditStore } from "./audit.ts";
 import type { KeyStore } from "./keys.ts";
 import type { StoreTrouble } from "./troubles.ts";
+import { errorText, limits } from "@valinor/protocol";
 
 /** Names an agent: ids are unique in their tenant. */
 export interface AgentKey {
@@ -92,7 +93,7 @@ export interface NewConfig {
 }
 
 /** Most entries in an agent's context. */
-export const MAX_CONTEXTS = 64;
+export const MAX_CONTEXTS = limits.contextEntries;
 
 /** Revisions of an agent's configuration that are kept, the current one included: older ones go when a new one comes. */
 export const KEPT_REVISIONS = 100;
@@ -246,12 +247,6 @@ export class StoreError extends Error {
     if (reason instanceof StoreError) return reason;
     const what = name === "" ? "the store" : `the store ${name}`;
     const how = trouble === "full" ? "has no room left on its disk: make room there" : "failed";
-    return new StoreError("unavailable", `${what} ${how}: ${textOf(reason)}`, { cause: reason, trouble });
+    return new StoreError("unavailable", `${what} ${how}: ${errorText(reason)}`, { cause: reason, trouble });
   }
-}
-
-/** What an error says; the error of several attempts to connect has no text of its own. */
-export function textOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === "") return error.errors.map(textOf).join("; ");
-  return error instanceof Error ? error.message : String(error);
 }

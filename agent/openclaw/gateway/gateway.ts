@@ -1,4 +1,4 @@
-import type { UnknownObject } from "@valinor/protocol";
+import { type UnknownObject, longestPauseMs } from "@valinor/protocol";
 import type { Bounds } from "../../bounds.ts";
 import { type GatewayLink, type GatewayTarget, openGatewayLink } from "./gateway-link.ts";
 
@@ -99,8 +99,9 @@ export class Gateway {
     this.#link = undefined;
     clearTimeout(this.#redial);
     if (this.#closed || this.#holders === 0) return;
-    const { gatewayRedialMinMs: least, gatewayRedialMaxMs: most } = this.#options.bounds;
-    this.#redial = setTimeout(() => void this.#tryOpen(), Math.min(most, least * 2 ** this.#failures));
+    const { gatewayRedialMinMs: firstMs, gatewayRedialMaxMs: longestMs } = this.#options.bounds;
+    const pauseMs = longestPauseMs({ firstMs, longestMs }, this.#failures);
+    this.#redial = setTimeout(() => void this.#tryOpen(), pauseMs);
   }
 
   /** Starts counting the time without use again. */

@@ -4,7 +4,7 @@ import { notApplied, type Verdict } from "../../fleet/push.ts";
 import { waitAtMost } from "../../link/backoff.ts";
 import { type AgentKey, type ContextRecord, type NewConfig, StoreError } from "../../store/store.ts";
 import { REDACTED } from "../../store/vault/vault.ts";
-import { configDigest, monotonicNow } from "@valinor/protocol";
+import { configDigest, limits, monotonicNow } from "@valinor/protocol";
 import { actorOf } from "../access/authorize.ts";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "../runs/frame-check.ts";
@@ -17,10 +17,6 @@ import type { PushConfigInput, PushContextInput, ToolPolicyInput } from "../inpu
 import type { FindAgent } from "../registry/find-agent.ts";
 import type { Caller, ContextResult, PushResult } from "../types.ts";
 
-/** Largest configuration as JSON text, and largest context entry; both leave room for the frame around them. */
-const CONFIG_BYTES = 1024 * 1024;
-/** Largest text of a context entry. */
-const CONTEXT_BYTES = 256 * 1024;
 /** How often a configuration that keeps a secret is sealed again if another one was stored meanwhile. */
 const MAX_SEALINGS = 3;
 
@@ -67,7 +63,7 @@ export class PushCalls {
     const agent = await this.#find(caller, input.agentId);
     const { config, policy, expectedRevision } = input;
     const { mode, tools } = policy;
-    checkSize("config", config, CONFIG_BYTES);
+    checkSize("config", config, limits.configBytes);
     checkFrame("config_update", { config, tool_allowlist: tools, tool_policy: { mode, tools } });
     checkJson("config", config);
     const push = (next: NextConfig) => storeAndPush(this.#options, agent, next, caller, signal);
@@ -85,8 +81,8 @@ export class PushCalls {
     await this.#gate.check(caller, "pushContext", input.agentId);
     const agent = await this.#find(caller, input.agentId);
     const { key, payload } = input;
-    checkSize("context", payload["context"], CONTEXT_BYTES);
-    checkSize("context entry", payload, 2 * CONTEXT_BYTES);
+    checkSize("context", payload["context"], limits.contextEntryBytes);
+    checkSize("context entry", payload, 2 * limits.contextEntryBytes);
     checkFrame("context_update", payload);
     const { store } = this.#options;
     try {

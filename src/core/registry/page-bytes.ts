@@ -1,5 +1,7 @@
+import { limits } from "@valinor/protocol";
+
 /** Bytes of a page's items, at which it ends: gRPC's clients refuse messages of more than 4 MiB unless told otherwise. */
-export const PAGE_BYTES = 3 * 1024 * 1024;
+export const PAGE_BYTES = limits.unaryReplyBytes;
 
 /** What a message's fields of fixed size take at most, and its place in the page. */
 const ITEM_BYTES = 256;

@@ -3,7 +3,7 @@ import { AgentError } from "../../fleet/errors.ts";
 import type { AgentHandle } from "../../fleet/handle.ts";
 import type { Connection } from "../../link/connection.ts";
 import type { Exchange } from "../../link/exchange.ts";
-import { LinkError, type Frame, limits, readPayload } from "@valinor/protocol";
+import { LinkError, type Frame, limits, readPayload, isName } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "./frame-check.ts";
 import { errorOfFrame } from "../guest-errors.ts";
@@ -40,9 +40,6 @@ export interface OpenedRun {
   /** Frames that came with the first. */
   readonly rest: readonly Frame[];
 }
-
-/** What a guest may call a life: it is remembered for each run, and clients give it back. */
-const LIFE = /^[A-Za-z0-9._:-]{0,128}$/;
 
 /** How often an opening is tried if trying again is known to be safe. */
 const TRIES = 3;
@@ -164,7 +161,8 @@ async function takeOpened(
         `the agent goes on at ${nextSequence}, not after ${request.afterSequence}`,
       );
     }
-    if (!LIFE.test(life))
+    // It is remembered for each run, and clients give it back.
+    if (life !== "" && !isName(life))
       throw new LinkError(
         "invalid_frame",
         "the agent named the life of its run with characters that are not allowed",

@@ -2,8 +2,9 @@ import { cors } from "@connectrpc/connect";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ValinorError } from "../../core/errors.ts";
 import { hostOf } from "./authority.ts";
-import { type HostName, isLoopbackName, isSameOrigin, parseHost, parseOrigin } from "./origins.ts";
+import { type HostName, isSameOrigin, parseHost, parseOrigin } from "./origins.ts";
 import { writeError } from "../routing/json-answer.ts";
+import { isLoopback } from "@valinor/protocol";
 
 /** Whom the guard lets in. */
 export interface GuardOptions {
@@ -51,7 +52,7 @@ export function createGuard(options: GuardOptions): Guard {
   const hosts = new Set(options.allowedHosts.map(listedHost));
   const hostAllowed = (host: HostName) =>
     (!options.loopbackOnly && hosts.size === 0) ||
-    isLoopbackName(host.name) ||
+    isLoopback(host.name) ||
     hosts.has(host.name) ||
     hosts.has(`${host.name}:${host.port}`);
   return (req, res) => {

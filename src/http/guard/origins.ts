@@ -15,18 +15,6 @@ export function parseHost(text: string): HostName | undefined {
   return { name: match[1] ?? "", port: match[2] ?? "" };
 }
 
-/** True for `localhost`, 127.0.0.0/8 and `[::1]`: names that no DNS answer of a stranger can take. */
-export function isLoopbackName(name: string): boolean {
-  return name === "localhost" || name === "[::1]" || isLoopback4(name);
-}
-
-function isLoopback4(name: string): boolean {
-  const parts = name.split(".");
-  return (
-    parts.length === 4 && parts[0] === "127" && parts.every((part) => /^\d{1,3}$/.test(part) && +part < 256)
-  );
-}
-
 /** An origin as browsers write it (`https://app.example.com:8443`), or undefined for anything else, `null` included. */
 export function parseOrigin(text: string): string | undefined {
   const url = URL.parse(text);

@@ -55,7 +55,7 @@ export function writeOpenAIError(res: ServerResponse, error: ValinorError, req: 
  */
 function mayRetry({ reason, retryMs, metadata }: ValinorError, req: IncomingMessage): boolean {
   if (retryMs === undefined) return false;
-  const begun = reason === "RUN_INTERRUPTED" || metadata["last_sequence"] !== undefined;
+  const begun = errorRow(reason).retry === "attach" || metadata["last_sequence"] !== undefined;
   return !begun || req.headers["idempotency-key"] !== undefined;
 }
 

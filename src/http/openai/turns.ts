@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { MessageInput } from "../../core/inputs.ts";
-import { isObject } from "@valinor/protocol";
+import { isObject, limits } from "@valinor/protocol";
 import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
 
@@ -19,8 +19,6 @@ interface Turn extends JsonObject {
   tool_call_id?: string;
 }
 
-/** Most messages of a request. An agent takes a history of as many. */
-const MAX_TURNS = 1_000;
 const roles: readonly unknown[] = ["system", "developer", "user", "assistant", "tool"];
 
 /**
@@ -30,7 +28,8 @@ const roles: readonly unknown[] = ["system", "developer", "user", "assistant", "
 export function readTurns(value: unknown, lasting: boolean): Turns {
   if (!Array.isArray(value) || value.length === 0)
     throw refusal("messages", "messages must be a list that is not empty");
-  if (value.length > MAX_TURNS) throw refusal("messages", `messages holds at most ${MAX_TURNS} turns`);
+  if (value.length > limits.historyTurns)
+    throw refusal("messages", `messages holds at most ${limits.historyTurns} turns`);
   const turns = value.map(readTurn);
   const position = turns.findLastIndex((turn) => !isInstruction(turn));
   const last = turns[position];

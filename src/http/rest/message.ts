@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { MessageInput } from "../../core/inputs.ts";
 import { invalid, type UnknownJson } from "../routing/body.ts";
+import { isName, NAME_RULE } from "@valinor/protocol";
 
 /** A client's message with the keys that are ours. */
 export interface ParsedMessage {
@@ -60,13 +61,11 @@ function parseToolCallId(value: unknown): string | undefined {
   throw invalid("tool_call_id must be a text of at most 256 characters");
 }
 
-const NAME = /^[A-Za-z0-9._:-]{1,128}$/;
-
 /** A request or conversation id; empty if there is none. Throws INVALID_ARGUMENT. */
 export function parseName(value: unknown, key: string): string {
   if (value === undefined || value === null || value === "") return "";
-  if (typeof value === "string" && NAME.test(value)) return value;
-  throw invalid(`${key} must be 1 to 128 of A-Z a-z 0-9 . _ : -`);
+  if (typeof value === "string" && isName(value)) return value;
+  throw invalid(`${key} must be ${NAME_RULE}`);
 }
 
 function parseFlag(value: unknown, key: string): boolean {

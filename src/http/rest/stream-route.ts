@@ -9,6 +9,7 @@ import { parseMessage, parseName, parseOnDisconnect } from "./message.ts";
 import type { RouteContext } from "../routing/routes.ts";
 import { runHeaders, SSE_PROBE, sseHeaders } from "../routing/event-stream.ts";
 import { encodeError, encodeEvents, encodeOpened, sequenceOf } from "./sse.ts";
+import { NAME_PATTERN } from "@valinor/protocol";
 
 /**
  * GET and POST `stream`: runs a message, or resumes a run by its last event id, and answers with an event stream that has
@@ -133,7 +134,7 @@ function disconnectOf(
   return onDisconnect === undefined ? {} : { onDisconnect };
 }
 
-const EVENT_ID = /^([A-Za-z0-9._:-]{1,128})\/(\d{1,10})$/;
+const EVENT_ID = new RegExp(`^(${NAME_PATTERN})/(\\d{1,10})$`);
 
 /** `<request_id>/<sequence>`. One that is malformed is refused: running the message instead could run it twice. */
 function resumeInput(lastEventId: string): Omit<StreamInput, "agentId"> {

@@ -1,29 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { codeFromString } from "@connectrpc/connect/protocol-connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "@valinor/proto/google/rpc/error_details";
-import { type ErrorCodeName, ValinorError } from "../../core/errors.ts";
+import { ERROR_DOMAIN } from "@valinor/proto/reasons";
+import { ValinorError } from "../../core/errors.ts";
 import { translate } from "../../core/guest-errors.ts";
-
-/** Domain of every ErrorInfo. */
-export const ERROR_DOMAIN = "valinor.dev";
-
-const codes: Record<ErrorCodeName, Code> = {
-  unauthenticated: Code.Unauthenticated,
-  permission_denied: Code.PermissionDenied,
-  invalid_argument: Code.InvalidArgument,
-  unimplemented: Code.Unimplemented,
-  not_found: Code.NotFound,
-  already_exists: Code.AlreadyExists,
-  unavailable: Code.Unavailable,
-  aborted: Code.Aborted,
-  out_of_range: Code.OutOfRange,
-  canceled: Code.Canceled,
-  deadline_exceeded: Code.DeadlineExceeded,
-  internal: Code.Internal,
-  failed_precondition: Code.FailedPrecondition,
-  resource_exhausted: Code.ResourceExhausted,
-};
 
 /**
  * Any error as Connect sends it: the table's code, an ErrorInfo with reason and metadata, and a RetryInfo if a retry can
@@ -49,7 +31,7 @@ export function buildConnectError(error: ValinorError): ConnectError {
   const info = create(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata: { ...metadata } });
   const connectError = new ConnectError(
     message,
-    codes[code],
+    codeFromString(code) ?? Code.Internal,
     undefined,
     [{ desc: ErrorInfoSchema, value: info }],
     error,

@@ -7,8 +7,9 @@ import { postgresDialect } from "./postgres-dialect.ts";
 import { carefulPool } from "./postgres-pool.ts";
 import type { Schema } from "../schema/schema.ts";
 import { createSqlStore } from "../sql-store.ts";
-import { type Store, StoreError, textOf } from "../store.ts";
+import { type Store, StoreError } from "../store.ts";
 import { createTroubles, type OnStoreNews, type Troubles } from "../troubles.ts";
+import { errorText } from "@valinor/protocol";
 
 /** How a store uses its server. */
 export interface PostgresOptions {
@@ -104,7 +105,9 @@ async function open(
     };
     return { engine, steps };
   } catch (error) {
-    throw new StoreError("unavailable", `cannot open the store ${name}: ${textOf(error)}`, { cause: error });
+    throw new StoreError("unavailable", `cannot open the store ${name}: ${errorText(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import { Migrator } from "kysely/migration";
 import type { ColumnTypes } from "./column-types.ts";
 import { migrations } from "./migrations.ts";
 import { columns, type Schema } from "./schema.ts";
-import { textOf } from "../store.ts";
+import { errorText } from "@valinor/protocol";
 
 /**
  * Brings the schema up to date, all or nothing; several processes may do so at once. Resolves with the names of the steps it took.
@@ -37,7 +37,7 @@ async function takeSteps(db: Kysely<Schema>, types: ColumnTypes): Promise<string
     await types.lockSchema?.execute(trx);
     const { error, results = [] } = await new Migrator({ db: trx, provider }).migrateToLatest();
     if (error !== undefined) {
-      throw new Error(`its schema cannot be brought up to date: ${textOf(error)}`, { cause: error });
+      throw new Error(`its schema cannot be brought up to date: ${errorText(error)}`, { cause: error });
     }
     return results.map((result) => result.migrationName);
   });
@@ -52,6 +52,6 @@ async function checkSchema(db: Kysely<Schema>): Promise<void> {
     await db.selectFrom("keys").select(columns.keys).limit(0).execute();
     await db.selectFrom("audit").select(columns.audit).limit(0).execute();
   } catch (error) {
-    throw new Error(`its schema is damaged: ${textOf(error)}`, { cause: error });
+    throw new Error(`its schema is damaged: ${errorText(error)}`, { cause: error });
   }
 }

@@ -17,8 +17,8 @@ import { stepsDone } from "../schema/migrate.ts";
 import type { Schema } from "../schema/schema.ts";
 import { nodeSqliteDialect } from "./sqlite-dialect.ts";
 import { applySettings } from "./sqlite-settings.ts";
-import { textOf } from "../store.ts";
 import { syncFolder } from "./sync-folder.ts";
+import { errorText } from "@valinor/protocol";
 
 /** How long a backup or a restoration waits for a lock, milliseconds. It has a process of its own, which may stand still. */
 const WAIT_MS = 5_000;
@@ -148,5 +148,5 @@ function putInPlace(from: string, to: string): void {
 }
 
 function asBackupError(error: unknown, what: string): BackupError {
-  return new BackupError(`${what}: ${textOf(error)}`, { cause: error });
+  return new BackupError(`${what}: ${errorText(error)}`, { cause: error });
 }

@@ -4,9 +4,8 @@ import { Worker } from "node:worker_threads";
 import { type Kysely, sql } from "kysely";
 import type { Schema } from "../schema/schema.ts";
 import { isBusy } from "./sqlite-errors.ts";
-import { textOf } from "../store.ts";
 import type { Troubles } from "../troubles.ts";
-import { monotonicNow } from "@valinor/protocol";
+import { monotonicNow, errorText } from "@valinor/protocol";
 
 /** From a deletion to the wiping: many at once are wiped at once. */
 const SOON_MS = 200;
@@ -129,7 +128,7 @@ function runWorker(path: string): Promise<Outcome> {
     isError = false;
   });
   worker.on("error", (error) => {
-    reason = textOf(error);
+    reason = errorText(error);
     isError = !isBusy(error);
   });
   worker.once("exit", (code) => resolve({ isDone: code === 0, reason, isError }));

@@ -13,9 +13,10 @@ import { type FileWatch, watchFiles } from "./sqlite-file.ts";
 import { applySettings } from "./sqlite-settings.ts";
 import { nodeSqliteDialect } from "./sqlite-dialect.ts";
 import { countDeletion, Wiper } from "./sqlite-wipe.ts";
-import { type Store, StoreError, textOf } from "../store.ts";
+import { type Store, StoreError } from "../store.ts";
 import { syncFolder } from "./sync-folder.ts";
 import { createTroubles, type OnStoreNews, type Troubles } from "../troubles.ts";
+import { errorText } from "@valinor/protocol";
 
 const MEMORY = ":memory:";
 
@@ -42,7 +43,7 @@ async function open(path: string, troubles: Troubles): Promise<{ engine: Engine;
     return await whileBusy(() => openEngine(path, troubles));
   } catch (error) {
     const trouble = isDiskFull(error, path) ? "full" : undefined;
-    throw new StoreError("unavailable", `cannot open the store ${path}: ${textOf(error)}`, {
+    throw new StoreError("unavailable", `cannot open the store ${path}: ${errorText(error)}`, {
       cause: error,
       trouble,
     });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { applyEvent, textOf } from "../../web/src/chat/run.ts";
-import { type Box, createSavedRuns } from "../../web/src/chat/saved.ts";
-import { delta, done, freshRun } from "./events.ts";
+import { textOf } from "../../../web/src/chat/run.ts";
+import { type Box, createSavedRuns } from "../../../web/src/chat/saved.ts";
+import { delta, done, freshRun, take } from "./events.ts";
 
 /** A storage with a quota in characters. */
 function storageOf(quota = Infinity): Box & { readonly values: Map<string, string> } {
@@ -27,9 +27,9 @@ describe("runs that are kept over a reload", () => {
   it("come back with text and last sequence as they belong together", () => {
     const box = storageOf();
     const run = freshRun();
-    applyEvent(run, delta(1, "a"));
+    take(run, delta(1, "a"));
     createSavedRuns(box).save(run);
-    applyEvent(run, delta(2, "b"));
+    take(run, delta(2, "b"));
     const [back] = createSavedRuns(box).load();
     expect(back).toMatchObject({ requestId: "r-1", lastSequence: 1 });
     expect(back && textOf(back)).toBe("a");
@@ -50,10 +50,10 @@ describe("runs that are kept over a reload", () => {
     expect(ids).toEqual(["early", "middle", "late"]);
   });
 
-  it("are read again from the start where a growing text is too long to keep", () => {
+  it("are read again from the start if their growing text is too long to keep", () => {
     const box = storageOf();
     const run = freshRun();
-    applyEvent(run, delta(1, "x".repeat(500_000)));
+    take(run, delta(1, "x".repeat(500_000)));
     createSavedRuns(box).save(run);
     expect(createSavedRuns(box).load()[0]).toMatchObject({ lastSequence: 0, parts: [] });
   });
@@ -61,8 +61,8 @@ describe("runs that are kept over a reload", () => {
   it("keep the beginning of a long text that has ended, and say so", () => {
     const box = storageOf();
     const run = freshRun();
-    for (let n = 1; n <= 200; n++) applyEvent(run, delta(n, `${"x".repeat(4999)}\n`));
-    applyEvent(run, done(201));
+    for (let n = 1; n <= 200; n++) take(run, delta(n, `${"x".repeat(4999)}\n`));
+    take(run, done(201));
     createSavedRuns(box).save(run);
     const [back] = createSavedRuns(box).load();
     expect(back).toMatchObject({ shortened: true, state: "done" });
@@ -76,7 +76,7 @@ describe("runs that are kept over a reload", () => {
     saved.save(growing);
     for (let n = 1; n <= 20; n++) {
       const run = freshRun(`ended-${n}`, n);
-      applyEvent(run, done(1));
+      take(run, done(1));
       saved.save(run);
     }
     const ids = createSavedRuns(box)
@@ -87,7 +87,7 @@ describe("runs that are kept over a reload", () => {
     expect(ids).not.toContain("ended-1");
   });
 
-  it("ignore what is no run of this version", () => {
+  it("ignore what is not a run of this version", () => {
     const box = storageOf();
     box.setItem("valinor.run.a", "{broken");
     box.setItem("valinor.run.b", `{"requestId":1}`);

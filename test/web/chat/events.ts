@@ -1,9 +1,10 @@
 import { create } from "@bufbuild/protobuf";
-import { type StreamResponse, StreamResponseSchema } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-import { newRun, type Run } from "../../web/src/chat/run.ts";
+import { type StreamResponse, StreamResponseSchema } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { toEvent } from "../../../clients/ts/src/events.ts";
+import { applyEvent, newRun, type Run } from "../../../web/src/chat/run.ts";
 
 /** A run that was not sent yet. */
-export function freshRun(requestId = "r-1", sentAt = 1): Run {
+export function freshRun(requestId = "r-1", sentAt = Date.now()): Run {
   return newRun({ requestId, agentId: "demo", conversationId: "c-1", message: "hello" }, sentAt);
 }
 
@@ -28,4 +29,12 @@ export function toolCall(sequence: number, toolName: string): StreamResponse {
 /** The end. */
 export function done(sequence: number): StreamResponse {
   return create(StreamResponseSchema, { sequence, event: { case: "done", value: { finishReason: "stop" } } });
+}
+
+/** Takes what a server said into a run, as the client hands it on. */
+export function take(run: Run, ...responses: readonly StreamResponse[]): void {
+  for (const response of responses) {
+    const event = toEvent(response);
+    if (event !== undefined) applyEvent(run, event);
+  }
 }

@@ -1,18 +1,8 @@
-import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError, createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
-import { createValinorClient, type StreamEvent, type ValinorClient } from "../../clients/ts/src/index.ts";
-import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
-import { AgentProxy, type StreamRequest } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
-
-/** A client of a server that breaks the rules, or that speaks for an agent of protocol 1: what no real one here does. */
-function clientOf(service: Partial<ServiceImpl<typeof AgentProxy>>): ValinorClient {
-  return createValinorClient({
-    transport: createRouterTransport(({ service: add }) => add(AgentProxy, service)),
-  });
-}
-
-const opened = { event: { case: "opened" as const, value: { requestId: "r", resumable: true } } };
+import type { StreamEvent } from "../../../clients/ts/src/index.ts";
+import type { StreamRequest } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { clientOf, cut, failure, opened } from "./fake-server.ts";
 
 function text(sequence: number): { sequence: number; event: { case: "textDelta"; value: { text: string } } } {
   return { sequence, event: { case: "textDelta", value: { text: `${sequence} ` } } };
@@ -61,7 +51,7 @@ describe("a run that is resumed", () => {
           event: { case: "opened" as const, value: { requestId: "r", resumable: true, life: "life-1" } },
         };
         if (afterSequence === 0) yield text(1);
-        else throw withReason("RUN_LOST", Code.Aborted);
+        else throw failure("RUN_LOST", Code.Aborted);
       },
     });
     await expect(client.send("demo", "hello")).rejects.toMatchObject({
@@ -80,16 +70,14 @@ describe("a run that is resumed", () => {
 });
 
 describe("an agent of protocol 1", () => {
-  const lost = (): ConnectError => new ConnectError("link lost", Code.Unavailable);
-
-  it("never gets a message twice where the answer to the opening was lost", async () => {
+  it("never gets a message twice if the answer to the opening was lost", async () => {
     const requests: StreamRequest[] = [];
     const client = clientOf({
       async *stream(request) {
         requests.push(request);
         yield* [];
-        if (request.message !== undefined) throw lost();
-        throw withReason("RUN_UNKNOWN", Code.NotFound);
+        if (request.message !== undefined) throw cut();
+        throw failure("RUN_UNKNOWN", Code.NotFound);
       },
       getAgentStatus: () => ({ protocol: 1 }),
     });
@@ -103,7 +91,7 @@ describe("an agent of protocol 1", () => {
       async *stream() {
         calls++;
         yield { event: { case: "opened", value: { requestId: "r", resumable: false } } };
-        throw lost();
+        throw cut();
       },
     });
     await expect(client.send("demo", "hello")).rejects.toMatchObject({ reason: "CONNECTION_LOST" });
@@ -117,10 +105,10 @@ describe("a server that stops", () => {
     const client = clientOf({
       async *stream(request) {
         requests.push(request);
-        if (requests.length === 1) throw withReason("DRAINING", Code.Unavailable, { last_sequence: "0" });
+        if (requests.length === 1) throw failure("DRAINING", Code.Unavailable, { last_sequence: "0" });
         yield opened;
         yield text(1);
-        if (requests.length === 2) throw withReason("DRAINING", Code.Unavailable, { last_sequence: "1" });
+        if (requests.length === 2) throw failure("DRAINING", Code.Unavailable, { last_sequence: "1" });
         yield { sequence: 2, event: { case: "done", value: { finishReason: "stop" } } };
       },
     });
@@ -133,8 +121,3 @@ describe("a server that stops", () => {
     ]);
   });
 });
-
-function withReason(reason: string, code: Code, metadata: Record<string, string> = {}): ConnectError {
-  const value = create(ErrorInfoSchema, { reason, domain: "valinor.dev", metadata });
-  return new ConnectError(reason, code, undefined, [{ desc: ErrorInfoSchema, value }]);
-}

@@ -1,13 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type AgentsView, createValinorClient, type RetryNotice } from "../../clients/ts/src/index.ts";
-import type { ScriptedModel } from "../../dev/model/scripted-model.ts";
-import { upTo } from "../e2e/collect.ts";
-import { tempDir } from "../helpers/cleanup.ts";
-import { startModel } from "../helpers/model.ts";
-import { freePort } from "../helpers/ports.ts";
-import { type Program, spawnValinor, startAgentProcess } from "../helpers/process.ts";
+import { type AgentsView, createValinorClient, type RetryNotice } from "../../../clients/ts/src/index.ts";
+import type { ScriptedModel } from "../../../dev/model/scripted-model.ts";
+import { upTo } from "../../e2e/collect.ts";
+import { tempDir } from "../../helpers/cleanup.ts";
+import { startModel } from "../../helpers/model.ts";
+import { freePort } from "../../helpers/ports.ts";
+import { type Program, spawnValinor, startAgentProcess } from "../../helpers/process.ts";
 
 /** A control plane of its own, which a test may kill. */
 let model: ScriptedModel;

@@ -1,8 +1,11 @@
 import { Code, ConnectError, createRouterTransport, type ServiceImpl } from "@connectrpc/connect";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { type AgentsView, createValinorClient } from "../../clients/ts/src/index.ts";
-import { AgentRegistry, type WatchAgentsResponseSchema } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { type AgentsView, createValinorClient } from "../../../clients/ts/src/index.ts";
+import {
+  AgentRegistry,
+  type WatchAgentsResponseSchema,
+} from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
 
 type Event = MessageInitShape<typeof WatchAgentsResponseSchema>;
 
