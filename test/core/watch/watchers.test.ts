@@ -30,7 +30,9 @@ it("wakes every watcher when the server begins to drain", async () => {
   watchers.join(caller("a", "1"), first);
   watchers.join(caller("b", "1"), second);
   const { signal } = new AbortController();
-  const waiting = Promise.all([first.wait(60_000, signal), second.wait(60_000, signal)]);
+  let woken = 0;
+  const waiting = [first, second].map((each) => each.wait(60_000, signal).then(() => woken++));
   lifecycle.enter("draining");
-  await waiting;
+  await Promise.all(waiting);
+  expect(woken).toBe(2);
 });
