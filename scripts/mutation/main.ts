@@ -47,6 +47,7 @@ const results = await new Stryker({
   reporters: ["progress-append-only"],
   allowConsoleColors: false,
   tempDirName: ".cache/mutation",
+  cleanTempDir: "always",
   ignorePatterns: [".cache", "bench", "clients/go", "docs", "examples", "gen/go"],
   // TypeScript 7 has no API by which Stryker could read one.
   tsconfigFile: "none.json",
