@@ -13,7 +13,7 @@ beforeAll(async () => {
   stack = await startStack();
 });
 
-describe("a run", () => {
+describe("a run that clients read", () => {
   it("is read again from any sequence by its request_id, and the model is called once", async () => {
     const before = stack.model.calls;
     const requestId = randomUUID();
@@ -152,7 +152,7 @@ describe("a run", () => {
 });
 
 describe("a tool call", () => {
-  it("reaches the client where the policy allows it, and is TOOL_BLOCKED where it does not", async () => {
+  it("reaches the client if the policy allows it, and is TOOL_BLOCKED if it does not", async () => {
     const message = { content: '!tool get_weather {"city":"Oslo"}' };
     const answer = await stack.proxy.sendMessage({ agentId: "demo", message });
     expect(answer.finishReason).toBe("tool_calls");
@@ -172,7 +172,7 @@ describe("a tool call", () => {
   });
 });
 
-describe("the answer", () => {
+describe("an answer", () => {
   it("of 20 MB streams through whole", async () => {
     const size = 20 * 1024 * 1024;
     let bytes = 0;
@@ -199,7 +199,7 @@ describe("the answer", () => {
   });
 });
 
-describe("bad input", () => {
+describe("bad input of a client", () => {
   it("is invalid_argument with a sentence that names it, and calls no model", async () => {
     const before = stack.model.calls;
     const calls = [

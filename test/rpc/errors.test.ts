@@ -50,7 +50,7 @@ const request = { agentId: "demo", message: { content: "hello" } };
 
 describe("an error of the table", () => {
   it.each(reasons)(
-    "%s has its code, its ErrorInfo, and a RetryInfo exactly where a retry can help",
+    "%s has its code, its ErrorInfo, and a RetryInfo exactly if a retry can help",
     (reason) => {
       const error = toConnectError(
         new ValinorError(reason, "why", { metadata: { a: "b" } }),

@@ -195,7 +195,7 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     expect((await model()).calls).toBe(calls);
   });
 
-  it("is given up in time where the whole guest stands still, and is there again when it goes on", async () => {
+  it("is given up in time if the whole guest stands still, and is there again when it goes on", async () => {
     const running = Promise.withResolvers<void>();
     const failure = rpcFailureOf(
       collect(
@@ -214,7 +214,7 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     record("guest going on to answering again", (await firstAnswer(performance.now())) / 1_000, "s");
   });
 
-  it("is given up in time where its machine is killed, and the next machine answers at the same address", async () => {
+  it("is given up in time if its machine is killed, and the next machine answers at the same address", async () => {
     const running = Promise.withResolvers<void>();
     const failure = rpcFailureOf(
       collect(

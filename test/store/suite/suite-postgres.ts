@@ -82,7 +82,7 @@ export function postgresTests(started: TestPostgres | undefined): void {
       );
     });
 
-    test("is damaged where a table of it is gone", async () => {
+    test("is damaged if a table of it is gone", async () => {
       await migrateStore({ kind: "postgres", url });
       await (await connectHere()).query("drop table contexts");
       expect(await refusal(url)).toContain('its schema is damaged: relation "contexts" does not exist');
@@ -110,7 +110,7 @@ export function postgresTests(started: TestPostgres | undefined): void {
     expect(await store.getAgent(key)).toMatchObject(key);
   });
 
-  test("commits are on disk before they are told, also where the server is set otherwise", async () => {
+  test("commits are on disk before they are acknowledged, even if the server is set otherwise", async () => {
     await openStoreHere();
     const client = await connectHere();
     await client.query(`alter database ${database} set synchronous_commit = off`);
