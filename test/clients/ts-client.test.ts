@@ -117,7 +117,7 @@ describe("a network that cuts connections", () => {
     expect(retries[0]?.error).toMatchObject({ reason: "CONNECTION_LOST", requestId: stream.requestId });
   });
 
-  it("makes no second run if the answer to the opening is lost", async () => {
+  it("makes no second run where the answer to the opening is lost", async () => {
     const before = stack.model.calls;
     const left = [{ up: Infinity, down: 1 }];
     network.cutAll();
@@ -212,7 +212,7 @@ describe("leaving a stream", () => {
     await expect.poll(() => stack.model.active).toBe(0);
   });
 
-  it("goes on without its reader if that is wanted", async () => {
+  it("goes on without its reader where that is wanted", async () => {
     const stream = client.stream("demo", "!pace 5 !words 30", { onDisconnect: "continue" });
     for await (const event of stream) if (event.type === "text") break;
     const events = await Array.fromAsync(client.attach("demo", stream.requestId));
@@ -253,7 +253,7 @@ describe("errors", () => {
     expect(serverReasons.toSorted()).toEqual(reasons.toSorted());
   });
 
-  it("are tried again if the server says that a retry can help by itself, in Go as here", () => {
+  it("are tried again where the server says that a retry can help by itself, in Go as here", () => {
     // Somebody has to start the agent's machine first.
     const wait = new Set(["AGENT_NOT_RUNNING", "AGENT_UNASSIGNED"]);
     const helped = reasons.filter((reason) => errorRow(reason).retryMs !== undefined && !wait.has(reason));

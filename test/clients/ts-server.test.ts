@@ -82,7 +82,7 @@ describe("a run that is resumed", () => {
 describe("an agent of protocol 1", () => {
   const lost = (): ConnectError => new ConnectError("link lost", Code.Unavailable);
 
-  it("never gets a message twice if the answer to the opening was lost", async () => {
+  it("never gets a message twice where the answer to the opening was lost", async () => {
     const requests: StreamRequest[] = [];
     const client = clientOf({
       async *stream(request) {

@@ -16,7 +16,7 @@ describe("the console's build", () => {
     expect(page).not.toMatch(/https?:\/\//);
   });
 
-  it("names no path of the machine that built it, even if a test did", async () => {
+  it("names no path of the machine that built it, also where a test did", async () => {
     const { dir } = await buildConsole({ force: true });
     const files = globSync("**/*.{html,js,css}", { cwd: dir });
     expect(files.length).toBeGreaterThan(2);

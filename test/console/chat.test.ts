@@ -114,7 +114,7 @@ describe.skipIf(withoutChromium)("a chat in the console", () => {
     expect(await card.innerText()).toContain("delete_all");
   });
 
-  it("tells an error with its reason, and sends again under another name if asked to", async () => {
+  it("tells an error with its reason, and sends again under another name where asked to", async () => {
     const { page } = await openConsole(stack.url, chat);
     await say(page, "!fail 500");
     await answerOf(runOf(page), "failed");

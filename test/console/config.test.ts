@@ -72,7 +72,7 @@ describe.skipIf(withoutChromium)("an agent's configuration in the console", () =
     expect(after.revisions[0]?.config).toEqual({ mine: 1 });
   });
 
-  it("gives way to theirs if that is wished", async () => {
+  it("gives way to theirs where that is wished", async () => {
     const { page, agentId, editor } = await openConfig();
     await editor.fill(`{"mine": 1}`);
     await stack.proxy.pushConfig({ agentId, config: { theirs: 1 } });

@@ -56,7 +56,7 @@ describe.skipIf(withoutChromium)("the console of a server that asks who one is",
     expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
   });
 
-  it("asks again if the key is refused, and when it was revoked", async () => {
+  it("asks again where the key is refused, and when it was revoked", async () => {
     const { page } = await openConsole(world.url);
     const field = page.getByLabel(/^API key or token/);
     await field.fill("nonsense");

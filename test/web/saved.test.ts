@@ -50,7 +50,7 @@ describe("runs that are kept over a reload", () => {
     expect(ids).toEqual(["early", "middle", "late"]);
   });
 
-  it("are read again from the start if a growing text is too long to keep", () => {
+  it("are read again from the start where a growing text is too long to keep", () => {
     const box = storageOf();
     const run = freshRun();
     applyEvent(run, delta(1, "x".repeat(500_000)));

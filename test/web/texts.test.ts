@@ -41,7 +41,7 @@ describe("a comparison of two texts", () => {
     expect(diff.filter(({ kind }) => kind !== "same")).toHaveLength(5);
   });
 
-  it("says removed before added if a line was changed", () => {
+  it("says removed before added where a line was changed", () => {
     expect(diffLines("a\nold\nz", "a\nnew\nz").map(({ kind }) => kind)).toEqual([
       "same",
       "removed",
@@ -50,7 +50,7 @@ describe("a comparison of two texts", () => {
     ]);
   });
 
-  it("stays quick if nothing is the same", () => {
+  it("stays quick where nothing is the same", () => {
     const many = (word: string) => Array.from({ length: 20_000 }, (_, n) => `${word}${n}`).join("\n");
     const started = performance.now();
     expect(diffLines(many("a"), many("b"))).toHaveLength(40_000);
@@ -66,7 +66,7 @@ describe("a comparison of two texts", () => {
 });
 
 describe("a JSON text that is checked", () => {
-  it("is read if it is an object", () => {
+  it("is read where it is an object", () => {
     expect(checkJson(`{"a": [1, {"b": null}]}`)).toEqual({ ok: true, value: { a: [1, { b: null }] } });
   });
 
@@ -89,7 +89,7 @@ describe("a JSON text that is checked", () => {
     expect(checkJson(text)).toMatchObject({ ok: false, line, column });
   });
 
-  it("is refused if and only if JSON.parse refuses it or would not keep a number, and the place is inside it", () => {
+  it("is refused exactly where JSON.parse refuses it or would not keep a number, and with a place inside it", () => {
     const marks = '{}[]:,"\\ \n01.-e+tnulrfas'.split("");
     const near = fc.string({ unit: fc.constantFrom(...marks), maxLength: 25 });
     fc.assert(
@@ -118,7 +118,7 @@ describe("an answer's code", () => {
     });
   });
 
-  it("goes on in the next part if its fence is open", () => {
+  it("goes on in the next part where its fence is open", () => {
     const { open } = splitFences("````\na\n");
     expect(open).toBe("````");
     const { stretches } = splitFences("```\nb\n````\nend", open);
