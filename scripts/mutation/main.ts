@@ -55,7 +55,13 @@ const results = await new Stryker({
 
 const noticed = results.filter(({ status }) => NOTICED.has(status));
 const unnoticed = results.filter(({ status }) => UNNOTICED.has(status));
-for (const result of unnoticed) console.log(describeMutant(result));
+const inOrder = unnoticed.toSorted(
+  (one, other) =>
+    one.fileName.localeCompare(other.fileName) ||
+    one.location.start.line - other.location.start.line ||
+    one.location.start.column - other.location.start.column,
+);
+for (const result of inOrder) console.log(describeMutant(result));
 const score = (100 * noticed.length) / Math.max(1, noticed.length + unnoticed.length);
 console.log(
   `${noticed.length} mutants noticed, ${unnoticed.length} not: ${score.toFixed(1)} %, the goal is ${options.goal} %`,
