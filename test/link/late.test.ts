@@ -48,7 +48,7 @@ describe("an exchange that was given up", () => {
     expect(late.forgives("b", 1)).toBe(false);
   });
 
-  it("makes the oldest go where more are given up than messages may be read at once", () => {
+  it("makes the oldest go if more are given up than messages may be read at once", () => {
     const late = new LateExchanges(MIB);
     for (let n = 0; n < limits.messagesPerLink; n++) late.add(`${n}`);
     expect(late.forgives("0", 1)).toBe(true);
