@@ -150,7 +150,7 @@ describe("marks", () => {
     for (let i = 29; i < 60; i++) expect(one[i]).not.toBe(other[i]);
   });
 
-  it("differ if one text was cut at another place, or holds no character", () => {
+  it("differ where one text was cut at another place, or holds no character", () => {
     const first = firstMark("life");
     const after = (...texts: string[]) => texts.reduce(nextMark, first);
     expect(after("ab", "c")).not.toBe(after("a", "bc"));

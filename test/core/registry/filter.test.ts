@@ -78,7 +78,7 @@ describe("a filter", () => {
     ['id = "a', "character 6: a text in quotes ends"],
     [String.raw`id = "\n"`, "character 6: a text in quotes"],
     ["id = ü", 'character 6: "ü" stands in double quotes'],
-  ])("%j is refused at the place that is wrong", (text, message) => {
+  ])("%j is refused at the place where it is wrong", (text, message) => {
     expect(refusal(text)).toContain(`filter, ${message}`);
   });
 
