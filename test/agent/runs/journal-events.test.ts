@@ -1,13 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EVENT_OVERHEAD, Journal, RUN_OVERHEAD } from "../../../agent/runs/journal.ts";
+import {
+  EVENT_OVERHEAD,
+  Journal,
+  type JournalEvent,
+  type JournalTotal,
+  RUN_OVERHEAD,
+} from "../../../agent/runs/journal.ts";
 
 const chunk = (n: number): string => `{"content":"${n}"}`;
+
+const emptyWith = (total: JournalTotal, firstMark: number): Journal => new Journal(total, firstMark);
+const eventOf = (journal: Journal, sequence: number): JournalEvent | undefined => journal.at(sequence);
 
 /** A journal with events 1 to `count`, whose marks are 100 more than their numbers. */
 function journalOf(count: number) {
   const total = { bytes: 0 };
-  const journal = new Journal(total, 100);
+  const journal = emptyWith(total, 100);
   for (let n = 1; n <= count; n++) journal.append("chunk", chunk(n), 100 + n);
   return { journal, total };
 }
@@ -16,7 +25,12 @@ describe("a journal's events", () => {
   it("are numbered from 1, and each is found by its number", () => {
     const { journal } = journalOf(3);
     expect([journal.first, journal.next, journal.mark]).toEqual([1, 4, 103]);
-    expect([0, 1, 3, 4].map((n) => journal.at(n)?.json)).toEqual([undefined, chunk(1), chunk(3), undefined]);
+    expect([0, 1, 3, 4].map((n) => eventOf(journal, n)?.json)).toEqual([
+      undefined,
+      chunk(1),
+      chunk(3),
+      undefined,
+    ]);
   });
 
   it("keep their numbers when older ones are dropped, however many", () => {
@@ -24,12 +38,12 @@ describe("a journal's events", () => {
     for (let dropped = 1; dropped <= 100; dropped++) {
       journal.dropOldest();
       expect([journal.first, journal.next]).toEqual([dropped + 1, 101]);
-      expect(journal.at(dropped)).toBeUndefined();
-      expect(journal.at(dropped + 1)?.json).toBe(dropped === 100 ? undefined : chunk(dropped + 1));
-      expect(journal.at(100)?.json).toBe(dropped === 100 ? undefined : chunk(100));
+      expect(eventOf(journal, dropped)).toBeUndefined();
+      expect(eventOf(journal, dropped + 1)?.json).toBe(dropped === 100 ? undefined : chunk(dropped + 1));
+      expect(eventOf(journal, 100)?.json).toBe(dropped === 100 ? undefined : chunk(100));
     }
     journal.append("chunk", chunk(101), 201);
-    expect(journal.at(101)?.mark).toBe(201);
+    expect(eventOf(journal, 101)?.mark).toBe(201);
   });
 
   it("cost their JSON in bytes and 64 each, and the run 2048, in the journal and in the total of all", () => {
@@ -87,7 +101,7 @@ describe("journals that share a total", () => {
     fc.assert(
       fc.property(steps, (all) => {
         const total = { bytes: 0 };
-        const journals = [0, 1, 2].map((mark) => new Journal(total, mark));
+        const journals = [0, 1, 2].map((mark) => emptyWith(total, mark));
         const released = new Set<number>();
         for (const { run, what, text } of all) {
           const journal = journals[run];
