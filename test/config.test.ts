@@ -37,7 +37,7 @@ function problemsOf(yaml: string, options: Options = {}): string[] {
   return [];
 }
 
-describe("without a file", () => {
+describe("the configuration without a file", () => {
   test("serve has its defaults", () => {
     expect(loadConfig({ env: {}, mode: "serve" })).toEqual({
       mode: "serve",
@@ -84,7 +84,7 @@ describe("without a file", () => {
   });
 });
 
-describe("layers", () => {
+describe("layers of settings", () => {
   const yaml = "proxy:\n  message_timeout: 10\n  config_timeout: 10\n  ping_timeout: 10\n";
 
   test("flags win over the environment, the environment over the file, the file over defaults", () => {
@@ -122,12 +122,12 @@ describe("layers", () => {
     expect(server.allowedHosts).toEqual(["a.test", "b.test:8443"]);
   });
 
-  test("a wrong value is told also where another layer covers it", () => {
+  test("a wrong value is told even if another layer covers it", () => {
     const env = { VALINOR_PROXY_TCP_BASE_PORT: "9000" };
     expect(problemsOf("proxy:\n  tcp_base_port: 0\n", { env })).toHaveLength(1);
   });
 
-  test("VALINOR_CONFIG names the file where no flag does", () => {
+  test("VALINOR_CONFIG names the file if no flag does", () => {
     const env = { VALINOR_CONFIG: fileWith("server: {port: 1}\n") };
     expect(loadConfig({ env, mode: "serve" }).server.port).toBe(1);
     expect(load("server: {port: 2}\n", { env }).server.port).toBe(2);
@@ -139,7 +139,7 @@ describe("layers", () => {
   });
 });
 
-describe("problems", () => {
+describe("problems of a configuration file", () => {
   test("are told all at once, each with its place, its key and what is allowed", () => {
     const yaml = [
       "proxy:",
@@ -329,7 +329,7 @@ describe("the guest token", () => {
     expect(load("", { env: { VALINOR_PROXY_GUEST_TOKEN_FILE: token } }).proxy.guestToken).toBe("s3cret");
   });
 
-  test("must be there where its file is named", () => {
+  test("must be there if its file is named", () => {
     const empty = fileWith("\n");
     expect(problemsOf("", { flags: { proxy: { guest_token_file: empty } } })[0]).toContain(
       "must hold a secret",
@@ -339,7 +339,7 @@ describe("the guest token", () => {
   });
 });
 
-describe("agents", () => {
+describe("agents of the configuration file", () => {
   test("have defaults, and addresses in one form", () => {
     const yaml = `
 agents:
@@ -447,7 +447,7 @@ test("the example is valid and uses every section", () => {
   ]);
 });
 
-describe("authentication", () => {
+describe("the settings of authentication", () => {
   const issuer =
     "auth: {issuers: [{issuer: 'https://id.example', audience: valinor, jwks_url: 'https://id.example/keys'}]}";
 
@@ -461,7 +461,7 @@ describe("authentication", () => {
     expect(problemsOf(`server: {host: 0.0.0.0}\n${issuer}`, { mode: "dev" })).toHaveLength(1);
   });
 
-  test("has the claims and algorithms that most issuers use where nothing else is said", () => {
+  test("has the claims and algorithms that most issuers use if nothing else is said", () => {
     expect(load(issuer).auth.issuers).toEqual([
       {
         issuer: "https://id.example",
@@ -512,7 +512,7 @@ describe("authentication", () => {
   });
 });
 
-describe("secrets and certificates", () => {
+describe("the settings of secrets and certificates", () => {
   const key = Buffer.alloc(32, 7);
 
   test("keys come from the file and from the environment, in base64 and hexadecimal", () => {

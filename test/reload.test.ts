@@ -6,7 +6,7 @@ import { comparedKeys, differences, reloaded } from "../src/reload.ts";
 const base = loadConfig({ env: {}, mode: "serve" });
 const withChange = (change: (config: Config) => Partial<Config>): Config => ({ ...base, ...change(base) });
 
-it("takes over what can change while the server runs, and names it", () => {
+it("a reload takes over what can change while the server runs, and names it", () => {
   const next = withChange(({ server, proxy }) => ({
     server: { ...server, allowedOrigins: ["https://a.test"], drainMs: 1 },
     proxy: { ...proxy, guestToken: "another" },
@@ -21,7 +21,7 @@ it("takes over what can change while the server runs, and names it", () => {
   ]);
 });
 
-it("leaves what only a restart can change, and names that", () => {
+it("a reload leaves what only a restart can change, and names that", () => {
   const next = withChange(({ server, proxy, auth }) => ({
     server: { ...server, port: 1, tls: { cert: "c", key: "k" } },
     proxy: { ...proxy, transport: "vsock" as const },
@@ -40,7 +40,7 @@ it("leaves what only a restart can change, and names that", () => {
   ]);
 });
 
-it("never turns TLS off", () => {
+it("a reload never turns TLS off", () => {
   const tls = { cert: "c", key: "k" };
   const before = withChange(({ server }) => ({ server: { ...server, tls } }));
   expect(reloaded(before, base).server.tls).toEqual(tls);
@@ -48,7 +48,7 @@ it("never turns TLS off", () => {
   expect(reloaded(before, renewed).server.tls?.cert).toBe("new");
 });
 
-it("compares every key of the file, so that none changes without a word", () => {
+it("a reload compares every key of the file, so that none changes without a word", () => {
   const keys = Object.entries(settings).flatMap(([section, of]) =>
     Object.keys(of).map((key) => `${section}.${key}`),
   );

@@ -87,7 +87,7 @@ describe("the Authorization header", () => {
     });
   });
 
-  it("with an API key is refused where those are not taken", async () => {
+  it("with an API key is refused if those are not taken", async () => {
     const { identify } = start({ apiKeys: false });
     await expect(identify(`Bearer ${key.text}`)).rejects.toMatchObject({
       message: "this server accepts no API keys: send a token of one of its issuers",

@@ -231,7 +231,7 @@ describe("send", () => {
 });
 
 describe("stream", () => {
-  it("is cancelled by the guest's own rule: cancel where the client named no request, unless it says otherwise", async () => {
+  it("is cancelled by the guest's own rule: cancel if the client named no request, unless it says otherwise", async () => {
     const world = await startWorld();
     const guest = await startGuest({ on: { message: echo } });
     await world.add("a", guest.address);

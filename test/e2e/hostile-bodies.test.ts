@@ -208,7 +208,7 @@ describe("a body that is hostile to a route", () => {
 });
 
 describe("a message", () => {
-  it("of every RPC has a bound, and a small one where it holds names alone", () => {
+  it("of every RPC has a bound, and a small one if it holds names alone", () => {
     for (const method of [...guarded, ...open])
       expect([nameOf(method), boundsOf(method).bytes <= 4 * MIB]).toEqual([nameOf(method), true]);
     for (const method of open) expect(boundsOf(method)).toEqual({ bytes: 4096, compressed: false });

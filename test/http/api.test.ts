@@ -27,7 +27,7 @@ function sendCore(result: SendResult = plain) {
   return { core, sent };
 }
 
-describe("POST message", () => {
+describe("POST of a message", () => {
   test("answers the content and a newline, the request id in a header", async () => {
     const { core } = sendCore();
     const { port } = await serveRest(core);
@@ -40,13 +40,13 @@ describe("POST message", () => {
     }
   });
 
-  test("says where the same call again would run the message again", async () => {
+  test("says if the same call again would run the message again", async () => {
     const { port } = await serveRest(sendCore({ ...plain, resumable: false }).core);
     const { headers, body } = await ask(port, "/agents/a1/message", { body: hello });
     expect([headers["x-valinor-resumable"], body]).toEqual(["false", '{"content":"hi"}\n']);
   });
 
-  test("adds tool calls and a finish reason only where the answer is not plain", async () => {
+  test("adds tool calls and a finish reason only if the answer is not plain", async () => {
     const call = {
       kind: "tool_call",
       sequence: 1,
@@ -178,7 +178,7 @@ describe("POST message", () => {
   });
 });
 
-describe("errors", () => {
+describe("errors over REST", () => {
   test.each(reasons)("%s has the table's status and text", async (reason) => {
     const core = fakeCore({ send: () => Promise.reject(new ValinorError(reason, "detail")) });
     const { port } = await serveRest(core);
@@ -232,7 +232,7 @@ describe("errors", () => {
   });
 });
 
-describe("routes", () => {
+describe("routes of REST", () => {
   test.each([
     ["GET", "/agents/a1/message", "POST"],
     ["DELETE", "/api/v1/agents/a1/message", "POST"],
@@ -290,7 +290,7 @@ describe("routes", () => {
   });
 });
 
-describe("POST context", () => {
+describe("POST of a context", () => {
   const outcomes = [
     [{ applied: true, refused: false, timedOut: false, reason: "" }, 200, '{"status":"applied"}\n'],
     [
@@ -331,7 +331,7 @@ describe("POST context", () => {
   });
 });
 
-describe("agents", () => {
+describe("agents over REST", () => {
   test("cancel says whether there was a run", async () => {
     const { port } = await serveRest(
       fakeCore({ cancel: (_caller, { requestId }) => Promise.resolve(requestId === "r1") }),

@@ -56,7 +56,7 @@ describe("writes that come together", () => {
     ).toBe(0);
   });
 
-  it("are tried one by one where the whole transaction fails", async () => {
+  it("are tried one by one if the whole transaction fails", async () => {
     const { put, commit, numbers, database } = open();
     // As SQLite does by itself where the disk is full.
     const fatal = commit(async () => {

@@ -105,7 +105,7 @@ describe("a server of OpenAI's API", () => {
     expect(told).toContain("plain");
   });
 
-  it("stays one where its gateway answers 503 for a while", async () => {
+  it("stays one if its gateway answers 503 for a while", async () => {
     const probe = await probed(
       [answer(404), answer(503), answer(503, "<html>"), answer(502), undefined, answer(503)],
       true,

@@ -34,7 +34,7 @@ async function passes(request: Promise<void> | undefined): Promise<boolean> {
 }
 
 describe("requests a second", () => {
-  it("are not counted where nothing bounds them", () => {
+  it("are not counted if nothing bounds them", () => {
     expect(createQuota(none).request(callerOf("acme"))).toBeUndefined();
   });
 

@@ -161,7 +161,7 @@ describe("a pushed configuration", () => {
     expect(guest.revision).toBe(2);
   });
 
-  it("is pushed again where a heartbeat tells of another one", async () => {
+  it("is pushed again if a heartbeat tells of another one", async () => {
     const { config, send, guest } = await agent({});
     await config({ n: 1 });
     await send();

@@ -48,7 +48,7 @@ describe("history and tools of a message", () => {
     });
   });
 
-  it("are those that the conversation lacks, and all of them where the guest keeps no conversations", async () => {
+  it("are those that the conversation lacks, and all of them if the guest keeps no conversations", async () => {
     const wholeHistory = [
       ...history,
       { role: "user", content: "I am Ann" },
@@ -61,7 +61,7 @@ describe("history and tools of a message", () => {
     expect(await sent(2, { role: "user", content: "hi", history }, "plain")).toMatchObject({ history });
   });
 
-  it("leave no key in the frame where there are none", async () => {
+  it("leave no key in the frame if there are none", async () => {
     const payload = await sent(2, { role: "user", content: "hi", history: [], tools: [] });
     expect(Object.keys(payload ?? {}).filter((key) => /history|tool/.test(key))).toEqual([]);
   });

@@ -184,7 +184,7 @@ describe("before a message reaches a guest that has another boot", () => {
     expect(received[4]?.payload["min_config_revision"]).toBe(2);
   });
 
-  it("nothing is pushed where it is the same boot and has them", async () => {
+  it("nothing is pushed if it is the same boot and has them", async () => {
     const { guest, send } = await agent({ on: { message: echo } });
     await send();
     (await guest.session(1)).socket.destroy();

@@ -46,7 +46,7 @@ describe("a guest that was put back to a snapshot in the middle of a run", () =>
     ["is at event 80", 80, false],
     ["has ended after 40", 40, true],
     ["has ended after 150", 150, true],
-  ])("never mixes two answers: RUN_LOST where it %s", async (_, to, isOver) => {
+  ])("never mixes two answers: RUN_LOST if it %s", async (_, to, isOver) => {
     const { runs, stream } = await agent();
     expect(textOf(await read(await stream(), 67))).toContain("1.67");
     runs.set(name, putBack(to, isOver));
@@ -59,7 +59,7 @@ describe("a guest that was put back to a snapshot in the middle of a run", () =>
       expect(await failureOf(stream(input))).toMatchObject({ reason: "RUN_LOST" });
   });
 
-  it("is read on where the answer is the same one", async () => {
+  it("is read on if the answer is the same one", async () => {
     const { runs, stream } = await agent();
     await read(await stream(), 67);
     runs.set(name, { life: "life-1", events: eventsOf(1, 1, 90), isOver: true });
@@ -97,7 +97,7 @@ describe("a run that began anew under the same name", () => {
     expect((await stream({ afterSequence: 67, life: "life-2" }, other)).opened.life).toBe("life-2");
   });
 
-  it("is read where the caller names its life, whatever this host has seen before", async () => {
+  it("is read if the caller names its life, whatever this host has seen before", async () => {
     const { runs, stream } = await agent();
     await read(await stream(), 67);
     runs.set(name, { ...inFlight("life-2"), events: eventsOf(2, 1, 80), isOver: true });

@@ -59,7 +59,7 @@ test("of a credential's stalled streams the largest is ended, until they are wit
   expect(shed).toEqual(["large"]);
 });
 
-test("where all streams of a credential together hold more than its share, one that is not read is ended sooner", () => {
+test("if all streams of a credential together hold more than its share, one that is not read is ended sooner", () => {
   const { shed, open } = world({ ...limits, pressedMs: 200, lookMs: 100 });
   const read = open("read", 300);
   open("unread", 200);

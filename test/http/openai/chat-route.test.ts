@@ -35,7 +35,7 @@ async function stream(events: readonly RunEvent[], more: object = {}) {
   return ask(port, PATH, { body: chat({ stream: true, ...more }) });
 }
 
-describe("a completion", () => {
+describe("a chat completion", () => {
   it("has OpenAI's shape, and the run's name in its headers", async () => {
     const asked: SendInput[] = [];
     const core = fakeCore({
@@ -73,7 +73,7 @@ describe("a completion", () => {
     expect(asked[0]).toMatchObject({ agentId: "a1", requestId: "", onDisconnect: "cancel" });
   });
 
-  it("has the calls of tools, and no content where there is none", async () => {
+  it("has the calls of tools, and no content if there is none", async () => {
     const toolCalls = [call];
     const core = fakeCore({
       send: () =>
@@ -143,7 +143,7 @@ describe("a completion", () => {
   });
 });
 
-describe("a stream", () => {
+describe("a chat completion's stream", () => {
   const text: RunEvent = { kind: "text", sequence: 1, text: "hé\u2028" };
   const done: RunEvent = { kind: "done", sequence: 3, finishReason: "stop", usage };
 
@@ -170,7 +170,7 @@ describe("a stream", () => {
     expect(body).not.toContain("\u2028");
   });
 
-  it("has the usage last where it is wanted and told", async () => {
+  it("has the usage last, if the client asks for it and the agent tells it", async () => {
     const wanted = { stream_options: { include_usage: true } };
     const data = dataOf((await stream([text, done], wanted)).body) as {
       usage: unknown;
@@ -270,7 +270,7 @@ describe("a stream", () => {
   });
 });
 
-describe("models", () => {
+describe("models on OpenAI's routes", () => {
   const view = (id: string) => ({ agent: { ...agent, id, createTime: new Date(5_000) } }) as AgentStatusView;
 
   it("are the agents, over all pages", async () => {
@@ -285,7 +285,7 @@ describe("models", () => {
     });
   });
 
-  it("end where the list does not", async () => {
+  it("end before the list does", async () => {
     const listAgents = () => Promise.resolve({ agents: [view("a")], nextPageToken: "more" });
     const { port } = await serveRest(fakeCore({ listAgents }));
     expect(JSON.parse((await ask(port, "/v1/models")).body).data).toHaveLength(100);
@@ -300,7 +300,7 @@ describe("models", () => {
   });
 });
 
-describe("an error", () => {
+describe("an error on OpenAI's routes", () => {
   /** How an error is told to a client with these headers. */
   async function told(error: ValinorError, headers: Record<string, string> = {}) {
     const { port } = await serve((req, res) => writeOpenAIError(res, error, req));
@@ -335,7 +335,7 @@ describe("an error", () => {
     ["AGENT_TIMEOUT", { "idempotency-key": "k" }, "false"],
     ["AGENT_ERROR", {}, "false"],
     ["REQUEST_ID_REUSED", { "idempotency-key": "k" }, "false"],
-  ] as const)("is retried only where nothing runs twice: %s %j: %s", async (reason, headers, retry) => {
+  ] as const)("is retried only if nothing runs twice: %s %j: %s", async (reason, headers, retry) => {
     expect((await told(new ValinorError(reason, "words"), headers)).headers["x-should-retry"]).toBe(retry);
   });
 

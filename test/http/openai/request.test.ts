@@ -37,7 +37,7 @@ describe("the messages of a chat", () => {
     user("hi"),
   ];
 
-  it("are a history and a last turn where no user is named", () => {
+  it("are a history and a last turn if no user is named", () => {
     const { input } = read({ messages: chat });
     expect(input.message).toMatchObject({ role: "user", content: "hi" });
     expect(input.message.history).toEqual([
@@ -141,12 +141,12 @@ describe("the messages of a chat", () => {
       [{ role: "assistant", function_call: { name: "f" } }, user("x")],
       "messages[0].function_call",
     ],
-  ])("are refused where they have %s", (_, messages, param) => {
+  ])("are refused if they have %s", (_, messages, param) => {
     expect(refused({ messages })).toMatchObject({ reason: "INVALID_ARGUMENT", metadata: { param } });
   });
 });
 
-describe("tools", () => {
+describe("tools of a chat completion", () => {
   it("are passed on as they are, with the choice", () => {
     const tools = [tool("a"), tool("b")];
     expect(read({ tools }).input.message).toMatchObject({ tools });
@@ -183,12 +183,12 @@ describe("tools", () => {
       { tools: [tool("a")], tool_choice: { type: "allowed_tools" } },
       "tool_choice",
     ],
-  ])("are refused where there is %s", (_, more, param) => {
+  ])("are refused if there is %s", (_, more, param) => {
     expect(refused(more)).toMatchObject({ reason: "INVALID_ARGUMENT", metadata: { param } });
   });
 });
 
-describe("a parameter", () => {
+describe("a parameter of a chat completion", () => {
   it.each([
     { temperature: 2, top_p: 0, max_tokens: 1, max_completion_tokens: 1, seed: 1, frequency_penalty: 1 },
     { presence_penalty: 1, logit_bias: { 1: 1 }, metadata: { a: "b" }, store: true, service_tier: "auto" },
@@ -257,7 +257,7 @@ describe("the names of conversation and run", () => {
     expect(read({}, { "idempotency-key": key }).input.requestId).toBe(requestId);
   });
 
-  it("are made by the server where the client names none, and its run ends when it leaves", () => {
+  it("are made by the server if the client names none, and its run ends when it leaves", () => {
     expect(read().input).toMatchObject({ requestId: "", onDisconnect: "cancel", allowStaleConfig: false });
     expect(read({}, { "x-valinor-on-disconnect": "continue" }).input.onDisconnect).toBe("continue");
     expect(refused({}, { "x-valinor-on-disconnect": "no" }).reason).toBe("INVALID_ARGUMENT");

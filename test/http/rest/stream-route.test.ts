@@ -153,7 +153,7 @@ describe("an event stream", () => {
     expect(asked).toEqual([]);
   });
 
-  test("is a JSON error where the agent did not take the message", async () => {
+  test("is a JSON error if the agent did not take the message", async () => {
     const core = fakeCore({ stream: () => Promise.reject(new ValinorError("AGENT_NOT_RUNNING", "stopped")) });
     const { port } = await serveRest(core);
     const { status, headers, body } = await ask(port, path);
@@ -247,7 +247,7 @@ describe("every ending has exactly one terminal event", () => {
   });
 });
 
-describe("resuming", () => {
+describe("resuming an event stream", () => {
   test("attaches to the run after the event that the client has, whatever the query says", async () => {
     const run = fakeRun({ attached: true });
     const { core, asked } = streamCore(run);
@@ -334,7 +334,7 @@ describe("resuming", () => {
   });
 });
 
-describe("a client", () => {
+describe("a client of an event stream", () => {
   test("that leaves closes the stream at once", async () => {
     const run = fakeRun();
     const { port } = await serveRest(streamCore(run).core);

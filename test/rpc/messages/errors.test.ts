@@ -14,6 +14,7 @@ import type { Core } from "../../../src/core/types.ts";
 import { toConnectError } from "../../../src/rpc/messages/errors.ts";
 import { createRpcHandler } from "../../../src/rpc/routes.ts";
 import { afterFile } from "../../helpers/cleanup.ts";
+import { failureOf, rpcFailureOf } from "../../helpers/failures.ts";
 
 /** A core whose `send` and `watchAgents` do what the test says; the rest is not asked for. */
 let send: Core["send"];
@@ -45,20 +46,11 @@ beforeAll(async () => {
   registry = createClient(AgentRegistry, transport);
 });
 
-async function failure(call: Promise<unknown>): Promise<ConnectError> {
-  return ConnectError.from(
-    await call.then(
-      () => new Error("the call succeeded"),
-      (reason: unknown) => reason,
-    ),
-  );
-}
-
 const request = { agentId: "demo", message: { content: "hello" } };
 
 describe("an error of the table", () => {
   it.each(reasons)(
-    "%s has its code, its ErrorInfo, and a RetryInfo exactly where a retry can help",
+    "%s has its code, its ErrorInfo, and a RetryInfo exactly if a retry can help",
     (reason) => {
       const error = toConnectError(
         new ValinorError(reason, "why", { metadata: { a: "b" } }),
@@ -78,7 +70,7 @@ describe("an error that nobody foresaw", () => {
   it("is told to the operator, and to the client only that there was one", async () => {
     const secret = new Error("password=hunter2");
     send = () => Promise.reject(secret);
-    const error = await failure(proxy.sendMessage(request));
+    const error = ConnectError.from(await failureOf(proxy.sendMessage(request)));
     expect(error).toMatchObject({ code: Code.Internal, rawMessage: "internal error" });
     expect(internal).toContain(secret);
   });
@@ -97,7 +89,7 @@ describe("a client that leaves a watch", () => {
     const watching = (async () => {
       for await (const _ of registry.watchAgents({}, { signal: leaving.signal })) leaving.abort();
     })();
-    expect((await failure(watching)).code).toBe(Code.Canceled);
+    expect((await rpcFailureOf(watching)).code).toBe(Code.Canceled);
     await left.promise;
     await nextTurn();
     expect(internal).toHaveLength(before);

@@ -44,7 +44,7 @@ describe("a tool call", () => {
     });
   });
 
-  it("gets an id where the model gives none, and takes arguments that are an object", async () => {
+  it("gets an id if the model gives none, and takes arguments that are an object", async () => {
     const { exchange, call } = await runWith(undefined);
     call.delta({ tool_calls: [{ function: { name: "search", arguments: { q: 1 } } }] });
     call.finish("tool_calls");

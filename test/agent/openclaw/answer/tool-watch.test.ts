@@ -28,7 +28,7 @@ async function letInAgain(gateway: FakeGateway) {
 }
 
 describe("a tool that OpenClaw runs by itself", () => {
-  it("ends the run and drops the call where it is denied", async () => {
+  it("ends the run and drops the call if it is denied", async () => {
     const { exchange, call, gateway } = await running(["read"]);
     call.event(role("chatcmpl_1"));
     call.text("let me see");
@@ -44,7 +44,7 @@ describe("a tool that OpenClaw runs by itself", () => {
     await call.closed;
   });
 
-  it("counts also where the gateway tells of it before the answer tells its id", async () => {
+  it("counts even if the gateway tells of it before the answer tells its id", async () => {
     const { exchange, call, gateway } = await running([]);
     gateway.tell("agent", item("chatcmpl_1", "exec"));
     gateway.tell("agent", item("chatcmpl_2", "exec"));
@@ -52,7 +52,7 @@ describe("a tool that OpenClaw runs by itself", () => {
     expect((await exchange.rest()).at(-1)).toMatchObject({ type: "tool_blocked" });
   });
 
-  it("is no matter where it is listed, is of another run, or is no tool", async () => {
+  it("is no matter if it is listed, is of another run, or is no tool", async () => {
     const { exchange, call, gateway } = await running(["read"]);
     call.event(role("chatcmpl_1"));
     call.text("a");
@@ -99,7 +99,7 @@ describe("the gateway", () => {
 });
 
 describe("a conversation", () => {
-  it("has a key of its own whatever its case, the same one each time, and none where it is fresh", async () => {
+  it("has a key of its own whatever its case, the same one each time, and none if it is fresh", async () => {
     const { host, model } = await setup({ ready: 200 });
     const users: unknown[] = [];
     for (const id of ["ctxC", "CTXC", "ctxC", "a b\u{1f600}", ""]) {

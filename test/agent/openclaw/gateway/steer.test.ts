@@ -57,7 +57,7 @@ describe("a config for a real OpenClaw", () => {
     expect(gateway.config.tools).toEqual({ profile: "full", ...expected });
   });
 
-  it("writes nothing where nothing differs", async () => {
+  it("writes nothing if nothing differs", async () => {
     const { host, gateway } = await openclaw();
     await host.ask("config_update", configUpdate(1, {}));
     await host.ask("config_update", configUpdate(2, { temperature: 1 }));
@@ -102,7 +102,7 @@ describe("a config for a real OpenClaw", () => {
     });
   });
 
-  it("is refused where the gateway does not let the agent in", async () => {
+  it("is refused if the gateway does not let the agent in", async () => {
     const { host, gateway } = await openclaw();
     gateway.answer("connect", () => {
       throw new GatewayRefusal({ code: "INVALID_REQUEST", message: "unauthorized: token mismatch" });
