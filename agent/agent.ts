@@ -1,7 +1,6 @@
-import { formatAddress, listen, type Listener } from "@valinor/protocol";
+import { errorText, formatAddress, listen, type Listener } from "@valinor/protocol";
 import { type Core, openCore } from "./core.ts";
 import { checkAccess } from "./settings/access.ts";
-import { errorText } from "./log.ts";
 import type { AgentOptions } from "./settings/options.ts";
 import { VERSION } from "./version.ts";
 

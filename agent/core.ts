@@ -1,11 +1,11 @@
-import { monotonicNow } from "@valinor/protocol";
+import { errorText, monotonicNow } from "@valinor/protocol";
 import { type Bounds, boundsWith } from "./bounds.ts";
 import { mintBootId, randomIds } from "./ids.ts";
 import { GuestKernel } from "./kernel/guest-kernel.ts";
 import type { GuestOutput } from "./kernel/ports.ts";
 import { freshBoot, type ServerView } from "./kernel/snapshot.ts";
 import { Links } from "./link/links.ts";
-import { createLog, errorName, errorPlace, errorText, type Log } from "./log.ts";
+import { createLog, errorName, errorPlace, type Log } from "./log.ts";
 import { ModelCalls } from "./model-calls.ts";
 import { createOpenClaw, type OpenClaw } from "./openclaw/client.ts";
 import type { LedgerLine } from "./runs/ledger-entries.ts";

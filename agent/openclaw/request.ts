@@ -1,7 +1,6 @@
-import type { UnknownObject } from "@valinor/protocol";
+import { sha256, type UnknownObject } from "@valinor/protocol";
 import type { ModelRequest } from "../runs/model.ts";
 import type { ServerKind } from "../settings/options.ts";
-import { sessionUser } from "./conversation.ts";
 
 /** Asks for bytes that are not compressed: a compressed stream may be held back until there is enough of it. */
 export const PLAIN_BYTES = { "accept-encoding": "identity" } as const;
@@ -22,6 +21,14 @@ export function requestBody(request: ModelRequest, kind: ServerKind): string {
     tool_choice: tools.length === 0 ? undefined : request.toolChoice,
     messages: kind === "openclaw" ? allTurns(request) : mergedTurns(request),
   });
+}
+
+/**
+ * The `user` that names a conversation to OpenClaw, which makes a session key of it in lower case: a digest, so
+ * that ids which differ in case alone, or in anything else, never share a session.
+ */
+export function sessionUser(conversationId: string): string {
+  return `valinor-${sha256(conversationId)}`;
 }
 
 function allTurns(request: ModelRequest): readonly object[] {

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { errorText, type Log } from "../log.ts";
+import { errorText } from "@valinor/protocol";
+import type { Log } from "../log.ts";
 import type { LedgerEntries, LedgerLine } from "./ledger-entries.ts";
 import { parseLines, toText } from "./ledger-lines.ts";
 

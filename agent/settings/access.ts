@@ -1,3 +1,4 @@
+import { isLoopback } from "@valinor/protocol";
 import type { AgentOptions } from "./options.ts";
 
 /**
@@ -15,8 +16,4 @@ export function checkAccess({ address, token, insecure }: AgentOptions): void {
   if (address.kind === "tcp" && !isLoopback(address.host)) {
     throw new Error(`--insecure is for loopback only: an agent on ${address.host} needs --token-file`);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -1,4 +1,4 @@
-import { contextDigest, Failure, type UnknownObject } from "@valinor/protocol";
+import { contextDigest, Failure, guestLimits, type UnknownObject } from "@valinor/protocol";
 
 /** What bounds a context: entries, the bytes of one, and of all together. */
 export interface ContextBounds {
@@ -6,9 +6,6 @@ export interface ContextBounds {
   readonly contextEntryBytes: number;
   readonly contextBytes: number;
 }
-
-/** Longest key of a context entry, in UTF-16 units. */
-const KEY_LENGTH = 256;
 
 /** A `context_update` whose fields have the right types. */
 interface ContextChange {
@@ -53,7 +50,8 @@ export class Context {
    */
   update(payload: UnknownObject): string | undefined {
     const { key, text, keep } = readChange(payload);
-    if (key.length > KEY_LENGTH) return `a key has at most ${KEY_LENGTH} characters`;
+    const { contextKeyLength: longest } = guestLimits;
+    if (key.length > longest) return `a key has at most ${longest} characters`;
     const next = new Map([...this.#entries].filter(([name]) => keep === undefined || keep.has(name)));
     next.delete(key);
     if (text !== "") next.set(key, text);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Address, VSOCK_ANY } from "@valinor/protocol";
+import { type Address, errorText, VSOCK_ANY } from "@valinor/protocol";
 import type { AgentOptions, ServerKind } from "./options.ts";
 
 /** What the command line asks for. */
@@ -82,7 +82,7 @@ function parseFlags(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: flags, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UsageError(errorText(error), { cause: error });
   }
 }
 
@@ -152,7 +152,7 @@ function readToken(name: string, path: string | undefined): string | undefined {
   try {
     token = readFileSync(path, "utf8").trim();
   } catch (error) {
-    throw new UsageError(`--${name}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new UsageError(`--${name}: ${errorText(error)}`, {
       cause: error,
     });
   }
