@@ -65,6 +65,11 @@ export class SlicedReader implements Waiting {
     return this.#waits;
   }
 
+  /** When the bytes that are decoded now were received, or got their turn, by the monotonic clock. */
+  get readAt(): number {
+    return this.#heardAt;
+  }
+
   /** When a byte was last received, or left waiting, by the monotonic clock. */
   get heardAt(): number {
     return this.#waits ? monotonicNow() : this.#heardAt;
