@@ -176,7 +176,7 @@ function parseFrame(bytes: Buffer, start: number, end: number, tokens?: number):
     if (wrong !== undefined) throw new LinkError("invalid_frame", `a frame has ${wrong}`);
   }
   const text = bytes.toString("utf8", start, end);
-  // Decoding puts U+FFFD where bytes are not UTF-8; only then is a second look needed.
+  // Decoding puts U+FFFD in place of bytes that are not UTF-8; only then is a second look needed.
   if (text.includes("\uFFFD") && !isUtf8(bytes.subarray(start, end))) {
     throw new LinkError("invalid_frame", "a frame is not UTF-8");
   }

@@ -8,7 +8,7 @@ export interface Waiting {
 }
 
 /**
- * When bytes are decoded, where many channels share one event loop. Frames are handed on from within, so that whatever they cause at once
+ * When bytes are decoded if many channels share one event loop. Frames are handed on from within, so that whatever they cause at once
  * is a part of the turn.
  */
 export interface Turns {
