@@ -92,7 +92,7 @@ class DialledLink implements Link, ConnectionOwner {
     this.#redial.begun();
     const attempt = new AbortController();
     this.#attempt = attempt;
-    this.#try(attempt.signal)
+    this.#try(attempt)
       .then((connection) => this.#up(connection))
       .catch((error: unknown) => {
         const reason = LinkError.from(error, "unreachable");
@@ -101,13 +101,16 @@ class DialledLink implements Link, ConnectionOwner {
       });
   }
 
-  async #try(stop: AbortSignal): Promise<LinkConnection> {
-    const end = this.#options.intake.dials.begin() ?? (await this.#dialTurn(stop));
+  async #try(attempt: AbortController): Promise<LinkConnection> {
+    const { signal } = attempt;
+    const end = this.#options.intake.dials.begin() ?? (await this.#dialTurn(signal));
+    // Not AbortSignal.timeout: that lives for as long as its time, and ten thousand of them leave holes in the heap.
+    const late = setTimeout(() => attempt.abort(tooLate()), limits.helloMs);
     try {
-      const signal = AbortSignal.any([stop, AbortSignal.timeout(limits.helloMs)]);
       const socket = await this.#options.dial(signal);
       return await openConnection(socket, this.#options, signal, this);
     } finally {
+      clearTimeout(late);
       end();
     }
   }
@@ -171,4 +174,8 @@ class DialledLink implements Link, ConnectionOwner {
     waiters.delete(resolve);
     if (waiters.size === 0 && waiters === this.#waiters) this.#waiters = undefined;
   }
+}
+
+function tooLate(): Error {
+  return new Error(`no connection within ${limits.helloMs / 1_000} s`);
 }
