@@ -26,7 +26,7 @@ export type {
   HostLinkShared,
   Ticket,
 } from "./link/host/output.ts";
-export { backoffOf, Redial } from "./link/host/redial.ts";
+export { Redial } from "./link/host/redial.ts";
 export { longestPauseMs, pauseMs, type Pace } from "./rules/backoff.ts";
 export { errorText } from "./rules/error-text.ts";
 export { isLoopback } from "./rules/loopback.ts";
@@ -52,7 +52,7 @@ export type { Envelope } from "./wire/envelope.ts";
 export { LinkError, type LinkErrorCode } from "./wire/errors.ts";
 export { encodeFrame, encodeFrameJson, type Frame, type UnknownObject } from "./wire/frame.ts";
 export { guestLimits, limits } from "./wire/limits.ts";
-export { createLogLimit, type LimitedLogger, limitLogger } from "./wire/log-limit.ts";
+export { limitLogger, type LimitedLogger, LogLimit } from "./wire/log-limit.ts";
 export { firstMark, nextMark } from "./wire/marks.ts";
 export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
 export { prescan, prescanFrom } from "./wire/prescan.ts";
