@@ -1,3 +1,16 @@
+export type { Batch, ExchangeKind, HostExchange } from "./link/host/exchange.ts";
+export { UnaskedTotal } from "./link/host/flood.ts";
+export { type Guest, guests } from "./link/host/guest.ts";
+export { lateHello } from "./link/host/hello.ts";
+export { HostLink } from "./link/host/host-link.ts";
+export type {
+  ExchangeReader,
+  HostLinkOptions,
+  HostLinkOutput,
+  HostLinkShared,
+  Ticket,
+} from "./link/host/output.ts";
+export { backoffOf, Redial } from "./link/host/redial.ts";
 export { formatAddress, parseAddress, type Address } from "./transport/address.ts";
 export { dial } from "./transport/dial.ts";
 export { listen } from "./transport/listen.ts";

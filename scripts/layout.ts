@@ -30,7 +30,8 @@ export const PACKAGES = ["protocol", "src", "agent", "clients/ts", "cli", "dev",
 /** Folders of each package, and the folders whose files they may import; `.` are the files at the package's top. */
 const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   protocol: {
-    ".": ["wire", "transport"],
+    ".": ["link", "wire", "transport"],
+    link: ["wire"],
     transport: ["wire"],
     wire: [],
   },
