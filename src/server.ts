@@ -1,7 +1,8 @@
 import { type Logger, pino } from "pino";
 import { addressOf } from "./fleet/address.ts";
-import { createFleet, type Fleet } from "./fleet/fleet.ts";
+import { Fleet } from "./fleet/fleet.ts";
 import { type LinkLog, linkLogTo } from "./fleet/link-log.ts";
+import { UnexpectedErrors } from "./fleet/unexpected.ts";
 import { createAuthenticator, localAuthenticator } from "./auth/authenticate.ts";
 import type { Config } from "./config.ts";
 import { addressAllowed } from "./config/allowed.ts";
@@ -68,7 +69,8 @@ export async function startServer(
   const live = createLive(config);
   const { vault } = live;
   const linkLog = linkLogTo(logger);
-  const fleet = makeFleet(live, store, logger, linkLog);
+  const errors = new UnexpectedErrors(logger);
+  const fleet = makeFleet(live, store, { logger, linkLog, errors });
   const audit = createAudit({
     store,
     onError: (error) => logger.error({ err: error }, "the audit log could not be written"),
@@ -77,6 +79,7 @@ export async function startServer(
   const closeAll = async () => {
     fleet.close();
     linkLog.flush();
+    errors.flush();
     await audit.close();
     await store.close();
   };
@@ -87,6 +90,7 @@ export async function startServer(
       fleet,
       vault,
       audit,
+      errors,
       quota: live.quota,
       get messageMs() {
         return live.config.proxy.messageTimeoutMs;
@@ -204,11 +208,10 @@ function createLive(initial: Config) {
 function makeFleet(
   live: ReturnType<typeof createLive>,
   store: Store,
-  logger: Logger,
-  linkLog: LinkLog,
+  { logger, linkLog, errors }: { logger: Logger; linkLog: LinkLog; errors: UnexpectedErrors },
 ): Fleet {
   const { proxy, refreshMs } = live.config;
-  return createFleet({
+  return new Fleet({
     store,
     dial,
     addressOf: (agent) => addressOf(agent, proxy),
@@ -223,6 +226,7 @@ function makeFleet(
       else logger.error({ detail }, "the store does not answer");
     },
     onLink: (key, up, detail) => linkLog.changed(key, up, detail),
+    errors,
   });
 }
 

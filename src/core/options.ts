@@ -1,4 +1,5 @@
 import type { Fleet } from "../fleet/fleet.ts";
+import type { UnexpectedErrors } from "../fleet/unexpected.ts";
 import type { Store } from "../store/store.ts";
 import type { Vault } from "../store/vault/vault.ts";
 import type { Audit } from "./audit/audit.ts";
@@ -12,6 +13,8 @@ export interface CoreOptions {
   readonly fleet: Fleet;
   readonly vault: Vault;
   readonly audit: Audit;
+  /** Takes errors that nobody expects. */
+  readonly errors: UnexpectedErrors;
   readonly quota: Quota;
   /** Longest unary call, milliseconds. */
   readonly messageMs: number;

@@ -1,5 +1,5 @@
 import type { Heartbeat } from "@valinor/proto/valinor/link/v1/link";
-import type { LinkError, Frame, FrameType } from "@valinor/protocol";
+import type { Guest, LinkError, Frame, FrameType } from "@valinor/protocol";
 import type { Exchange } from "./exchange.ts";
 import type { Intake } from "./intake.ts";
 
@@ -21,6 +21,8 @@ export interface ConnectionOptions {
 
 /** A connection to one guest, past its hello. */
 export interface Connection {
+  /** What the guest's protocol means for its host: ask this, not for its number. */
+  readonly guest: Guest;
   readonly protocol: 1 | 2;
   /** Boot of the guest's process; empty for protocol 1. */
   readonly bootId: string;

@@ -1,6 +1,8 @@
 import { type Heartbeat, HeartbeatSchema } from "@valinor/proto/valinor/link/v1/link";
 import {
   type Channel,
+  type Guest,
+  guests,
   monotonicNow,
   type Envelope,
   LinkError,
@@ -66,6 +68,10 @@ export class EstablishedConnection implements Connection {
     this.#messageHost = { grant, detach: (id) => this.#detach(id) };
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
+  }
+
+  get guest(): Guest {
+    return guests[this.protocol];
   }
 
   get heartbeat(): Heartbeat {

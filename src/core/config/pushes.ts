@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { AgentHandle } from "../../fleet/handle.ts";
-import { notApplied, type Verdict } from "../../fleet/push.ts";
+import { notApplied, type Verdict } from "../../fleet/convergence/facts.ts";
 import { waitAtMost } from "../../link/backoff.ts";
 import { type AgentKey, type ContextRecord, type NewConfig, StoreError } from "../../store/store.ts";
 import { REDACTED } from "../../store/vault/vault.ts";
@@ -12,7 +12,7 @@ import { findJsonFault } from "./json-check.ts";
 import type { Gate } from "../access/gate.ts";
 import { translate } from "../guest-errors.ts";
 import type { CoreOptions } from "../options.ts";
-import { createRestorer } from "./restorer.ts";
+import { Restorer } from "./restorer.ts";
 import type { Caller, Core, PushResult, ToolPolicyInput } from "../types.ts";
 
 /** Largest configuration as JSON text, and largest context entry; both leave room for the frame around them. */
@@ -33,14 +33,14 @@ export type NextConfig = Omit<NewConfig, "actor">;
  * did not know, the result names the one that it was given instead. Rejects with StoreError.
  */
 export async function storeAndPush(
-  options: Pick<CoreOptions, "store" | "configMs">,
+  options: Pick<CoreOptions, "store" | "configMs" | "errors">,
   agent: AgentHandle,
   next: NextConfig,
   caller: Caller,
   signal: AbortSignal,
 ): Promise<PushResult> {
   const stored = await options.store.putConfig(agent.record, { ...next, actor: actorOf(caller) });
-  const answer = await answerOf(agent, agent.configStored(stored), options.configMs, signal);
+  const answer = await answerOf(agent, agent.configStored(stored), options, signal);
   const revision = "revision" in answer ? answer.revision : stored.revision;
   return { revision, applied: answer.applied, reason: answer.reason };
 }
@@ -51,8 +51,8 @@ export function createPushes(
   find: (caller: Caller, agentId: string) => AgentHandle | Promise<AgentHandle>,
   gate: Gate,
 ): Pick<Core, "pushConfig" | "pushContext"> {
-  const { store, vault, configMs } = options;
-  const restorer = createRestorer(store);
+  const { store, vault } = options;
+  const restorer = new Restorer(store, options.errors);
 
   /** The configuration as it is stored. Throws VaultError. */
   function seal(key: AgentKey, config: JsonObject, policy: ToolPolicyInput, current: JsonObject): NextConfig {
@@ -110,7 +110,7 @@ export function createPushes(
         const before = (await store.contexts(agent.record)).find((entry) => entry.key === key);
         const record = await store.putContext(agent.record, { key, payload }, actorOf(caller));
         const verdict = judged(agent, record, before);
-        const answer = await answerOf(agent, verdict, configMs, signal);
+        const answer = await answerOf(agent, verdict, options, signal);
         const { applied, refused, reason } = answer;
         return { applied, refused, reason, timedOut: "timedOut" in answer && answer.timedOut };
       } catch (error) {
@@ -135,22 +135,30 @@ export function createPushes(
 }
 
 /**
- * Waits for the link and for the guest's word, `ms` at most in all. Rejects only where the verdict does in that time; what comes
- * later is the business of whoever gave the promise.
+ * Waits for the link and for the guest's word, `configMs` at most in all. Rejects only where the verdict does in that time; what comes
+ * later is the business of whoever gave the promise; an error of then is counted.
  */
 async function answerOf<V extends Verdict>(
   agent: AgentHandle,
   verdict: Promise<V>,
-  ms: number,
+  { configMs: ms, errors }: Pick<CoreOptions, "configMs" | "errors">,
   signal: AbortSignal,
 ): Promise<Answer<V>> {
   const began = monotonicNow();
+  let isOver = false;
   let got: { readonly value: V } | { readonly error: unknown } | undefined;
   const settled = verdict.then(
     (value) => void (got = { value }),
-    (error: unknown) => void (got = { error }),
+    (error: unknown) => {
+      got = { error };
+      if (isOver)
+        errors.note("an agent's verdict came to nothing behind the call that asked for it", error, {
+          agent: agent.id,
+        });
+    },
   );
   const answer = (otherwise: Answer<V>): Answer<V> => {
+    isOver = true;
     if (got === undefined) return otherwise;
     if ("error" in got) throw got.error;
     return got.value;

@@ -13,7 +13,7 @@ import {
 } from "./facts.ts";
 import { Knowledge } from "./knowledge.ts";
 import type { ConvergenceOutput } from "./output.ts";
-import { Gap } from "./pace.ts";
+import { earlier, Gap } from "./pace.ts";
 import { PUSHING, Rounds } from "./rounds.ts";
 
 const REMOVED = notApplied("the agent was removed");
@@ -61,9 +61,8 @@ export class Convergence {
 
   /** When `tick` has something to do; undefined: not before another input. */
   get nextWake(): number | undefined {
-    const times = [this.#rounds.pauseEndsAt, this.#gap.wakeAt, this.#known.verdicts.nextWake];
-    const known = times.filter((at) => at !== undefined);
-    return known.length === 0 ? undefined : Math.min(...known);
+    if (this.#isClosed) return undefined;
+    return earlier(earlier(this.#rounds.pauseEndsAt, this.#gap.wakeAt), this.#known.verdicts.nextWake);
   }
 
   /** A link is up: what the guest lacks is pushed. */
@@ -172,7 +171,10 @@ export class Convergence {
     if (this.#isClosed) return;
     this.#known.verdicts.tick(now);
     const { wakeAt } = this.#gap;
-    if (wakeAt !== undefined && wakeAt <= now) this.heartbeat(this.#known.observed.said, now);
+    if (wakeAt !== undefined && wakeAt <= now) {
+      this.#gap.woken();
+      this.heartbeat(this.#known.observed.said, now);
+    }
     const { pauseEndsAt } = this.#rounds;
     if (pauseEndsAt !== undefined && pauseEndsAt <= now) this.#rounds.touch(now);
   }

@@ -50,6 +50,11 @@ export class Gap {
     return now >= opensAt;
   }
 
+  /** The time that `wakeAt` named has come. */
+  woken(): void {
+    this.#wakeAt = undefined;
+  }
+
   /** It was used: the next one is twice as long if it comes soon. */
   use(now: number): void {
     const isSoon = now - this.#usedAt < 3 * this.#ms;
@@ -82,4 +87,10 @@ export class RaisePace {
   use(now: number): void {
     this.#openAt = now + Math.min(RAISE_MS.least * 2 ** this.#raises++, RAISE_MS.most);
   }
+}
+
+/** The earlier of two times; undefined if there is none. */
+export function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
 }
