@@ -60,7 +60,7 @@ export function withEntry(held: HeldContext, record: ContextEntry): HeldContext 
 
 /** What may be said of the guest's context after an entry was pushed without an answer: it may have it, or may not. */
 export function withDoubt(held: HeldContext, key: string): HeldContext {
-  if (held.kind !== "known") return UNKNOWN_CONTEXT;
+  if (held.kind === "unknown" || (held.kind === "rebuilding" && !held.dropped)) return UNKNOWN_CONTEXT;
   // Another version than any: it is pushed or removed, whatever is to be there by then.
   const entries = new Map(held.entries).set(key, removalOf(key));
   return { kind: "known", entries };

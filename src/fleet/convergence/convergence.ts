@@ -1,4 +1,3 @@
-import type { LinkOf } from "./asked.ts";
 import type { Situation } from "./decide.ts";
 import {
   type ConfigAnswer,
@@ -30,6 +29,8 @@ export class Convergence {
   readonly #known: Knowledge;
   readonly #rounds: Rounds;
   readonly #gap = new Gap();
+  /** A heartbeat told something else than was known, and nothing was pushed since. */
+  #isDoubted = false;
   #isClosed = false;
 
   /** `random` gives a number from 0 up to 1. */
@@ -87,8 +88,13 @@ export class Convergence {
     const { link } = this.#rounds;
     if (link === undefined) return;
     this.#known.observed.said = said;
-    if (this.#rounds.isInRound) this.#known.takeHeartbeat(link.bootId);
-    else if (this.#gap.isOpen(now)) this.#look(link, now);
+    const news = this.#known.newsOfHeartbeat(link.bootId);
+    // It holds at once, also if the guest contradicts itself all the time: then it is pushed to when the gap is open.
+    if (news !== undefined && this.state.kind !== "pending") this.#rounds.pending(news);
+    // The end of a round looks at it.
+    if (this.#rounds.isInRound) return;
+    this.#isDoubted ||= news !== undefined;
+    this.#look(now);
   }
 
   /** A new revision was stored: it is pushed, and whoever waits under this number gets the guest's verdict on it, however late. */
@@ -187,21 +193,22 @@ export class Convergence {
   }
 
   /** Looks at a heartbeat while no round is under way. */
-  #look({ bootId }: LinkOf, now: number): void {
+  #look(now: number): void {
     const { observed, desired } = this.#known;
+    if (!this.#gap.isOpen(now)) return;
     const isBack = observed.becameReady() && this.state.kind === "pending";
-    const news = this.#known.newsOfHeartbeat(bootId);
     observed.sawReady();
-    if (news === undefined && !isBack) return;
+    if (!this.#isDoubted && !isBack) return;
+    this.#isDoubted = false;
     this.#gap.use(now);
     // What the guest has may be what another process stored and pushed.
     desired.stale();
-    if (this.state.kind !== "pending") this.#rounds.pending(news ?? PUSHING);
     this.#rounds.touch(now);
   }
 
   #leaveLink(): void {
     this.#rounds.leave();
     this.#gap.reset();
+    this.#isDoubted = false;
   }
 }

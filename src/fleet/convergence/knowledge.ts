@@ -64,23 +64,17 @@ export class Knowledge {
     return this.desired.stored(config);
   }
 
-  /** Takes what the latest heartbeat tells while nothing is under way; answers what of that is news, if anything. */
+  /** Takes what the latest heartbeat tells; answers what of that is news, if anything. */
   newsOfHeartbeat(bootId: string): string | undefined {
     const { observed, told } = this;
     const { configRevision, contextSha256 } = observed.said;
     const isConfigNews = observed.takeSaid(bootId);
-    const isContextNews = contextSha256 !== undefined && contextSha256 !== observed.contextSha256;
-    if (isContextNews) observed.contextSha256 = contextSha256;
-    const isKnown = told.context.kind === "known" && isAsTold(told.context.entries, observed);
-    if (isContextNews && !isKnown) told.context = UNKNOWN_CONTEXT;
+    const isOther = contextSha256 !== undefined && contextSha256 !== observed.contextSha256;
+    if (isOther) observed.contextSha256 = contextSha256;
     if (isConfigNews) return `the agent reports revision ${configRevision ?? 0}`;
-    return isContextNews && !isKnown ? "the agent reports another context" : undefined;
-  }
-
-  /** Takes what the latest heartbeat tells in the middle of a round, whose end looks at it. */
-  takeHeartbeat(bootId: string): void {
-    this.observed.takeSaid(bootId);
-    this.observed.contextSha256 = this.observed.said.contextSha256 ?? this.observed.contextSha256;
+    const { context } = told;
+    const isKnown = !isOther || (context.kind === "known" && isAsTold(context.entries, observed));
+    return isKnown ? undefined : "the agent reports another context";
   }
 
   /** The guest's word on a configuration: whoever waits is told, and it is written down. */
@@ -102,8 +96,7 @@ export class Knowledge {
     const { bootId } = link;
     const pushed = { revision, sha256: answer.sha256 ?? "" };
     const doubt = answer.applied && link.reports ? doubtOf(answer.inForce, pushed) : undefined;
-    if (!isLost && doubt === undefined && answer.inForce !== undefined)
-      this.observed.take(bootId, answer.inForce);
+    if (!isLost && doubt === undefined) this.observed.takeAck(bootId, answer);
     if (answer.applied && doubt === undefined) {
       if (!isLost) this.#inForce(link, pushed);
       this.judge(config, { outcome: "applied", reason: "", bootId }, now);

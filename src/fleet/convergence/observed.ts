@@ -1,4 +1,4 @@
-import { type LinkedGuest, type Report, type Said, isSameReport } from "./facts.ts";
+import { type ConfigAnswer, type LinkedGuest, type Report, type Said, isSameReport } from "./facts.ts";
 import type { Observed } from "./told.ts";
 
 const NOTHING_SAID: Said = {};
@@ -37,6 +37,11 @@ export class ObservedGuest implements Observed {
       return true;
     }
     return this.take(bootId, { revision, sha256 });
+  }
+
+  /** Takes what an acknowledgement says is in force, if it says anything. */
+  takeAck(bootId: string, { inForce }: Pick<ConfigAnswer, "inForce">): void {
+    if (inForce !== undefined) this.take(bootId, inForce);
   }
 
   /** Takes a report of a boot; true if it is news. One of the same boot that is lower than what is known changes nothing. */

@@ -11,7 +11,7 @@ import type {
 import type { Knowledge } from "./knowledge.ts";
 import type { ConvergenceOutput } from "./output.ts";
 import { Pause, RaisePace } from "./pace.ts";
-import { NEW_ROUND, type Round } from "./told.ts";
+import type { Round } from "./told.ts";
 import { View } from "./view.ts";
 
 const NOT_CONNECTED: ConfigState = { kind: "pending", reason: "not connected yet" };
@@ -101,7 +101,8 @@ export class Rounds {
 
   /** Answer to `load`. */
   loaded(desired: Desired, now: number): void {
-    this.#answered("load", now, ({ lastTicket }) => {
+    this.#answered("load", now, ({ lastTicket }, { isOld }) => {
+      if (isOld) return;
       const found = this.#known.desired.loaded(desired);
       this.#known.waiters.contextsAre(found.contexts, lastTicket);
       if (this.#isInRound) this.#want(found);
@@ -112,12 +113,13 @@ export class Rounds {
   /** Answer to `load`: the store did not do it. */
   loadFailed(reason: string, now: number): void {
     this.#known.desired.stale();
-    this.#answered("load", now, () => this.#again(reason, 0, now));
+    this.#answered("load", now, (_, { isOld }) => isOld || this.#again(reason, 0, now));
   }
 
   /** Answer to `raise`: the configuration has this number now. */
   raised(config: DesiredConfig, now: number): void {
-    this.#answered("raise", now, () => {
+    this.#answered("raise", now, (_, { isOld }) => {
+      if (isOld) return;
       const current = this.#known.raised(config);
       if (this.#wanted !== undefined) this.#want({ ...this.#wanted, config: current });
       this.#output.changed();
@@ -126,7 +128,8 @@ export class Rounds {
 
   /** Answer to `raise`: the store did not do it. `isExhausted`: there is no number above the guest's. */
   raiseFailed(isExhausted: boolean, reason: string, now: number): void {
-    this.#answered("raise", now, () => {
+    this.#answered("raise", now, (_, { isOld }) => {
+      if (isOld) return;
       if (isExhausted) this.#inRound({ isExhausted });
       else this.#again(reason, 0, now);
     });
@@ -134,8 +137,9 @@ export class Rounds {
 
   /** Answer to `pushConfig`. */
   configAnswered(answer: ConfigAnswer, now: number): void {
-    this.#answered("config", now, ({ config }, link) => {
-      const isLost = link !== this.#link || !this.#isInRound;
+    this.#answered("config", now, ({ config }, { link, isOld }) => {
+      const isLost = link !== this.#link;
+      if (isOld) return isLost || this.#known.observed.takeAck(link.bootId, answer);
       const configFailure = this.#known.configAnswered(config, link, answer, isLost, now);
       if (isLost) return;
       this.#inRound({ configFailure });
@@ -145,8 +149,8 @@ export class Rounds {
 
   /** Answer to `pushContext`. Over a link that was lost it says nothing: on the next one everything is looked at anew. */
   contextAnswered(answer: ContextAnswer, now: number): void {
-    this.#answered("context", now, ({ entry }, link) => {
-      if (link !== this.#link || !this.#isInRound) return;
+    this.#answered("context", now, ({ entry }, { link }) => {
+      if (link !== this.#link) return;
       this.#inRound({ contextFailure: this.#known.contextAnswered(entry, answer) });
     });
   }
@@ -169,7 +173,7 @@ export class Rounds {
   #endRound(): void {
     this.#isInRound = false;
     this.#wanted = undefined;
-    this.#known.told.round = NEW_ROUND;
+    this.#known.told.endRound();
   }
 
   /** Ends the round: another one begins after a pause, or at once if something has changed meanwhile. */
@@ -247,16 +251,16 @@ export class Rounds {
     this.#asked = { what, link, life: this.#life };
   }
 
-  /** Takes the answer to what was asked, unless it is of another life of the agent, and goes on. */
+  /** Takes the answer to what was asked, and goes on. `isOld`: it is of the agent that had the id before. */
   #answered<K extends Asked["what"]["kind"]>(
     kind: K,
     now: number,
-    take: (what: What<K>, link: LinkOf) => void,
+    take: (what: What<K>, of: { readonly link: LinkOf; readonly isOld: boolean }) => unknown,
   ): void {
     const asked = this.#asked;
     if (asked?.what.kind !== kind) return;
     this.#asked = undefined;
-    if (asked.life === this.#life) take(asked.what as What<K>, asked.link);
+    take(asked.what as What<K>, { link: asked.link, isOld: asked.life !== this.#life });
     this.#proceed(now);
   }
 

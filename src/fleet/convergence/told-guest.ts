@@ -34,6 +34,14 @@ export class ToldGuest implements Told {
     this.#bootId = bootId;
   }
 
+  /** A round has ended: what is to be there may be something else in the next one. */
+  endRound(): void {
+    this.round = NEW_ROUND;
+    const { context } = this;
+    if (context.kind !== "rebuilding") return;
+    this.context = context.dropped ? { kind: "known", entries: context.entries } : UNKNOWN_CONTEXT;
+  }
+
   /** The guest turned a context entry down. */
   refuse(key: string, refusal: Refusal): void {
     this.refusals = new Map(this.refusals).set(key, refusal);
