@@ -50,8 +50,7 @@ export type Leave =
   | "heartbeat"
   | "configStored"
   | "contextStored"
-  | "storeChanged"
-  | "connected";
+  | "storeChanged";
 
 /** One row of the table. */
 export interface Row {
@@ -63,8 +62,11 @@ export interface Row {
   readonly leftBy: readonly Leave[];
 }
 
-/** Whatever changes what is to be there, or says that the guest has something else. */
-const CHANGES = ["heartbeat", "configStored", "contextStored", "storeChanged", "connected"] as const;
+/**
+ * Whatever changes what is to be there, or says that the guest has something else; `tick` ends a pause, or has a heartbeat looked at
+ * that came too soon after another.
+ */
+const CHANGES = ["tick", "heartbeat", "configStored", "contextStored", "storeChanged"] as const;
 
 /**
  * Every situation of a guest whose link is up, what is done in it and what leaves it: the first row that holds is the one. Without a link
@@ -104,7 +106,7 @@ export const TABLE: readonly Row[] = [
     actions: ({ observed, told }) => [
       { kind: "wait", reason: unknownRevision(observed), leastMs: told.raiseInMs },
     ],
-    leftBy: ["tick", ...CHANGES],
+    leftBy: CHANGES,
   },
   {
     // From another life of the agent, or from before the store was restored.
@@ -127,7 +129,7 @@ export const TABLE: readonly Row[] = [
     leftBy: ["contextAnswered"],
   },
   {
-    // No answer, "not now", another context than was pushed, or a heartbeat that contradicts the acknowledgement.
+    // The store did not answer, or the guest: "not now", another context than was pushed, or a heartbeat that contradicts the acknowledgement.
     situation: "failed",
     holds: ({ context, isConfigOpen }) => isConfigOpen || context.kind !== "inPlace",
     actions: (view) => [
@@ -135,7 +137,7 @@ export const TABLE: readonly Row[] = [
       ...contextActions(view),
       { kind: "wait", reason: view.failure, leastMs: view.failureMs },
     ],
-    leftBy: ["tick", ...CHANGES],
+    leftBy: CHANGES,
   },
   {
     situation: "refused",

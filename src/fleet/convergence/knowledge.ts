@@ -64,6 +64,14 @@ export class Knowledge {
     return this.desired.stored(config);
   }
 
+  /** A configuration was pushed, `sha256` is the digest of what the guest got: known from now on, if it was not. */
+  opened(config: DesiredConfig, sha256: string | undefined): DesiredConfig {
+    if (config.sha256 !== undefined || sha256 === undefined) return config;
+    const opened = { record: config.record, sha256 };
+    this.desired.stored(opened);
+    return opened;
+  }
+
   /** Takes what the latest heartbeat tells; answers what of that is news, if anything. */
   newsOfHeartbeat(bootId: string): string | undefined {
     const { observed, told } = this;

@@ -113,7 +113,9 @@ export class Rounds {
   /** Answer to `load`: the store did not do it. */
   loadFailed(reason: string, now: number): void {
     this.#known.desired.stale();
-    this.#answered("load", now, (_, { isOld }) => isOld || this.#again(reason, 0, now));
+    this.#answered("load", now, (_, { isOld }) => {
+      if (!isOld) this.#failed(reason, now);
+    });
   }
 
   /** Answer to `raise`: the configuration has this number now. */
@@ -131,7 +133,7 @@ export class Rounds {
     this.#answered("raise", now, (_, { isOld }) => {
       if (isOld) return;
       if (isExhausted) this.#inRound({ isExhausted });
-      else this.#again(reason, 0, now);
+      else this.#failed(reason, now);
     });
   }
 
@@ -139,11 +141,13 @@ export class Rounds {
   configAnswered(answer: ConfigAnswer, now: number): void {
     this.#answered("config", now, ({ config }, { link, isOld }) => {
       const isLost = link !== this.#link;
-      if (isOld) return isLost || this.#known.observed.takeAck(link.bootId, answer);
+      if (isOld && !isLost) this.#known.observed.takeAck(link.bootId, answer);
+      if (isOld) return;
       const configFailure = this.#known.configAnswered(config, link, answer, isLost, now);
       if (isLost) return;
       this.#inRound({ configFailure });
-      this.#opened(config, answer.sha256);
+      const opened = this.#known.opened(config, answer.sha256);
+      if (this.#wanted !== undefined) this.#want({ ...this.#wanted, config: opened });
     });
   }
 
@@ -174,6 +178,11 @@ export class Rounds {
     this.#isInRound = false;
     this.#wanted = undefined;
     this.#known.told.endRound();
+  }
+
+  #failed(reason: string, now: number): void {
+    if (this.#isInRound) this.#situation = "failed";
+    this.#again(reason, 0, now);
   }
 
   /** Ends the round: another one begins after a pause, or at once if something has changed meanwhile. */
@@ -255,7 +264,7 @@ export class Rounds {
   #answered<K extends Asked["what"]["kind"]>(
     kind: K,
     now: number,
-    take: (what: What<K>, of: { readonly link: LinkOf; readonly isOld: boolean }) => unknown,
+    take: (what: What<K>, of: { readonly link: LinkOf; readonly isOld: boolean }) => void,
   ): void {
     const asked = this.#asked;
     if (asked?.what.kind !== kind) return;
@@ -268,13 +277,6 @@ export class Rounds {
   #want(desired: Desired): void {
     this.#wanted = desired;
     this.#known.told.keepRefusals(desired.contexts);
-  }
-
-  /** The secrets of a configuration could be opened: its digest is known from now on. */
-  #opened({ record, sha256: known }: DesiredConfig, sha256: string | undefined): void {
-    if (known !== undefined || sha256 === undefined || this.#wanted === undefined) return;
-    const config = this.#known.desired.stored({ record, sha256 });
-    if (config.record === record) this.#want({ ...this.#wanted, config });
   }
 
   #inRound(what: Partial<Round>): void {

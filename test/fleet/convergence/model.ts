@@ -34,6 +34,9 @@ type Request =
   | { readonly kind: "config"; readonly record: ConfigRecord }
   | { readonly kind: "context"; readonly push: ContextPush };
 
+/** The store has no revision above it. */
+export const HIGHEST = 5_000;
+
 const NONE: Report = { revision: 0, sha256: "" };
 
 /** A store of one agent. Versions and contents are never used twice. */
@@ -133,8 +136,8 @@ export class ModelWorld implements ConvergenceOutput {
   #hiddenSeen = 0;
   #contents = 0;
 
-  constructor(random: () => number) {
-    this.kernel = new Convergence(this, random);
+  constructor(random: () => number, make = (output: ConvergenceOutput) => new Convergence(output, random)) {
+    this.kernel = make(this);
   }
 
   /** The store was changed by another process, and what was found there since is not known. */
@@ -235,6 +238,7 @@ export class ModelWorld implements ConvergenceOutput {
         return this.kernel.loadFailed("the store is away", this.now);
       case "raise":
         if (fate === "failed") return this.kernel.raiseFailed(false, "the store is away", this.now);
+        if (request.above >= HIGHEST) return this.kernel.raiseFailed(true, "none is left", this.now);
         return this.kernel.raised(this.store.raise(request.above), this.now);
       case "config":
         return this.kernel.configAnswered(this.#configAnswer(request.record, fate), this.now);
