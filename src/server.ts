@@ -250,6 +250,6 @@ function checkAddress(config: Config, address: string): void {
   const allowed = config.proxy.allowedAddresses.join(", ");
   throw new ValinorError(
     "INVALID_ARGUMENT",
-    `address ${JSON.stringify(address)} is none of proxy.allowed_addresses: ${allowed}`,
+    `address ${JSON.stringify(address)} is not in proxy.allowed_addresses: ${allowed}`,
   );
 }

@@ -1,9 +1,8 @@
-import { limits } from "@valinor/protocol";
+import { backoffOf } from "@valinor/protocol";
 
 /** A random time below a bound that doubles with each failure from 50 ms to 5 s (full jitter). */
 export function backoffMs(failures: number): number {
-  const bound = Math.min(limits.redialMaxMs, limits.redialMinMs * 2 ** Math.min(failures, 16));
-  return Math.random() * bound;
+  return backoffOf(failures, Math.random());
 }
 
 /** Resolves when the time is over or when the signal aborts, whichever is first. Never rejects. */

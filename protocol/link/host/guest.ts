@@ -24,7 +24,7 @@ export interface Guest {
   /** Bytes that it may still send for an exchange that was given up. */
   readonly lateBytes: number;
   /** Silence within one exchange after which that ends, milliseconds; `configured` is how long the host bears it otherwise. */
-  silenceMs(configured: number): number;
+  readonly silenceMs: (configured: number) => number;
 }
 
 /** Speaks in plain chunks: no credit, no boots, no numbers. */

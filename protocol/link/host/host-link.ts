@@ -22,6 +22,7 @@ const STOOD_STILL_MS = 3 * TICK_MS;
 /** What a link has once its hello is over. */
 interface Established {
   readonly guest: Guest;
+  readonly bootId: string;
   readonly exchanges: ExchangeTable;
   readonly liveness: Liveness;
   readonly flood: FloodGuard;
@@ -71,6 +72,11 @@ export class HostLink implements Floodable {
   /** What the guest's protocol means for its host; undefined before the hello is over. */
   get guest(): Guest | undefined {
     return this.#up?.guest;
+  }
+
+  /** Boot of the guest's process, as its hello named it; empty for protocol 1. */
+  get bootId(): string {
+    return this.#up?.bootId ?? "";
   }
 
   /** What the guest last said of itself; undefined before the hello is over. */
@@ -233,6 +239,7 @@ export class HostLink implements Floodable {
     liveness.heartbeat(now, guest.helloHeartbeats);
     this.#up = {
       guest,
+      bootId: heartbeat.bootId ?? "",
       exchanges: new ExchangeTable(guest, this.#options.silenceMs, this.#output),
       liveness,
       flood: new FloodGuard(this.#shared.unasked, this),
@@ -262,7 +269,7 @@ export class HostLink implements Floodable {
     } catch (error) {
       return this.close(LinkError.from(error, "invalid_frame"));
     }
-    this.#output.heartbeat();
+    this.#output.heartbeatCame();
   }
 
   #readKept({ flood }: Established, now: number): void {

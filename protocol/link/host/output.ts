@@ -31,7 +31,7 @@ export interface HostLinkOutput {
   /** The hello is over: exchanges may be opened. Called once at most. */
   up(): void;
   /** The guest said something of itself: `heartbeat` and `heartbeatAt` of the link have changed. */
-  heartbeat(): void;
+  heartbeatCame(): void;
 }
 
 /** What a host's link is told of its guest. May change between two links: everything is asked for when it is needed. */
