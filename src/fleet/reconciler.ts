@@ -3,7 +3,14 @@ import { waitAtMost } from "../link/backoff.ts";
 import type { Connection } from "../link/connection.ts";
 import type { AgentKey, ConfigRecord, ContextRecord } from "../store/store.ts";
 import { Convergence } from "./convergence/convergence.ts";
-import type { ConfigOutcome, ConfigState, ContextPush, Verdict, VerdictEntry } from "./convergence/facts.ts";
+import type {
+  ConfigOutcome,
+  ConfigState,
+  ContextPush,
+  LinkedGuest,
+  Verdict,
+  VerdictEntry,
+} from "./convergence/facts.ts";
 import type { ConvergenceOutput } from "./convergence/output.ts";
 import { earlier } from "./convergence/pace.ts";
 import { Promised } from "./promised.ts";
@@ -59,8 +66,7 @@ export class Reconciler implements ConvergenceOutput {
   /** A link is up: what the guest lacks is pushed. */
   connected(connection: Connection): void {
     this.#connection = connection;
-    const { bootId, heartbeat, guest } = connection;
-    this.#input((kernel, now) => kernel.connected({ bootId, heartbeat, reports: guest.reports }, now));
+    this.#input((kernel, now) => kernel.connected(guestOf(connection), now));
   }
 
   /** The link is down. */
@@ -202,7 +208,14 @@ export class Reconciler implements ConvergenceOutput {
   #tick(): void {
     this.#timerAt = undefined;
     const isFault = this.#faultAt !== undefined && this.#faultAt <= monotonicNow();
-    if (isFault) this.#faultAt = undefined;
-    this.#input((kernel, now) => (isFault ? kernel.storeChanged(false, now) : kernel.tick(now)));
+    if (!isFault) return this.#input((kernel, now) => kernel.tick(now));
+    this.#faultAt = undefined;
+    const connection = this.#connection;
+    // As on another link: nothing of the round that failed is gone on with.
+    if (connection !== undefined) this.#input((kernel, now) => kernel.connected(guestOf(connection), now));
   }
+}
+
+function guestOf({ bootId, heartbeat, guest }: Connection): LinkedGuest {
+  return { bootId, heartbeat, reports: guest.reports };
 }

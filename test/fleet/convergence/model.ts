@@ -15,7 +15,7 @@ import type {
 } from "../../../src/fleet/convergence/facts.ts";
 import type { ConvergenceOutput } from "../../../src/fleet/convergence/output.ts";
 import type { ConfigRecord } from "../../../src/store/store.ts";
-import { config, digest } from "./rig.ts";
+import { config, digest, textOf } from "./rig.ts";
 
 /** What a request of the kernel comes to. */
 export type Fate =
@@ -253,9 +253,7 @@ export class ModelWorld implements ConvergenceOutput {
     const { inForce, texts } = this.guest;
     if (inForce.revision !== revision || inForce.sha256 !== digest(content))
       return `revision ${inForce.revision}, not ${revision}`;
-    const wanted = [...contexts.values()].map(
-      ({ key, payload }) => `${key}=${String(payload["context"] as string)}`,
-    );
+    const wanted = [...contexts.values()].map(({ key, payload }) => `${key}=${textOf(payload)}`);
     const has = [...texts].map(([key, text]) => `${key}=${text}`);
     return wanted.toSorted().join() === has.toSorted().join()
       ? undefined

@@ -46,7 +46,8 @@ export function entry(key: string, text: string, version: string): ContextEntry 
   return { key, payload: { context: text, key }, version };
 }
 
-function textOf({ context }: ContextEntry["payload"]): string {
+/** The text of an entry. */
+export function textOf({ context }: ContextEntry["payload"]): string {
   return typeof context === "string" ? context : "";
 }
 
