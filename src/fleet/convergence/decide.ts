@@ -172,17 +172,21 @@ export const TABLE: readonly Row[] = [
   },
 ];
 
-/** The row that holds. */
-export function situationOf(view: View): Row {
-  const row = TABLE.find((one) => one.holds(view));
-  if (row === undefined) throw new Error("the last row holds always");
-  return row;
+/** A situation, and what is done in it. */
+export interface Decision {
+  readonly situation: Situation;
+  readonly actions: readonly Action[];
 }
 
-/** What brings a guest from what it has to what it is to have: the row that holds says it. `desired`: undefined if it has to be looked up. */
-export function decide(desired: Desired | undefined, observed: Observed, told: Told): readonly Action[] {
+/**
+ * What brings a guest from what it has to what it is to have: the row that holds says it. `desired` is undefined if it has to be looked
+ * up. Of the actions at most the last one asks something of the driver, or ends the round.
+ */
+export function decide(desired: Desired | undefined, observed: Observed, told: Told): Decision {
   const view = new View(desired, observed, told);
-  return situationOf(view).actions(view);
+  const row = TABLE.find((one) => one.holds(view));
+  if (row === undefined) throw new Error("the last row holds always");
+  return { situation: row.situation, actions: row.actions(view) };
 }
 
 function unknownRevision({ revision }: Observed): string {

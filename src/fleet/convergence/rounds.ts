@@ -1,4 +1,4 @@
-import { type Action, situationOf, type Situation } from "./decide.ts";
+import { type Action, decide, type Situation } from "./decide.ts";
 import type { Asked, LinkOf, What } from "./asked.ts";
 import type {
   ConfigAnswer,
@@ -12,7 +12,6 @@ import type { Knowledge } from "./knowledge.ts";
 import type { ConvergenceOutput } from "./output.ts";
 import { Pause, RaisePace } from "./pace.ts";
 import type { Round } from "./told.ts";
-import { View } from "./view.ts";
 
 const NOT_CONNECTED: ConfigState = { kind: "pending", reason: "not connected yet" };
 const IN_FORCE: ConfigState = { kind: "applied" };
@@ -210,10 +209,9 @@ export class Rounds {
     const { told, waiters, observed } = this.#known;
     told.removals = waiters.removals();
     told.raiseInMs = this.#raises.waitMs(now);
-    const view = new View(this.#wanted, observed, told);
-    const row = situationOf(view);
-    this.#situation = row.situation;
-    for (const action of row.actions(view)) this.#carryOut(action, link, now);
+    const { situation, actions } = decide(this.#wanted, observed, told);
+    this.#situation = situation;
+    for (const action of actions) this.#carryOut(action, link, now);
   }
 
   #carryOut(action: Action, link: LinkOf, now: number): void {
