@@ -47,7 +47,12 @@ export function productionSbom(): Sbom {
   const components = sbom.components.filter(
     ({ properties = [] }) => !properties.some(({ name }) => name === DEVELOPMENT),
   );
-  for (const component of components) delete component.externalReferences;
+  for (const component of components) {
+    delete component.externalReferences;
+    // npm calls a package of this repository by its folder.
+    const own = /^(@valinor\/[^@]+)@/.exec(component["bom-ref"]);
+    if (own?.[1] !== undefined) component.name = own[1];
+  }
   const { component } = sbom.metadata;
   return { ...sbom, components, dependencies: dependenciesAmong(sbom, [component, ...components]) };
 }

@@ -73,9 +73,9 @@ describe.skipIf(missing !== undefined)(`A control plane ${missing ?? ""}`, () =>
     }
     expect(occurrences(data)).toBeGreaterThan(500_000);
     await registry.deleteAgent({ agentId: "a" });
-    // The log is emptied at the end.
-    const isWiped = () => statSync(join(data, "valinor.db-wal")).size === 0 && occurrences(data) === 0;
-    await until("nothing of it is left", isWiped, 200_000);
+    // The log is emptied; then the note that nothing is left to be wiped goes into it, which is one page.
+    const isWiped = () => statSync(join(data, "valinor.db-wal")).size < 10_000 && occurrences(data) === 0;
+    await until("nothing of it is left", isWiped, 60_000);
     expect(lines(program, "the store fails")).toEqual([]);
     expect((await registry.getAgent({ agentId: "kept" })).agent?.id).toBe("kept");
   });
