@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { UnexpectedErrors } from "../../fleet/unexpected.ts";
 import { backoffMs } from "../../link/backoff.ts";
-import { type AgentKey, type ContextRecord, type Store, StoreError } from "../../store/store.ts";
+import type { AgentKey, ContextRecord, Store } from "../../store/store.ts";
 
 /** A context entry that a guest did not take. */
 export interface NotKept {
@@ -9,46 +7,49 @@ export interface NotKept {
   readonly entry: ContextRecord;
   /** What was before it. */
   readonly before: ContextRecord | undefined;
-  /** True if the guest turned it down; else another one overtook it, or it just is not there yet. */
+  /** True if the guest turned it down; otherwise another entry overtook it, or it has not reached the guest yet. */
   readonly refused: boolean;
-  /** Called once the store was changed. */
+  /** Called if the store was changed. */
   onRestored(): void;
 }
 
 /** Most entries that are remembered as not kept. */
-const MOST_REMEMBERED = 1_024;
-/** Attempts to put an entry back, and most that are under way behind their callers. */
+const MAX_REMEMBERED = 1_024;
+/** Attempts to put an entry back. */
 const ATTEMPTS = 25;
-const MOST_BEHIND = 1_024;
+/** Most entries that are put back behind their callers at the same time. */
+const MAX_BEHIND = 1_024;
 
 /** Takes back context entries that a guest refused. */
 export class Restorer {
   readonly #store: Pick<Store, "restoreContext">;
-  readonly #errors: UnexpectedErrors;
+  readonly #onGivenUp: (error: unknown, text: string) => void;
   /** What was before each entry that the guest did not take, by version: two refused in a row go back to before the first. */
   readonly #befores = new Map<string, ContextRecord | undefined>();
   #behind = 0;
 
-  constructor(store: Pick<Store, "restoreContext">, errors: UnexpectedErrors) {
+  /** `onGivenUp` is told of an entry that could not be put back. */
+  constructor(store: Pick<Store, "restoreContext">, onGivenUp: (error: unknown, text: string) => void) {
     this.#store = store;
-    this.#errors = errors;
+    this.#onGivenUp = onGivenUp;
   }
 
   /**
    * An entry was not applied. If it was refused, what was before it is put back, unless another entry has taken its place. Resolves when
-   * that is done; if the store does not answer it is tried again behind the caller, for a minute or so. Never rejects.
+   * that is done; if the store does not answer, it is tried again behind the caller, for a minute or so. Never rejects.
    */
   async notKept(what: NotKept): Promise<void> {
     this.#remember(what);
-    if (!what.refused || (await this.#restore(what))) return;
-    void this.#restoreBehind(what);
+    if (!what.refused) return;
+    const error = await this.#restore(what);
+    if (error !== undefined) void this.#restoreBehind(what, error);
   }
 
   #remember({ entry, before }: NotKept): void {
     this.#befores.delete(entry.version);
     this.#befores.set(entry.version, before);
     const [oldest] = this.#befores.keys();
-    if (this.#befores.size > MOST_REMEMBERED && oldest !== undefined) this.#befores.delete(oldest);
+    if (this.#befores.size > MAX_REMEMBERED && oldest !== undefined) this.#befores.delete(oldest);
   }
 
   #lastGood(before: ContextRecord | undefined): ContextRecord | undefined {
@@ -57,35 +58,35 @@ export class Restorer {
     return good;
   }
 
-  /** True if it is done, also if there was nothing to do. */
-  async #restore(what: NotKept): Promise<boolean> {
+  /** Undefined once it is done, even if there was nothing to do; otherwise what went wrong. */
+  async #restore(what: NotKept): Promise<Error | undefined> {
     const { key, entry, before } = what;
     try {
       if (await this.#store.restoreContext(key, entry, this.#lastGood(before))) what.onRestored();
-      return true;
+      return undefined;
     } catch (error) {
-      // A store that is away has that logged by itself, and it is tried again.
-      if (!(error instanceof StoreError))
-        this.#note("could not be taken back, and is tried again", what, error);
-      return false;
+      return error instanceof Error ? error : new Error("the entry was not put back", { cause: error });
     }
   }
 
-  async #restoreBehind(what: NotKept): Promise<void> {
-    if (this.#behind >= MOST_BEHIND)
-      return this.#note("stays: too many wait to be taken back", what, new Error("no room"));
-    this.#behind++;
-    let isDone = false;
-    for (let tries = 1; tries < ATTEMPTS && !isDone; tries++) {
-      await sleep(backoffMs(tries), undefined, { ref: false });
-      isDone = await this.#restore(what);
+  async #restoreBehind(what: NotKept, first: Error): Promise<void> {
+    let error: Error | undefined = first;
+    if (this.#behind < MAX_BEHIND) {
+      this.#behind++;
+      for (let tries = 1; tries < ATTEMPTS && error !== undefined; tries++) {
+        await sleep(backoffMs(tries));
+        error = await this.#restore(what);
+      }
+      this.#behind--;
     }
-    this.#behind--;
-    if (!isDone) this.#note("stays: the store took back nothing", what, new Error(`tried ${ATTEMPTS} times`));
+    if (error === undefined) return;
+    this.#onGivenUp(error, `agent ${what.key.id} refused a context entry, which could not be taken back`);
   }
+}
 
-  #note(how: string, { key: { tenant, id }, entry }: NotKept, error: unknown): void {
-    const what = `a context entry that its agent refused ${how}`;
-    this.#errors.note(what, error, { tenant, agent: id, entry: entry.key });
-  }
+/** Waits without keeping the process alive. */
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
 }
