@@ -6,13 +6,15 @@ import { monotonicNow } from "@valinor/protocol";
 export class Changes implements FleetListener {
   readonly #gatherMs: number;
   readonly #maxAgents: number;
+  readonly #now: () => number;
   #ids = new Set<string>();
   #lost: string | undefined;
   #dueAt = 0;
   #wake: () => void = () => {};
 
-  /** Changes that come within `gatherMs` are due as one; if more than `maxAgents` agents change, all changes are given up as lost. */
-  constructor(gatherMs: number, maxAgents: number) {
+  /** Changes that come within `gatherMs` are due as one; if more than `maxAgents` agents change, all changes are given up as lost. `now`: monotonic milliseconds. */
+  constructor(gatherMs: number, maxAgents: number, now: () => number = monotonicNow) {
+    this.#now = now;
     this.#gatherMs = gatherMs;
     this.#maxAgents = maxAgents;
   }
@@ -41,7 +43,7 @@ export class Changes implements FleetListener {
 
   /** Milliseconds until the changes are due; undefined if there are none. */
   dueMs(): number | undefined {
-    return this.#ids.size === 0 ? undefined : Math.max(0, this.#dueAt - monotonicNow());
+    return this.#ids.size === 0 ? undefined : Math.max(0, this.#dueAt - this.#now());
   }
 
   /** The agents that changed, once they are due; from then on they no longer count as changed. */
@@ -73,7 +75,7 @@ export class Changes implements FleetListener {
   #note(id: string): void {
     if (this.#lost !== undefined) return;
     if (this.#ids.size === 0) {
-      this.#dueAt = monotonicNow() + this.#gatherMs;
+      this.#dueAt = this.#now() + this.#gatherMs;
       this.#wake();
     }
     this.#ids.add(id);
