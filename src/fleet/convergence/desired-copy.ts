@@ -31,10 +31,15 @@ export class DesiredCopy {
     this.#isStale = false;
   }
 
-  /** The store's answer. A configuration that was stored after it was read stays. */
-  loaded({ config, contexts }: Desired): Desired {
+  /**
+   * The store's answer. A configuration that was stored after it was read stays. Otherwise it counts also if its revision is lower than
+   * one before: then the store was put back, or the agent created again.
+   */
+  loaded({ config: found, contexts }: Desired): Desired {
     this.#contexts = contexts;
-    return { config: this.stored(config), contexts };
+    const config = this.stored(found);
+    this.#revision = config.record.revision;
+    return { config, contexts };
   }
 
   /** A configuration was stored; an older one than is known changes nothing. Answers the one that is current. */

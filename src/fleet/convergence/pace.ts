@@ -1,5 +1,8 @@
 import { limits } from "@valinor/protocol";
 
+/** Milliseconds after which what nobody can bring to the guest is looked at again. */
+const PARKED_MS = 60_000;
+
 /** The pause before a further round: a random time below a bound that doubles with each failure in a row from 50 ms to 5 s. */
 export class Pause {
   #failures = 0;
@@ -15,6 +18,11 @@ export class Pause {
     const doublings = Math.min(++this.#failures, 16);
     const bound = Math.min(limits.redialMaxMs, limits.redialMinMs * 2 ** doublings);
     this.#endsAt = now + Math.max(random * bound, leastMs);
+  }
+
+  /** Nobody can bring it to the guest: it is looked at again, since another process may take back what the guest turned down. */
+  park(now: number): void {
+    this.#endsAt = now + PARKED_MS;
   }
 
   /** There is something to do before its end; the next one will be as long as this one would have made it. */

@@ -195,11 +195,12 @@ export class Rounds {
   }
 
   /** Ends the round: nothing more is done until something changes. */
-  #settle({ as, reason }: Action & { kind: "settle" }): void {
+  #settle({ as, reason }: Action & { kind: "settle" }, now: number): void {
     this.#endRound();
     this.#pause.reset();
     if (this.#isDue) return;
     this.#known.desired.drop();
+    if (this.#situation === "stuck") this.#pause.park(now);
     if (as === "parked") this.pending(reason);
     else if (as === "refused") this.#setState({ kind: "refused", reason });
     else this.#setState(this.#known.observed.reports ? IN_FORCE : ASSUMED);
@@ -233,7 +234,7 @@ export class Rounds {
       case "wait":
         return this.#again(action.reason, action.leastMs, now);
       case "settle":
-        return this.#settle(action);
+        return this.#settle(action, now);
       default:
         if (this.#wanted !== undefined) this.#known.note(action, this.#wanted, link, now);
     }
