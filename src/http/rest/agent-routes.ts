@@ -7,6 +7,7 @@ import { parseMessage, parseName } from "./message.ts";
 import { writeJson } from "./rest-errors.ts";
 import type { RouteContext } from "./routes.ts";
 import { runHeaders } from "./sse.ts";
+import { requestLimits } from "../../core/request-limits.ts";
 
 /** POST `message`: runs a message to its end. */
 export async function messageRoute({
@@ -64,9 +65,6 @@ export async function contextRoute({
   writeJson(res, 202, { status: "stored", reason });
 }
 
-/** A name and a reason, and room for what a client adds. */
-const CANCEL_BYTES = 16 * 1024;
-
 /** POST `cancel`: ends a run by its request id. */
 export async function cancelRoute({
   core,
@@ -77,7 +75,7 @@ export async function cancelRoute({
   client,
   options,
 }: RouteContext): Promise<void> {
-  const body = await readJsonObject(req, { ...options.body, maxBytes: CANCEL_BYTES });
+  const body = await readJsonObject(req, { ...options.body, maxBytes: requestLimits.smallBytes });
   const requestId = parseName(body["request_id"], "request_id");
   if (requestId === "") throw invalid("request_id is required");
   const given = body["reason"] ?? "";

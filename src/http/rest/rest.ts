@@ -14,6 +14,7 @@ import { parseQuery, splitTarget } from "./query.ts";
 import { writeError, writeJson } from "./rest-errors.ts";
 import { createRouter, type RouteContext, type RouteMatch, type RouteRow } from "./routes.ts";
 import { streamRoute } from "./stream-route.ts";
+import { requestLimits } from "../../core/request-limits.ts";
 
 /** What the REST API is made of. */
 export interface RestOptions {
@@ -80,7 +81,10 @@ type Serve = (
 
 function createServe(options: RestOptions): Serve {
   const bounds = {
-    body: { maxBytes: options.maxMessageBytes ?? 1024 * 1024, timeoutMs: options.bodyMs ?? 30_000 },
+    body: {
+      maxBytes: options.maxMessageBytes ?? requestLimits.restBytes,
+      timeoutMs: options.bodyMs ?? requestLimits.restBodyMs,
+    },
     clientStallMs: options.clientStallMs ?? limits.clientStallMs,
   };
   return async (req, res, { row, agentId }, query) => {
