@@ -22,8 +22,8 @@ export interface TokenOptions {
 }
 
 /**
- * For development: signs a token with a key of this machine, which is made where it is missing, and prints it on stdout; on stderr
- * what a server needs in its configuration to take it. Rejects with CliError where the directory can't be used.
+ * For development: signs a token with a key of this machine, which is made if it is missing, and prints it on stdout; on stderr
+ * what a server needs in its configuration to take it. Rejects with CliError if the directory can't be used.
  */
 export async function token(options: TokenOptions): Promise<void> {
   const { tenant, subject, role, expires = "1h" } = options;
@@ -49,7 +49,7 @@ export async function token(options: TokenOptions): Promise<void> {
   process.stdout.write(`${text}\n`);
 }
 
-/** The private key of the directory, made where there is none, with its public half in `jwks.json` beside it. */
+/** The private key of the directory, made if there is none, with its public half in `jwks.json` beside it. */
 async function devKey(dir: string): Promise<JWK> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, "private-key.json");

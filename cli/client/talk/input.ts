@@ -6,8 +6,8 @@ import { limits } from "@valinor/protocol";
 const MAX_BYTES = limits.frameBytes;
 
 /**
- * The text that a command is given: the argument; or stdin, for `-`, or where there is no argument and stdin is no terminal. One
- * newline at the end of stdin is left out where `trim` says so: `echo` and editors put it there. Rejects with CliError.
+ * The text that a command is given: the argument; or stdin, for `-`, or if there is no argument and stdin is not a terminal. One
+ * newline at the end of stdin is left out if `trim` says so: `echo` and editors put it there. Rejects with CliError.
  */
 export async function readInput(
   argument: string | undefined,
@@ -63,7 +63,7 @@ function decode(bytes: Buffer, name: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new CliError(`${name} holds no text in UTF-8`, { cause: error, exitCode: 2 });
+    throw new CliError(`${name} is not text in UTF-8`, { cause: error, exitCode: 2 });
   }
 }
 
