@@ -11,7 +11,7 @@ import { monotonicNow, longestPauseMs } from "@valinor/protocol";
 const START_MS = 15_000;
 /** Time the agent has to stop before it is ended. */
 const STOP_MS = 3_000;
-/** Pauses between restarts grow from the first to the last, and begin anew after an agent that lived for a minute. */
+/** Pauses between restarts grow from the first to the last, and start again from the first after an agent that lived for a minute. */
 const PACE = { firstMs: 200, longestMs: 5_000 };
 const HEALTHY_MS = 60_000;
 
@@ -40,7 +40,7 @@ export interface DevAgent {
 
 /**
  * Starts `valinor-agent` and waits until it listens; afterwards it is started again whenever it ends. Rejects with CliError
- * where the first start fails.
+ * if the first start fails.
  */
 export async function startDevAgent(options: DevAgentOptions): Promise<DevAgent> {
   const stopping = new AbortController();
@@ -58,6 +58,7 @@ export async function startDevAgent(options: DevAgentOptions): Promise<DevAgent>
       if (monotonicNow() - startedAt > HEALTHY_MS) failures = 0;
       const pause = longestPauseMs(PACE, failures);
       options.notice(`the agent ended (${how}); it starts again in ${pause} ms`, "warn");
+      // An abort ends the pause early, which the next line sees.
       await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return;
       startedAt = monotonicNow();

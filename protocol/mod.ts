@@ -23,7 +23,7 @@ export type { Envelope } from "./wire/envelope.ts";
 export { LinkError, type LinkErrorCode } from "./wire/errors.ts";
 export { encodeFrame, encodeFrameJson, type Frame, type UnknownObject } from "./wire/frame.ts";
 export { guestLimits, limits } from "./wire/limits.ts";
-export { createLogLimit, limitLogger } from "./wire/log-limit.ts";
+export { createLogLimit, type LimitedLogger, limitLogger } from "./wire/log-limit.ts";
 export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
 export { prescan, prescanFrom } from "./wire/prescan.ts";
 export type { Turns, Waiting } from "./wire/reader.ts";

@@ -58,7 +58,7 @@ export interface Config {
   /** How often what other processes changed in the store is looked for. */
   readonly refreshMs: number;
   readonly log: { readonly level: Values["log"]["level"] };
-  /** Agents to be created where they are missing. */
+  /** Agents to be created if they are missing. */
   readonly agents: readonly NewAgent[];
 }
 
@@ -147,7 +147,7 @@ function proxyOf(values: Values["proxy"], problems: string[]): Config["proxy"] {
   };
 }
 
-/** Notice that whoever sends requests from elsewhere, such as a load balancer, gets where nothing is said. */
+/** Default notice for whoever sends requests from another machine, such as a load balancer. */
 const NOTICE_MS = 5_000;
 
 function serverOf(values: Values["server"], problems: string[]): Config["server"] {

@@ -5,7 +5,7 @@ export type { Reason } from "./core/errors.ts";
 export type { Permission } from "./core/types.ts";
 export { pauseFor } from "./link/backoff.ts";
 export { startServer, type ValinorServer } from "./server.ts";
-export type { Actor } from "./store/actor.ts";
+export type { Actor } from "./store/audit.ts";
 export type { AuditEntry } from "./store/audit.ts";
 export type { KeyRecord } from "./store/keys.ts";
 export { migrateStore, openStore, storeName, type StoreLocation } from "./store/open.ts";

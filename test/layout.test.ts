@@ -112,6 +112,12 @@ describe("a folder", () => {
     ["src/core/x.ts", "../../test/helpers/fake.ts"],
     ["src/core/x.ts", "../../gen/ts/valinor/v1/types_pb.ts"],
     ["src/unknown/x.ts", "../core/core.ts"],
+    ["src/core/access/x.ts", "../audit/audit.ts"],
+    ["src/core/unknown/x.ts", "../errors.ts"],
+    ["src/http/server/x.ts", "../rest/sse.ts"],
+    ["src/http/rest/x.ts", "../openai/answer.ts"],
+    ["src/rpc/messages/x.ts", "../unary.ts"],
+    ["src/store/queries/x.ts", "../sqlite/sqlite.ts"],
     ["cli/client/x.ts", "../server/serve.ts"],
     ["cli/x.ts", "../clients/ts/src/stream.ts"],
     ["dev/x.ts", "../cli/server/stop.ts"],
@@ -122,6 +128,10 @@ describe("a folder", () => {
 
   it.each([
     ["src/rpc/x.ts", "../core/errors.ts"],
+    ["src/core/runs/x.ts", "../errors.ts"],
+    ["src/core/runs/x.ts", "./names.ts"],
+    ["src/http/rest/x.ts", "../routing/body.ts"],
+    ["src/http/rest/x.ts", "../../core/runs/names.ts"],
     ["src/server.ts", "./http/guard.ts"],
     ["src/server.ts", "./config.ts"],
     ["agent/version.ts", "./package.json"],

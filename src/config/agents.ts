@@ -29,7 +29,7 @@ const entry = z.strictObject({
   address: z.string("must be a text such as tcp://127.0.0.1:9103").transform(normalAddress).optional(),
 });
 
-/** One agent of the file and where it stands there. */
+/** One agent of the file, and its place in the list. */
 interface Placed {
   readonly agent: NewAgent;
   readonly index: number;

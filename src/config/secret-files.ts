@@ -37,7 +37,7 @@ function parse(name: string, text: string, problems: string[]): Buffer[] {
   }
 }
 
-/** Certificate and key of the server; undefined where none is configured. */
+/** Certificate and key of the server; undefined if none is configured. */
 export function readTls(
   values: Values["server"],
   problems: string[],

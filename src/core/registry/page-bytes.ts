@@ -8,7 +8,7 @@ const ITEM_BYTES = 256;
 
 /** A page that is being filled. */
 export interface PageRoom {
-  /** True where the item still fits, which is then counted. The first one always does: nobody could get it otherwise. */
+  /** True if the item still fits; it is counted then. The first one always fits: no page could hold it otherwise. */
   take(item: unknown): boolean;
 }
 

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { ValinorError } from "../../core/errors.ts";
-import type { SendInput } from "../../core/types.ts";
-import { sha256, isObject, isAgentId, isName } from "@valinor/protocol";
-import type { UnknownJson } from "../rest/body.ts";
+import type { SendInput } from "../../core/inputs.ts";
+import { isAgentId, isName, isObject, sha256 } from "@valinor/protocol";
+import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
 import { readTools } from "./tools.ts";
 import { readTurns } from "./turns.ts";
@@ -71,10 +71,13 @@ function refuseUnsupported(body: UnknownJson): void {
 function readModel(value: unknown): string {
   if (typeof value !== "string" || value === "") throw refusal("model", "model must be the id of an agent");
   if (isAgentId(value)) return value;
-  throw new ValinorError("AGENT_NOT_FOUND", "there is no agent of that name: model is the id of an agent");
+  throw new ValinorError(
+    "AGENT_NOT_FOUND",
+    "there is no agent with that id: model must be the id of an agent",
+  );
 }
 
-/** The conversation; one that is no name of ours is named by its digest. */
+/** The conversation's id; text that is not a valid id is replaced by its digest. */
 function readUser(value: unknown): string {
   if (typeof value !== "string") throw refusal("user", "user must be a text");
   return value === "" || isName(value) ? value : `user-${sha256(value)}`;

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { MessageInput } from "../../core/types.ts";
+import type { MessageInput } from "../../core/inputs.ts";
 import { isObject, isToolName, limits } from "@valinor/protocol";
-import type { UnknownJson } from "../rest/body.ts";
+import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
 
 /** Reads `tools` and `tool_choice`: functions alone, and a choice among them. Throws INVALID_ARGUMENT. */
@@ -9,7 +9,7 @@ export function readTools(body: UnknownJson): Pick<MessageInput, "tools" | "tool
   const list = body["tools"] ?? [];
   if (!Array.isArray(list)) throw refusal("tools", "tools must be a list");
   if (list.length > limits.clientTools)
-    throw refusal("tools", `there may be at most ${limits.clientTools} tools`);
+    throw refusal("tools", `a request may have at most ${limits.clientTools} tools`);
   const names = list.map(nameOf);
   if (new Set(names).size < names.length) throw refusal("tools", "two tools have the same name");
   const choice = readChoice(body["tool_choice"] ?? undefined, names);
@@ -41,5 +41,5 @@ function readChoice(choice: unknown, names: readonly string[]): JsonValue | unde
   }
   const { name } = called;
   if (typeof name === "string" && names.includes(name)) return { type, function: { name } };
-  throw refusal("tool_choice", "tool_choice names none of the tools");
+  throw refusal("tool_choice", "tool_choice names a function that is not in tools");
 }

@@ -19,7 +19,7 @@ const OPEN: MessageBounds = { bytes: requestLimits.openBytes, compressed: false 
 
 const SMALL: MessageBounds = { bytes: requestLimits.smallBytes, compressed: true };
 
-/** Those that hold more. */
+/** Bound of messages with a long text: the longest text that is legal, as JSON commonly escapes it. */
 const large: ReadonlyMap<DescMethod, MessageBounds> = new Map<DescMethod, MessageBounds>([
   [AgentProxy.method.sendMessage, { bytes: requestLimits.largeBytes, compressed: true }],
   [AgentProxy.method.stream, { bytes: requestLimits.largeBytes, compressed: true }],

@@ -63,12 +63,12 @@ export async function migratePostgresStore(url: string, options: PostgresOptions
   return steps;
 }
 
-/** Where a database is, as a URL with neither user nor password. Throws StoreError where the URL is none. */
+/** Where a database is, as a URL with neither user nor password. Throws StoreError if it is not a URL of PostgreSQL. */
 export function postgresName(url: string): string {
   try {
     const { host, port, database } = new Client({ connectionString: url });
     const name = encodeURIComponent(database ?? "");
-    // The folder of a Unix socket stands behind the name.
+    // The folder of a Unix socket comes after the name.
     if (host.startsWith("/")) return `postgres:///${name}?host=${host}&port=${port}`;
     return `postgres://${host.includes(":") ? `[${host}]` : host}:${port}/${name}`;
   } catch {
@@ -130,7 +130,7 @@ async function checkEncoding(db: Kysely<Schema>): Promise<void> {
 
 /**
  * Whether the server is behind a pooler: one that refuses settings among the startup parameters, or leaves them out as it was told
- * to. Rejects where no connection is made.
+ * to. Rejects if no connection is made.
  */
 async function keepsNoSettings(url: string, options: PostgresOptions): Promise<boolean> {
   const client = new Client(clientOptions(url, false, { ...options, statementMs: PROBE_MS }));

@@ -7,7 +7,7 @@ import { errorText } from "@valinor/protocol";
 
 /**
  * Brings the schema up to date, all or nothing; several processes may do so at once. Resolves with the names of the steps it took.
- * Rejects where a newer version of Valinor wrote the database, or where what is there is not what the list of steps says.
+ * Rejects if a newer version of Valinor wrote the database, or if what is there is not what the list of steps says.
  */
 export async function migrate(db: Kysely<Schema>, types: ColumnTypes): Promise<string[]> {
   const done = await stepsDone(db, types);
@@ -16,7 +16,7 @@ export async function migrate(db: Kysely<Schema>, types: ColumnTypes): Promise<s
   return taken;
 }
 
-/** Names of the steps that a database has behind it. Rejects where a newer version of Valinor wrote it. */
+/** Names of the steps that a database has behind it. Rejects if a newer version of Valinor wrote it. */
 export async function stepsDone(db: Kysely<Schema>, types: ColumnTypes): Promise<string[]> {
   const { rows } = await types.hasTable("kysely_migration").execute(db);
   if (rows.length === 0) return [];

@@ -157,7 +157,7 @@ describe("what doctor says of an agent", () => {
     ["it stops", { guestStatus: "draining" }, "warn", /stopping/],
     ["its machine has failed", { status: AgentStatus.FAILED }, "fail", /FAILED/],
     ["it was never dialled", { connected: false, lastError: "" }, "fail", /not dialled/],
-  ])("where %s", (_name, change, state, detail) => {
+  ])("if %s", (_name, change, state, detail) => {
     expect(judge(change)).toEqual([
       expect.objectContaining({ name: "agent a", state, detail: expect.stringMatching(detail) }),
     ]);

@@ -15,6 +15,7 @@ import { transientReasons } from "../../../clients/ts/src/reasons.ts";
 import { errorRow, reasons } from "../../../src/core/errors.ts";
 import { upTo } from "../../e2e/collect.ts";
 import { type Stack, startStack } from "../../e2e/stack.ts";
+import { failureOf } from "../../helpers/failures.ts";
 import { type CuttingProxy, startCuttingProxy, WHOLE } from "../cutting-proxy.ts";
 
 let stack: Stack;
@@ -44,11 +45,9 @@ function numbersOf(events: readonly StreamEvent[]): number[] {
   return events.flatMap((event) => (event.type === "opened" ? [] : [event.sequence]));
 }
 
-async function failureOf(promise: Promise<unknown>): Promise<ValinorError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
+/** The client's error that a promise rejects with. */
+async function valinorErrorOf(promise: Promise<unknown>): Promise<ValinorError> {
+  const error = await failureOf(promise);
   expect(error).toBeInstanceOf(ValinorError);
   return error as ValinorError;
 }
@@ -72,7 +71,7 @@ describe("a stream", () => {
   it("works over any transport", async () => {
     const grpc = createValinorClient({ transport: createGrpcTransport({ baseUrl: stack.url }) });
     expect(await grpc.send("demo", "!words 3")).toMatchObject({ content: words(3), finishReason: "stop" });
-    const error = await failureOf(grpc.send("nobody", "hello"));
+    const error = await valinorErrorOf(grpc.send("nobody", "hello"));
     expect(error).toMatchObject({ reason: "AGENT_NOT_FOUND", code: "not_found" });
   });
 
@@ -140,7 +139,7 @@ describe("a network that cuts connections", () => {
         }
       }
     })();
-    const error = await failureOf(reading);
+    const error = await valinorErrorOf(reading);
     expect(error).toMatchObject({ reason: "CONNECTION_LOST", requestId: stream.requestId });
     expect(error.sequence).toBeUndefined();
     network.plan(() => WHOLE);
@@ -156,7 +155,7 @@ describe("a network that cuts connections", () => {
       giveUpAfterMs: 0,
       onRetry: (notice: RetryNotice) => retries.push(notice),
     };
-    const error = await failureOf(client.send("demo", "!stall 20", options));
+    const error = await valinorErrorOf(client.send("demo", "!stall 20", options));
     expect(error).toMatchObject({ reason: "CONNECTION_LOST", message: "the server has gone silent" });
     expect(retries).toEqual([]);
     await client.cancel("demo", error.requestId ?? "");
@@ -169,7 +168,7 @@ describe("leaving a stream", () => {
     const stream = client.stream("demo", "!pace 20 !words 500");
     for await (const event of stream) if (event.type === "text" && event.sequence === 3) break;
     await expect.poll(() => stack.model.aborted).toBe(aborted + 1);
-    const error = await failureOf(Array.fromAsync(client.attach("demo", stream.requestId)));
+    const error = await valinorErrorOf(Array.fromAsync(client.attach("demo", stream.requestId)));
     expect(error.reason).toBe("RUN_CANCELLED");
   });
 
@@ -231,7 +230,7 @@ describe("leaving a stream", () => {
 describe("errors", () => {
   it("that ended the run have its reason, code and place, and are not tried again", async () => {
     const before = stack.model.calls;
-    const error = await failureOf(client.send("demo", "!fail 500"));
+    const error = await valinorErrorOf(client.send("demo", "!fail 500"));
     expect(isReason(error, "AGENT_ERROR", "TOOL_BLOCKED")).toBe(true);
     expect(error).toMatchObject({ code: "internal", metadata: { agent_id: "demo", code: "openclaw_error" } });
     expect(error.sequence).toBeGreaterThan(0);
@@ -240,12 +239,12 @@ describe("errors", () => {
 
   it("of every call are typed", async () => {
     const unknown = { reason: "AGENT_NOT_FOUND", code: "not_found" };
-    expect(await failureOf(client.status("nobody"))).toMatchObject(unknown);
-    expect(await failureOf(client.agents.getAgent({ agentId: "nobody" }))).toMatchObject(unknown);
+    expect(await valinorErrorOf(client.status("nobody"))).toMatchObject(unknown);
+    expect(await valinorErrorOf(client.agents.getAgent({ agentId: "nobody" }))).toMatchObject(unknown);
     expect(
-      await failureOf(Array.fromAsync(client.proxy.stream({ agentId: "nobody", requestId: "r" }))),
+      await valinorErrorOf(Array.fromAsync(client.proxy.stream({ agentId: "nobody", requestId: "r" }))),
     ).toMatchObject(unknown);
-    expect(await failureOf(client.stream("demo", { content: "" }).next())).toMatchObject({
+    expect(await valinorErrorOf(client.stream("demo", { content: "" }).next())).toMatchObject({
       reason: "INVALID_ARGUMENT",
     });
   });
