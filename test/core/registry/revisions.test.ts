@@ -96,7 +96,7 @@ describe("the revisions of an agent's configuration", () => {
     expect((await list(0, first.nextPageToken)).revisions.map(({ revision }) => revision)).toEqual([2, 1]);
   });
 
-  it("come in such pages even if protobuf makes them many times larger than JSON does", async () => {
+  it("come in such pages also where protobuf makes them many times larger than JSON does", async () => {
     const { push, list } = await world();
     for (let n = 0; n < 4; n++) await push({ n, numbers: Array.from({ length: 90_000 }, () => 1) });
     const pages = [];
@@ -133,7 +133,7 @@ describe("rolling back", () => {
     });
   });
 
-  it("is refused for a revision that is not kept, and if another one is current", async () => {
+  it("is refused for a revision that is not kept, and where another one is current", async () => {
     const { push, rollback } = await world();
     await push({ n: 1 });
     expect(await failureOf(rollback(9))).toMatchObject({ reason: "REVISION_NOT_FOUND", code: "not_found" });
@@ -149,7 +149,7 @@ describe("what changed between two configurations", () => {
     value,
   ) as fc.Arbitrary<JsonObject>;
 
-  it("is named by pointers to what differs, and by none if nothing does", () => {
+  it("is named by pointers to what differs, and by none where nothing does", () => {
     fc.assert(
       fc.property(config, config, (before, after) => {
         const paths = changedPaths({ config: before, policy: all }, { config: after, policy: all });
