@@ -9,6 +9,7 @@ import {
   errorCodes,
   PROTOCOL,
   typeName,
+  isAgentId,
 } from "@valinor/protocol";
 
 /** How a handshake stands: docs/wire-protocol.md section "Hello". */
@@ -52,15 +53,12 @@ export function createHandshake(token: string, expectedAgentId: string): (frame:
   };
 }
 
-/** Ids of agents, as the registry has them. */
-const AGENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-
 function checkIdentity(heartbeat: Heartbeat, expectedAgentId: string): void {
   if (!heartbeat.bootId)
     throw new LinkError("invalid_frame", "the guest's heartbeat after hello names no boot_id");
   if (heartbeat.agentId && heartbeat.agentId !== expectedAgentId) {
     // Only what may be an id is told: the text is logged.
-    const name = AGENT_ID.test(heartbeat.agentId) ? JSON.stringify(heartbeat.agentId) : "of another name";
+    const name = isAgentId(heartbeat.agentId) ? JSON.stringify(heartbeat.agentId) : "of another name";
     throw new LinkError("refused", `the guest says it is agent ${name}`);
   }
 }

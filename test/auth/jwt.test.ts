@@ -273,7 +273,7 @@ describe("a configuration is refused", () => {
       const path = join(tempDir(), "jwks.json");
       writeFileSync(path, text);
       const start = () => verifierOf({ jwksUrl: undefined, jwksFile: path });
-      expect(start).toThrow(`${path} is no JSON Web Key Set`);
+      expect(start).toThrow(`${path} is not a JSON Web Key Set`);
     },
   );
 

@@ -99,7 +99,7 @@ describe.each<[string, (url: string) => Transport]>([
     expect(await rpcFailureOf(registry.listAgents({ filter: "id ~ x" }))).toMatchObject({
       code: Code.InvalidArgument,
       reason: "INVALID_ARGUMENT",
-      text: 'filter, character 4: "~" stands in double quotes',
+      text: 'filter, character 4: "~" must be in double quotes',
     });
     expect(await rpcFailureOf(registry.listAgents({ pageToken: first.nextPageToken }))).toMatchObject({
       code: Code.InvalidArgument,
@@ -164,7 +164,7 @@ describe.each<[string, (url: string) => Transport]>([
   it("ends a watch at the deadline of its client, as an error", async () => {
     const events: string[] = [];
     const watching = (async () => {
-      for await (const { event } of registry.watchAgents({}, { timeoutMs: 300 }))
+      for await (const { event } of registry.watchAgents({}, { timeoutMs: 1_500 }))
         events.push(event.case ?? "");
     })();
     expect(await rpcFailureOf(watching)).toMatchObject({ code: Code.DeadlineExceeded });

@@ -1,4 +1,4 @@
-import { sessionUser } from "../../../agent/openclaw/conversation.ts";
+import { sessionUser } from "../../../agent/openclaw/request.ts";
 import { describe, expect, it } from "vitest";
 import { sequencesOf, textOf } from "../fake-host.ts";
 import { usage } from "../fake-model.ts";

@@ -62,7 +62,7 @@ describe("valinor doctor", () => {
       examine(stack.url.replace("http:", "https:")),
     ]);
     expect(free.of("server")?.detail).toContain("nothing listens there");
-    expect(ssh.of("server")?.detail).toContain("is taken by another program, which speaks no HTTP");
+    expect(ssh.of("server")?.detail).toContain("is taken by another program, which does not speak HTTP");
     expect(web.of("server")?.detail).toContain(
       'is taken by another program, which answers /healthz with status 404, "not here"',
     );

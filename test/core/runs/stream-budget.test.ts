@@ -1,10 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { localCaller } from "../../../src/core/access/authorize.ts";
-import {
-  createStreamBudget,
-  type HeldStream,
-  type StreamLimits,
-} from "../../../src/core/runs/stream-budget.ts";
+import { StreamBudget, type HeldStream, type StreamLimits } from "../../../src/core/runs/stream-budget.ts";
 
 const limits: StreamLimits = {
   process: 1_000,
@@ -24,7 +20,7 @@ afterEach(() => void vi.useRealTimers());
 /** A budget with streams whose state the test sets. */
 function world(bounds = limits) {
   const shed: string[] = [];
-  const budget = createStreamBudget(bounds);
+  const budget = new StreamBudget(bounds);
   function open(name: string, held: number, of: { tenant?: string; credential?: string } = {}) {
     const caller = { ...localCaller, ...of };
     const state = { held, takes: 0 };

@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createConsoleHandler } from "../../../src/http/console/console.ts";
-import { createGuard } from "../../../src/http/guard.ts";
+import { createGuard } from "../../../src/http/guard/guard.ts";
 import { afterFile, tempDir } from "../../helpers/cleanup.ts";
 
 const page = "<!doctype html><title>Valinor</title>".repeat(20);

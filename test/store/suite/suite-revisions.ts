@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MAX_REASON } from "../../../src/store/storable.ts";
+import { MAX_REASON } from "../../../src/store/queries/storable.ts";
 import { KEPT_REVISIONS, MAX_CONTEXTS } from "../../../src/store/store.ts";
 import { agent, ann, bob, config, key } from "../records.ts";
 import type { Opened } from "./suite-database.ts";

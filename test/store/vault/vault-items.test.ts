@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { redact } from "../../../src/core/audit/redact.ts";
+import { redact } from "../../../src/core/config/redact.ts";
 import { createVault, REDACTED, VaultError } from "../../../src/store/vault/vault.ts";
 
 const agent = { tenant: "acme", id: "a1" };

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { redact } from "../../../src/core/audit/redact.ts";
+import { redact } from "../../../src/core/config/redact.ts";
 import { createVault, MAX_PLACE, MAX_SECRETS, VaultError } from "../../../src/store/vault/vault.ts";
 import { parseSecretKeys } from "../../../src/store/vault/vault-keys.ts";
 
