@@ -1,4 +1,4 @@
-import { createLogLimit } from "@valinor/protocol";
+import { LogLimit } from "@valinor/protocol";
 
 /** What a log line may hold beside its event: never the text of a message, a token or an internal address. */
 export type LogFields = { readonly [name: string]: string | number | boolean | undefined };
@@ -17,7 +17,7 @@ const LINES_A_MINUTE = 100;
 export function createLog(write: (line: string) => void = (line) => process.stderr.write(line)): Log {
   const line = (level: string, event: string, fields?: LogFields) =>
     write(`${JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })}\n`);
-  const limit = createLogLimit({
+  const limit = new LogLimit({
     first: LINES_A_MINUTE,
     leftOut: (event, count) => line("warn", "log_left_out", { left_out: event, count }),
   });

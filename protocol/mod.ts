@@ -1,3 +1,16 @@
+export type { Batch, ExchangeKind, HostExchange } from "./link/host/exchange.ts";
+export { UnaskedTotal } from "./link/host/flood.ts";
+export { type Guest, guests } from "./link/host/guest.ts";
+export { lateHello } from "./link/host/hello.ts";
+export { HostLink } from "./link/host/host-link.ts";
+export type {
+  ExchangeReader,
+  HostLinkOptions,
+  HostLinkOutput,
+  HostLinkShared,
+  Ticket,
+} from "./link/host/output.ts";
+export { Redial } from "./link/host/redial.ts";
 export { longestPauseMs, pauseMs, type Pace } from "./rules/backoff.ts";
 export { errorText } from "./rules/error-text.ts";
 export { isLoopback } from "./rules/loopback.ts";
@@ -23,7 +36,7 @@ export type { Envelope } from "./wire/envelope.ts";
 export { LinkError, type LinkErrorCode } from "./wire/errors.ts";
 export { encodeFrame, encodeFrameJson, type Frame, type UnknownObject } from "./wire/frame.ts";
 export { guestLimits, limits } from "./wire/limits.ts";
-export { createLogLimit, type LimitedLogger, limitLogger } from "./wire/log-limit.ts";
+export { limitLogger, type LimitedLogger, LogLimit } from "./wire/log-limit.ts";
 export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
 export { prescan, prescanFrom } from "./wire/prescan.ts";
 export type { Turns, Waiting } from "./wire/reader.ts";

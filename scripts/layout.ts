@@ -33,7 +33,8 @@ export const PACKAGES = ["protocol", "src", "agent", "clients/ts", "cli", "dev",
  */
 const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   protocol: {
-    ".": ["rules", "wire", "transport"],
+    ".": ["link", "rules", "wire", "transport"],
+    link: ["rules", "wire"],
     transport: ["rules", "wire"],
     wire: ["rules"],
     rules: [],

@@ -34,10 +34,13 @@ export async function dial(address: Address, signal: AbortSignal): Promise<Duple
   }
 }
 
+/** Stays with the socket for as long as that lives: it must keep nothing of the attempt, as a function made there would. */
+function ignore(): void {}
+
 /** Waits until a socket is connected; destroys it on error and on abort. */
 function connected(socket: Socket, signal: AbortSignal): Promise<Socket> {
   // Between here and its owner's listener nobody else takes an error.
-  socket.on("error", () => {});
+  socket.on("error", ignore);
   return new Promise((resolve, reject) => {
     const settle = () => {
       signal.removeEventListener("abort", onAbort);

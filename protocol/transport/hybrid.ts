@@ -8,7 +8,7 @@ const LINE_BYTES = 32;
  * The host's side of Firecracker's vsock handshake (Firecracker docs/vsock.md, "Host-Initiated Connections"): sends
  * `CONNECT <port>\n` in one write and reads the answer byte by byte up to its newline, so that bytes of the guest that came
  * with it stay in the socket. Closes the socket on every failure: EOF (no guest listens on the port), another answer, no
- * newline in 32 bytes, abort. Whoever listens for `data` next gets what is left, also where it came long before.
+ * newline in 32 bytes, abort. Whoever listens for `data` next gets what is left, even if it came long before.
  */
 export async function hybridHandshake(socket: Duplex, port: number, signal: AbortSignal): Promise<Duplex> {
   try {

@@ -7,7 +7,7 @@ import { errorText } from "../rules/error-text.ts";
 
 /** A guest's listener. */
 export interface Listener {
-  /** Where it listens; the port is the real one where 0 was asked for. */
+  /** Where it listens; the port is the real one if 0 was asked for. */
   readonly address: Address;
   /** Stops to listen and removes a Unix socket's file. Connections that were accepted stay. */
   close(): Promise<void>;
@@ -99,7 +99,7 @@ function listening(
 async function removeStaleSocket(path: string): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
-  if (!stat.isSocket()) throw new Error(`cannot listen on ${path}: a file that is no socket stands there`);
+  if (!stat.isSocket()) throw new Error(`cannot listen on ${path}: a file there is not a socket`);
   const code = await new Promise<string>((resolve) => {
     const probe = connect(path);
     probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));

@@ -9,7 +9,7 @@ export interface VsockPeer {
 
 /** The system calls that `node:net` lacks for AF_VSOCK. All return at once; the errors they throw have `code` and `syscall`. */
 export interface VsockCalls {
-  /** Makes a stream socket: non-blocking, not inherited by children. EAFNOSUPPORT where the kernel has no vsock. */
+  /** Makes a stream socket: non-blocking, not inherited by children. EAFNOSUPPORT if the kernel has no vsock. */
   socket(): number;
   /** Binds to an address; EACCES for ports below 1024 without CAP_NET_BIND_SERVICE. */
   bind(fd: number, address: VsockPeer): void;
@@ -17,9 +17,9 @@ export interface VsockCalls {
   connect(fd: number, address: VsockPeer): void;
   /** How a connect stands: false while it is under way, true once connected. Throws what it failed with. */
   connected(fd: number): boolean;
-  /** Who is at the other end; undefined where nobody is any more. */
+  /** Who is at the other end; undefined if nobody is any more. */
   peer(fd: number): VsockPeer | undefined;
-  /** Where the socket is bound; undefined where it is no vsock socket. */
+  /** Where the socket is bound; undefined if it is no vsock socket. */
   local(fd: number): VsockPeer | undefined;
   close(fd: number): void;
 }
@@ -35,7 +35,7 @@ const POLLOUT = 4;
 const NO_TRANSPORT = 94;
 /** A connect that ends with one of these is under way, or done. */
 const UNDER_WAY = errnos("EINPROGRESS", "EALREADY", "EISCONN", "EINTR");
-/** What each call can fail with where its caller makes no mistake. */
+/** What each call can fail with if its caller makes no mistake. */
 const POSSIBLE = {
   socket: errnos("EAFNOSUPPORT", "EPROTONOSUPPORT", "EMFILE", "ENFILE", "ENOBUFS", "EACCES", "EPERM"),
   bind: errnos("EADDRINUSE", "EADDRNOTAVAIL", "EACCES", "EPERM"),
@@ -67,7 +67,7 @@ let loaded: VsockCalls | undefined;
 
 /**
  * The calls, from the libc that Node itself runs on, by `node:ffi`; looked up once, when first asked for, so that only those
- * who use vsock need it. Throws Error that says what is missing where this Node or system can't.
+ * who use vsock need it. Throws Error that says what is missing if this Node or system can't.
  */
 export function vsockCalls(): VsockCalls {
   return (loaded ??= load());
@@ -106,7 +106,7 @@ function load(): VsockCalls {
     return result;
   }
 
-  /** Address of one end of a socket; undefined where the call fails. */
+  /** Address of one end of a socket; undefined if the call fails. */
   function addressBy(call: typeof libc.getsockname, fd: number): VsockPeer | undefined {
     const bytes = Buffer.alloc(SOCKADDR_BYTES);
     if (call(fd, bytes, uint32(SOCKADDR_BYTES)) !== 0 || bytes.readUInt16LE(0) !== AF_VSOCK) return undefined;

@@ -13,7 +13,7 @@ export interface StreamHandle {
   listen(backlog: number): number;
   /** Closes the descriptor too. */
   close(): void;
-  /** Takes accepted connections; `status` is a negative errno where accepting one has failed. */
+  /** Takes accepted connections; `status` is a negative errno if accepting one has failed. */
   onconnection: ((status: number, client: StreamHandle | undefined) => void) | null;
 }
 
@@ -24,7 +24,7 @@ interface PipeWrap {
 
 /**
  * Hands a file descriptor of a stream socket to libuv, which from then on drives and closes it. Throws Error, and the
- * descriptor stays the caller's, where it can't.
+ * descriptor stays the caller's if it can't.
  */
 export function adopt(fd: number, role: "SOCKET" | "SERVER"): StreamHandle {
   const { Pipe, constants } = (process as unknown as { binding(name: string): unknown }).binding(

@@ -35,8 +35,8 @@ export interface VsockListenOptions {
 }
 
 /**
- * Connects to a vsock address. Rejects with Error: `code` ECONNREFUSED where the machine is there and nothing listens on the
- * port, another code (ENODEV, EHOSTUNREACH, ETIMEDOUT) where the machine is not reached, EAFNOSUPPORT where this machine
+ * Connects to a vsock address. Rejects with Error: `code` ECONNREFUSED if the machine is there and nothing listens on the
+ * port, another code (ENODEV, EHOSTUNREACH, ETIMEDOUT) if the machine is not reached, EAFNOSUPPORT if this machine
  * has no vsock, and the signal's reason when it aborts. No socket is left behind then.
  */
 export async function dialVsock(address: VsockPeer, signal: AbortSignal): Promise<Socket> {
@@ -57,7 +57,7 @@ export async function dialVsock(address: VsockPeer, signal: AbortSignal): Promis
 }
 
 /**
- * Listens on a vsock address; `accept` gets each connection of an allowed peer. Throws Error that says what to do where the
+ * Listens on a vsock address; `accept` gets each connection of an allowed peer. Throws Error that says what to do if the
  * port needs a capability or the machine has no vsock. Accepting is libuv's, like all that follows.
  */
 export function listenVsock(
@@ -124,7 +124,7 @@ function explainConnect(error: unknown, signal: AbortSignal): unknown {
   return explained === error ? error : Object.assign(explained as Error, { code: "ECONNREFUSED" });
 }
 
-/** The same error with a sentence for people, where it has that code. */
+/** The same error with a sentence for people, if it has that code. */
 function explain(error: unknown, code: string, sentence: string): unknown {
   if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== code) return error;
   return Object.assign(new Error(`${sentence} (${code})`, { cause: error }), { code });

@@ -31,107 +31,126 @@ export interface FrameRules {
   onPartial?(bytes: number, announced: number): void;
 }
 
+/** Who takes the frames that were decoded. */
+export interface FrameSink {
+  /** A frame came, whole. Called from within `push` and `step`. */
+  onFrame(frame: Frame): void;
+}
+
+/** Makes a decoder that hands complete frames to `onFrame`. */
+export function createFrameDecoder(onFrame: (frame: Frame) => void, rules?: FrameRules): FrameDecoder {
+  return new FrameDecoder({ onFrame }, rules);
+}
+
 /** An incremental decoder of frames. */
-export interface FrameDecoder {
+export class FrameDecoder {
+  readonly #sink: FrameSink;
+  readonly #rules: FrameRules;
+  #header = 0; // what the bytes of the length field that have come amount to
+  #headerHave = 0;
+  #bodyLength = -1; // -1: the header is not complete
+  #body: Pieces | undefined; // a frame that spans reads
+  #bodyHave = 0;
+
+  constructor(sink: FrameSink, rules: FrameRules = {}) {
+    this.#sink = sink;
+    this.#rules = rules;
+  }
+
+  /** True while a frame has begun and is not complete. */
+  get partial(): boolean {
+    return this.#headerHave > 0 || this.#bodyLength >= 0;
+  }
+
   /**
    * Takes the next bytes and hands on every frame that they complete, synchronously and in order. Linear in the bytes.
    * Throws LinkError `frame_too_large` or `invalid_frame`: both are fatal to the link.
    */
-  push(bytes: Buffer): void;
+  push(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length) at = this.step(bytes, at);
+  }
+
   /** As `push`, from a position on, and only up to the end of the first frame; answers the position after what it took. */
-  step(bytes: Buffer, from: number): number;
-  /** True while a frame has begun and is not complete. */
-  readonly partial: boolean;
+  step(bytes: Buffer, from: number): number {
+    let at = from;
+    if (this.#bodyLength < 0) {
+      at = this.#readHeader(bytes, at);
+      if (this.#bodyLength < 0 || at === bytes.length) return at;
+    }
+    if (this.#bodyHave > 0 || bytes.length - at < this.#bodyLength) return this.#readBody(bytes, at);
+    const start = at;
+    at += this.#bodyLength;
+    this.#bodyLength = -1;
+    this.#deliver(bytes, start, at);
+    return at;
+  }
+
   /** Lets go of a frame that is not complete. Nothing may be pushed afterwards. */
-  drop(): void;
-}
-
-/** Makes a decoder that hands complete frames to `onFrame`. */
-export function createFrameDecoder(onFrame: (frame: Frame) => void, rules: FrameRules = {}): FrameDecoder {
-  const header = Buffer.alloc(4);
-  let headerHave = 0;
-  let bodyLength = -1; // -1: the header is not complete
-  let body: Pieces | undefined; // a frame that spans reads
-  let bodyHave = 0;
-
-  const mostBytes = () => rules.mostBytes?.() ?? limits.frameBytes;
+  drop(): void {
+    this.#body?.release();
+    this.#body = undefined;
+  }
 
   /** Takes bytes of the header; answers the position after them. */
-  function readHeader(bytes: Buffer, from: number): number {
-    if (headerHave === 0 && bytes.length - from >= 4) {
-      bodyLength = checkLength(bytes.readUInt32BE(from), mostBytes());
+  #readHeader(bytes: Buffer, from: number): number {
+    if (this.#headerHave === 0 && bytes.length - from >= 4) {
+      this.#bodyLength = this.#checkLength(bytes.readUInt32BE(from));
       return from + 4;
     }
-    const take = Math.min(4 - headerHave, bytes.length - from);
-    bytes.copy(header, headerHave, from, from + take);
-    headerHave += take;
-    if (headerHave === 4) {
-      bodyLength = checkLength(header.readUInt32BE(0), mostBytes());
-      headerHave = 0;
+    let at = from;
+    while (this.#headerHave < 4 && at < bytes.length) {
+      this.#header = this.#header * 256 + (bytes[at++] as number);
+      this.#headerHave++;
     }
-    return from + take;
+    if (this.#headerHave === 4) {
+      this.#bodyLength = this.#checkLength(this.#header);
+      this.#header = this.#headerHave = 0;
+    }
+    return at;
   }
 
   /** Takes bytes of a body that spans reads; answers the position after them. */
-  function readBody(bytes: Buffer, from: number): number {
-    const take = Math.min(bodyLength - bodyHave, bytes.length - from);
-    body ??= createPieces(bodyLength);
+  #readBody(bytes: Buffer, from: number): number {
+    const take = Math.min(this.#bodyLength - this.#bodyHave, bytes.length - from);
+    const body = (this.#body ??= createPieces(this.#bodyLength));
     const grows = body.grows(take);
     body.add(bytes, from, from + take);
-    bodyHave += take;
-    if (grows) rules.onPartial?.(body.bytes, bodyLength);
-    if (bodyHave === bodyLength) finishBody(body);
+    this.#bodyHave += take;
+    if (grows) this.#rules.onPartial?.(body.bytes, this.#bodyLength);
+    if (this.#bodyHave === this.#bodyLength) this.#finishBody(body);
     return from + take;
   }
 
-  function finishBody(complete: Pieces): void {
-    const length = bodyLength;
-    bodyLength = -1;
-    body = undefined;
-    bodyHave = 0;
-    rules.onPartial?.(0, length);
+  #finishBody(complete: Pieces): void {
+    const length = this.#bodyLength;
+    this.#bodyLength = -1;
+    this.#body = undefined;
+    this.#bodyHave = 0;
+    this.#rules.onPartial?.(0, length);
     try {
-      deliver(complete.whole(), 0, length);
+      this.#deliver(complete.whole(), 0, length);
     } finally {
       complete.release();
     }
   }
 
-  function step(bytes: Buffer, from: number): number {
-    let at = from;
-    if (bodyLength < 0) {
-      at = readHeader(bytes, at);
-      if (bodyLength < 0 || at === bytes.length) return at;
-    }
-    if (bodyHave > 0 || bytes.length - at < bodyLength) return readBody(bytes, at);
-    const start = at;
-    at += bodyLength;
-    bodyLength = -1;
-    deliver(bytes, start, at);
-    return at;
-  }
-
   /** Hands on a frame that is complete, unless its envelope says that nobody wants it. */
-  function deliver(bytes: Buffer, start: number, end: number): void {
+  #deliver(bytes: Buffer, start: number, end: number): void {
+    const rules = this.#rules;
     const unwanted = end - start < JUDGE_FROM ? undefined : unwantedEnvelope(bytes, start, end, rules);
-    if (unwanted === undefined) onFrame(parseFrame(bytes, start, end, rules.tokens));
+    if (unwanted === undefined) this.#sink.onFrame(parseFrame(bytes, start, end, rules.tokens));
     else rules.onDropped?.(unwanted, end - start + 4);
   }
 
-  return {
-    push(bytes) {
-      let at = 0;
-      while (at < bytes.length) at = step(bytes, at);
-    },
-    step,
-    get partial() {
-      return headerHave > 0 || bodyLength >= 0;
-    },
-    drop() {
-      body?.release();
-      body = undefined;
-    },
-  };
+  #checkLength(length: number): number {
+    const most = this.#rules.mostBytes?.() ?? limits.frameBytes;
+    if (length > most)
+      throw new LinkError("frame_too_large", `a frame of ${length} bytes is over the limit of ${most}`);
+    if (length < limits.frameMinBytes)
+      throw new LinkError("invalid_frame", `a frame of ${length} bytes is too short to hold JSON`);
+    return length;
+  }
 }
 
 /** The envelope of a frame that nobody wants; undefined if it is to be parsed. */
@@ -150,16 +169,6 @@ function unwantedEnvelope(
   return envelope === undefined || rules.wants(envelope, size) ? undefined : envelope;
 }
 
-function checkLength(length: number, most: number): number {
-  if (length > most) {
-    throw new LinkError("frame_too_large", `a frame of ${length} bytes is over the limit of ${most}`);
-  }
-  if (length < limits.frameMinBytes) {
-    throw new LinkError("invalid_frame", `a frame of ${length} bytes is too short to hold JSON`);
-  }
-  return length;
-}
-
 /** Parses the JSON of one frame and checks its envelope. */
 function parseFrame(bytes: Buffer, start: number, end: number, tokens?: number): Frame {
   if (end - start >= prescanFrom) {
@@ -167,7 +176,7 @@ function parseFrame(bytes: Buffer, start: number, end: number, tokens?: number):
     if (wrong !== undefined) throw new LinkError("invalid_frame", `a frame has ${wrong}`);
   }
   const text = bytes.toString("utf8", start, end);
-  // Decoding puts U+FFFD where bytes are not UTF-8; only then is a second look needed.
+  // Decoding puts U+FFFD in place of bytes that are not UTF-8; only then is a second look needed.
   if (text.includes("\uFFFD") && !isUtf8(bytes.subarray(start, end))) {
     throw new LinkError("invalid_frame", "a frame is not UTF-8");
   }

@@ -26,7 +26,7 @@ export class LinkError extends Error {
     this.code = code;
   }
 
-  /** The error itself where it is one, otherwise one of the given code with its text and itself as the cause. */
+  /** The error itself if it is one, otherwise one of the given code with its text and itself as the cause. */
   static from(reason: unknown, code: LinkErrorCode): LinkError {
     if (reason instanceof LinkError) return reason;
     return new LinkError(code, errorText(reason), reason);

@@ -37,6 +37,8 @@ export const limits = {
   guestTokens: 4_096,
   /** Bytes of incomplete frames that a host holds of all guests together. */
   partialTotalBytes: 64 * 1024 * 1024,
+  /** Memory of frames that spanned reads which a process keeps, to be used again. */
+  freePiecesBytes: 32 * 1024 * 1024,
   /** Largest heartbeat, and most heartbeats and pings in a second, that a host takes of a guest. */
   heartbeatBytes: 8 * 1024,
   heartbeatsPerSecond: 50,

@@ -6,7 +6,7 @@ import { isUint32 } from "./values.ts";
 
 /**
  * Reads a payload as a message of link/v1. Unknown fields are ignored.
- * Throws LinkError `invalid_frame` where a field has the wrong type.
+ * Throws LinkError `invalid_frame` if a field has the wrong type.
  */
 export function readPayload<S extends DescMessage>(schema: S, payload: UnknownObject): MessageShape<S> {
   try {
@@ -16,13 +16,13 @@ export function readPayload<S extends DescMessage>(schema: S, payload: UnknownOb
   }
 }
 
-/** The list of protocol 1: it stands in its payload even where it is empty. */
+/** The list of protocol 1: it stands in its payload even if it is empty. */
 const LIST_OF_PROTOCOL_1 = "tool_allowlist";
 
-/** The payload of a message of link/v1: fields of protocol 1 always, fields of protocol 2 where they are set. */
+/** The payload of a message of link/v1: fields of protocol 1 always, fields of protocol 2 if they are set. */
 export function writePayload<S extends DescMessage>(schema: S, message: MessageShape<S>): object {
   const payload = toJson(schema, message, { alwaysEmitImplicit: true }) as Record<string, unknown>;
-  // Lists have no presence in protobuf: those of protocol 2 are set where they hold something.
+  // Lists have no presence in protobuf: those of protocol 2 are set if they hold something.
   for (const { fieldKind, jsonName } of schema.fields) {
     const list = payload[jsonName];
     if (fieldKind === "list" && jsonName !== LIST_OF_PROTOCOL_1 && Array.isArray(list) && list.length === 0)

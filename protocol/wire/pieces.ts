@@ -1,12 +1,12 @@
+import { limits } from "./limits.ts";
+
 /**
  * Bytes of a piece. Frames that take several reads are kept in pieces that are used again: what was allocated for each would be garbage outside
  * of V8's heap, which makes it collect all of the heap every few dozen MiB, in one go.
  */
 export const PIECE_BYTES = 64 * 1024;
 
-/** Most pieces that wait to be used again in a process, 32 MiB. */
-const MOST_FREE = 512;
-
+/** Pieces that wait to be used again in a process. */
 const free: Buffer[] = [];
 
 /** The bytes of a frame that have come so far. */
@@ -25,44 +25,72 @@ export interface Pieces {
 
 /** Begins to keep a frame of so many bytes. Memory follows what has come, rounded up to pieces; a frame shorter than one takes its length. */
 export function createPieces(length: number): Pieces {
-  return length <= PIECE_BYTES / 4 ? createSmall(length) : createLarge(length);
+  return length <= PIECE_BYTES / 4 ? new SmallPieces(length) : new LargePieces(length);
 }
 
-function createSmall(length: number): Pieces {
-  const body = Buffer.allocUnsafeSlow(length);
-  let have = 0;
-  return {
-    bytes: length,
-    add(bytes, from, to) {
-      have += bytes.copy(body, have, from, to);
-    },
-    grows: () => have === 0,
-    whole: () => body,
-    release: () => {},
-  };
+class SmallPieces implements Pieces {
+  readonly #body: Buffer;
+  #have = 0;
+
+  constructor(length: number) {
+    this.#body = Buffer.allocUnsafeSlow(length);
+  }
+
+  get bytes(): number {
+    return this.#body.length;
+  }
+
+  add(bytes: Buffer, from: number, to: number): void {
+    this.#have += bytes.copy(this.#body, this.#have, from, to);
+  }
+
+  grows(): boolean {
+    return this.#have === 0;
+  }
+
+  whole(): Buffer {
+    return this.#body;
+  }
+
+  release(): void {}
 }
 
-function createLarge(length: number): Pieces {
-  const pieces: Buffer[] = [];
-  let have = 0;
-  return {
-    get bytes() {
-      return pieces.length * PIECE_BYTES;
-    },
-    add(bytes, from, to) {
-      for (let at = from; at < to;) {
-        const room = have % PIECE_BYTES;
-        if (room === 0) pieces.push(free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES));
-        const copied = bytes.copy(pieces.at(-1) as Buffer, room, at, to);
-        at += copied;
-        have += copied;
-      }
-    },
-    grows: (by) => have + by > pieces.length * PIECE_BYTES,
-    whole: () => (pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, length)),
-    release() {
-      for (const piece of pieces.splice(0)) if (free.length < MOST_FREE) free.push(piece);
-      have = 0;
-    },
-  };
+class LargePieces implements Pieces {
+  readonly #length: number;
+  readonly #pieces: Buffer[] = [];
+  #have = 0;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  get bytes(): number {
+    return this.#pieces.length * PIECE_BYTES;
+  }
+
+  add(bytes: Buffer, from: number, to: number): void {
+    for (let at = from; at < to;) {
+      const room = this.#have % PIECE_BYTES;
+      if (room === 0) this.#pieces.push(free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES));
+      const copied = bytes.copy(this.#pieces.at(-1) as Buffer, room, at, to);
+      at += copied;
+      this.#have += copied;
+    }
+  }
+
+  grows(by: number): boolean {
+    return this.#have + by > this.#pieces.length * PIECE_BYTES;
+  }
+
+  whole(): Buffer {
+    return this.#pieces.length === 1
+      ? (this.#pieces[0] as Buffer)
+      : Buffer.concat(this.#pieces, this.#length);
+  }
+
+  release(): void {
+    for (const piece of this.#pieces.splice(0))
+      if ((free.length + 1) * PIECE_BYTES <= limits.freePiecesBytes) free.push(piece);
+    this.#have = 0;
+  }
 }

@@ -8,7 +8,7 @@ export interface Waiting {
 }
 
 /**
- * When bytes are decoded, where many channels share one event loop. Frames are handed on from within, so that whatever they cause at once
+ * When bytes are decoded if many channels share one event loop. Frames are handed on from within, so that whatever they cause at once
  * is a part of the turn.
  */
 export interface Turns {
@@ -63,6 +63,11 @@ export class SlicedReader implements Waiting {
   /** True while bytes of the peer wait for their turn: then it is not the peer who is silent. */
   get behind(): boolean {
     return this.#waits;
+  }
+
+  /** When the bytes that are decoded now were received, or got their turn, by the monotonic clock. */
+  get readAt(): number {
+    return this.#heardAt;
   }
 
   /** When a byte was last received, or left waiting, by the monotonic clock. */

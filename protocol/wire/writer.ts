@@ -5,17 +5,17 @@ import { monotonicNow } from "./clock.ts";
 /** What became of a frame that was queued. */
 export interface WriteTicket {
   /** True once a byte of the frame may have left: from then on the peer may act on it. */
-  handed: boolean;
+  readonly handed: boolean;
 }
 
 /** The one ordered writer of a link. */
 export interface FrameWriter {
-  /** Queues a frame that carries a message; undefined where the queue is full (an empty one admits any frame). */
+  /** Queues a frame that carries a message; undefined if the queue is full (an empty one admits any frame). */
   offer(frame: Buffer): WriteTicket | undefined;
-  /** Queues a small frame that keeps the link going; false where even the reserve is used up: the peer is lost. */
+  /** Queues a small frame that keeps the link going; false if even the reserve is used up: the peer is lost. */
   control(frame: Buffer): boolean;
   /**
-   * Resolves once the queue has room again, at once where it is empty or the socket has closed; rejects with the signal's
+   * Resolves once the queue has room again, at once if it is empty or the socket has closed; rejects with the signal's
    * reason. A frame may be refused again after it: try in a loop.
    */
   room(signal: AbortSignal): Promise<void>;
@@ -25,7 +25,7 @@ export interface FrameWriter {
   readonly queued: number;
   /** True while `offer` would refuse a small frame. */
   readonly full: boolean;
-  /** Milliseconds for which bytes have been waiting without any of them being taken; 0 where none wait. */
+  /** Milliseconds for which bytes have been waiting without any of them being taken; 0 if none wait. */
   stalledFor(now: number): number;
   /** Resolves when everything queued so far has been handed to the socket and confirmed, or when it has closed. */
   flushed(): Promise<void>;
@@ -33,7 +33,7 @@ export interface FrameWriter {
 
 interface Queued {
   readonly bytes: Buffer;
-  readonly ticket: WriteTicket;
+  readonly ticket: { handed: boolean };
 }
 
 /**
@@ -43,135 +43,162 @@ interface Queued {
  * over, and whoever waits goes on. The owner of the socket hears of the loss, not each of them.
  */
 export function createFrameWriter(socket: Duplex): FrameWriter {
-  let queue: Queued[] = [];
-  let head = 0; // index of the first frame in `queue` that is not wholly handed over
-  let headOffset = 0; // bytes of it that are
-  let queued = 0;
-  let writing = false;
-  let scheduled = false;
-  let movedAt = 0;
-  let waiting: (() => void)[] = [];
-  let idle: (() => void)[] = [];
+  return new SocketWriter(socket);
+}
 
-  function push(bytes: Buffer): WriteTicket {
+class SocketWriter implements FrameWriter {
+  readonly #socket: Duplex;
+  #queue: Queued[] = [];
+  #head = 0; // index of the first frame in the queue that is not wholly handed over
+  #headOffset = 0; // bytes of it that are
+  #queued = 0;
+  #writing = 0; // bytes of the piece that the socket has
+  #scheduled = false;
+  #movedAt = 0;
+  #waiting: (() => void)[] | undefined; // for room
+  #idle: (() => void)[] | undefined; // who wait for an empty queue
+
+  constructor(socket: Duplex) {
+    this.#socket = socket;
+    socket.once("close", () => this.#closed());
+  }
+
+  get queued(): number {
+    return this.#queued;
+  }
+
+  get full(): boolean {
+    return this.#queued >= limits.sendQueue;
+  }
+
+  offer(frame: Buffer): WriteTicket | undefined {
+    if (this.#queued > 0 && this.#queued + frame.length > limits.sendQueue) return undefined;
+    return this.#push(frame);
+  }
+
+  control(frame: Buffer): boolean {
+    const most = Math.max(limits.sendQueue, limits.frameBytes + 4) + limits.sendReserve;
+    if (this.#queued + frame.length > most) return false;
+    this.#push(frame);
+    return true;
+  }
+
+  room(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason as Error);
+      if (this.#queued === 0 || this.#socket.destroyed) return resolve();
+      const wake = () => {
+        signal.removeEventListener("abort", abort);
+        resolve();
+      };
+      const abort = () => {
+        this.#waiting = this.#waiting?.filter((other) => other !== wake);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      this.onRoom(wake);
+    });
+  }
+
+  onRoom(callback: () => void): void {
+    (this.#waiting ??= []).push(callback);
+  }
+
+  stalledFor(now: number): number {
+    return this.#queued === 0 ? 0 : now - this.#movedAt;
+  }
+
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#queued === 0 || this.#socket.destroyed) return resolve();
+      (this.#idle ??= []).push(resolve);
+    });
+  }
+
+  #push(bytes: Buffer): WriteTicket {
     const ticket = { handed: false };
-    if (socket.destroyed) return ticket;
-    if (queued === 0) movedAt = monotonicNow();
-    queue.push({ bytes, ticket });
-    queued += bytes.length;
-    if (!writing && !scheduled) {
-      scheduled = true;
-      process.nextTick(flush);
+    if (this.#socket.destroyed) return ticket;
+    if (this.#queued === 0) this.#movedAt = monotonicNow();
+    this.#queue.push({ bytes, ticket });
+    this.#queued += bytes.length;
+    if (this.#writing === 0 && !this.#scheduled) {
+      this.#scheduled = true;
+      process.nextTick(flush, this);
     }
     return ticket;
   }
 
+  /** Writes what was queued in this tick. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#writing > 0 || this.#queue.length === 0 || this.#socket.destroyed) return this.#settle();
+    const piece = this.#nextPiece();
+    this.#writing = piece.length;
+    this.#socket.write(piece, () => this.#written());
+  }
+
+  /** The socket has taken the piece. */
+  #written(): void {
+    const bytes = this.#writing;
+    this.#writing = 0;
+    if (this.#queued === 0) return; // the socket has closed: nothing is owed any more
+    this.#queued -= bytes;
+    this.#movedAt = monotonicNow();
+    if (this.#queued < limits.sendQueue) this.#release();
+    this.flush();
+  }
+
   /** Takes the next piece off the queue: whole small frames together, or a part of a large one. */
-  function nextPiece(): Buffer {
+  #nextPiece(): Buffer {
     const parts: Buffer[] = [];
     let size = 0;
-    while (head < queue.length && size < limits.sendPiece) {
-      const { bytes, ticket } = queue[head] as Queued;
-      const take = Math.min(bytes.length - headOffset, limits.sendPiece - size);
+    while (this.#head < this.#queue.length && size < limits.sendPiece) {
+      const { bytes, ticket } = this.#queue[this.#head] as Queued;
+      const from = this.#headOffset;
+      const take = Math.min(bytes.length - from, limits.sendPiece - size);
       ticket.handed = true;
-      parts.push(take === bytes.length ? bytes : bytes.subarray(headOffset, headOffset + take));
+      parts.push(take === bytes.length ? bytes : bytes.subarray(from, from + take));
       size += take;
-      headOffset += take;
-      if (headOffset === bytes.length) {
-        head++;
-        headOffset = 0;
+      this.#headOffset += take;
+      if (this.#headOffset === bytes.length) {
+        this.#head++;
+        this.#headOffset = 0;
       }
     }
-    if (head === queue.length) {
-      queue = [];
-      head = 0;
-    } else if (head > 1024) {
-      queue = queue.slice(head);
-      head = 0;
-    }
+    this.#trim();
     return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size);
   }
 
-  function flush(): void {
-    scheduled = false;
-    if (writing || queue.length === 0 || socket.destroyed) return settle();
-    writing = true;
-    const piece = nextPiece();
-    socket.write(piece, () => {
-      writing = false;
-      if (queued === 0) return; // the socket has closed: nothing is owed any more
-      queued -= piece.length;
-      movedAt = monotonicNow();
-      if (queued < limits.sendQueue) release();
-      flush();
-    });
+  /** Lets go of frames that were handed over. */
+  #trim(): void {
+    if (this.#head < this.#queue.length && this.#head <= 1024) return;
+    this.#queue = this.#queue.slice(this.#head);
+    this.#head = 0;
   }
 
   /** Wakes those who wait for room. */
-  function release(): void {
-    if (waiting.length === 0) return;
-    const woken = waiting;
-    waiting = [];
-    for (const wake of woken) wake();
+  #release(): void {
+    const woken = this.#waiting;
+    this.#waiting = undefined;
+    for (const wake of woken ?? []) wake();
   }
 
   /** Wakes those who wait for an empty queue. */
-  function settle(): void {
-    if (queued > 0 && !socket.destroyed) return;
-    const woken = idle;
-    idle = [];
-    for (const wake of woken) wake();
+  #settle(): void {
+    if (this.#queued > 0 && !this.#socket.destroyed) return;
+    const woken = this.#idle;
+    this.#idle = undefined;
+    for (const wake of woken ?? []) wake();
   }
 
-  socket.once("close", () => {
-    queue = [];
-    head = headOffset = queued = 0;
-    settle();
-    release();
-  });
+  #closed(): void {
+    this.#queue = [];
+    this.#head = this.#headOffset = this.#queued = 0;
+    this.#settle();
+    this.#release();
+  }
+}
 
-  const writer: FrameWriter = {
-    offer(frame) {
-      if (queued > 0 && queued + frame.length > limits.sendQueue) return undefined;
-      return push(frame);
-    },
-    control(frame) {
-      if (queued + frame.length > Math.max(limits.sendQueue, limits.frameBytes + 4) + limits.sendReserve)
-        return false;
-      push(frame);
-      return true;
-    },
-    room(signal) {
-      return new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason as Error);
-        if (queued === 0 || socket.destroyed) return resolve();
-        const wake = () => {
-          signal.removeEventListener("abort", abort);
-          resolve();
-        };
-        const abort = () => {
-          waiting = waiting.filter((other) => other !== wake);
-          reject(signal.reason as Error);
-        };
-        signal.addEventListener("abort", abort, { once: true });
-        waiting.push(wake);
-      });
-    },
-    onRoom(callback) {
-      waiting.push(callback);
-    },
-    get queued() {
-      return queued;
-    },
-    get full() {
-      return queued >= limits.sendQueue;
-    },
-    stalledFor: (now) => (queued === 0 ? 0 : now - movedAt),
-    flushed: () =>
-      new Promise((resolve) => {
-        if (queued === 0 || socket.destroyed) return resolve();
-        idle.push(resolve);
-      }),
-  };
-  return writer;
+function flush(writer: SocketWriter): void {
+  writer.flush();
 }

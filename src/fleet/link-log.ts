@@ -1,3 +1,4 @@
+import { LogLimit } from "@valinor/protocol";
 import type { AgentKey } from "../store/store.ts";
 
 /** Where lines about links go. */
@@ -8,28 +9,18 @@ export interface LinkLines {
   summary(key: AgentKey, changes: number, up: boolean, detail: string): void;
 }
 
-/** Changes of one agent's link that are told in a window; a start, a stop and a start again are three. */
-const TOLD = 4;
-/** As many are told if each says another reason: an operator who looks for one wants to see it. */
-const TOLD_REASONS = 12;
-const WINDOW_MS = 60_000;
+/**
+ * Changes of one agent's link that are told in a minute: a start, a stop and a start again are three. More are told if each says another
+ * reason: an operator who looks for one wants to see it. There are as many kinds as agents.
+ */
+const BOUNDS = { first: 4, variants: 12, kinds: Infinity };
 /** Longest detail; ours are a sentence. */
 const MOST_DETAIL = 300;
-
-interface Tally {
-  readonly key: AgentKey;
-  changes: number;
-  told: number;
-  readonly reasons: Set<string>;
-  up: boolean;
-  detail: string;
-}
 
 /** Tells of links that come and go: a link that flaps is told of a few times a minute, and then how often it did. */
 export class LinkLog {
   readonly #lines: LinkLines;
-  readonly #tallies = new Map<string, Tally>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #limit = new LogLimit(BOUNDS);
 
   constructor(lines: LinkLines) {
     this.#lines = lines;
@@ -38,30 +29,16 @@ export class LinkLog {
   /** A link came up or went down. */
   changed(key: AgentKey, up: boolean, text: string): void {
     const detail = text.length > MOST_DETAIL ? `${text.slice(0, MOST_DETAIL)}...` : text;
-    const name = `${key.tenant}/${key.id}`;
-    const tally = this.#tallies.get(name) ?? { key, changes: 0, told: 0, reasons: new Set(), up, detail };
-    this.#tallies.set(name, tally);
-    this.#timer ??= setTimeout(() => this.flush(), WINDOW_MS).unref();
-    Object.assign(tally, { changes: tally.changes + 1, up, detail });
-    if (!isTold(tally)) return;
-    tally.told++;
-    tally.reasons.add(detail);
-    this.#lines.changed(key, up, detail);
+    this.#limit.say(`${key.tenant}/${key.id}`, () => this.#lines.changed(key, up, detail), {
+      variant: detail,
+      leftOut: (changes) => this.#lines.summary(key, changes, up, detail),
+    });
   }
 
   /** Tells now what was left out, and begins a new window: at the end of the process. */
   flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const tallies = [...this.#tallies.values()];
-    this.#tallies.clear();
-    for (const { key, changes, told, up, detail } of tallies)
-      if (changes > told) this.#lines.summary(key, changes - told, up, detail);
+    this.#limit.flush();
   }
-}
-
-function isTold({ told, reasons, detail }: Tally): boolean {
-  return told < TOLD || (told < TOLD_REASONS && !reasons.has(detail));
 }
 
 /** Where the lines are written; pino has this shape. */

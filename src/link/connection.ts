@@ -1,18 +1,10 @@
 import type { Heartbeat } from "@valinor/proto/valinor/link/v1/link";
-import type { LinkError, Frame, FrameType } from "@valinor/protocol";
+import type { Guest, HostLinkOptions, LinkError, Frame, FrameType } from "@valinor/protocol";
 import type { Exchange } from "./exchange.ts";
 import type { Intake } from "./intake.ts";
 
-/** What a connection needs to know of its guest and of time. */
-export interface ConnectionOptions {
-  /** Secret for the guest's hello; empty where none is needed. */
-  readonly token: string;
-  /** Id of the agent: a guest that names another one is refused. */
-  readonly agentId: string;
-  /** How long a ping may go unanswered, milliseconds. */
-  readonly pingMs: number;
-  /** Silence that a reader bears within one exchange, milliseconds. */
-  readonly silenceMs: number;
+/** What a connection needs to know of its guest. */
+export interface ConnectionOptions extends HostLinkOptions {
   /** What this link shares with all others of the process. */
   readonly intake: Intake;
   /** A heartbeat came on a connection that is up. */
@@ -21,6 +13,9 @@ export interface ConnectionOptions {
 
 /** A connection to one guest, past its hello. */
 export interface Connection {
+  /** What the guest's protocol means for its host: ask this, not for its number. */
+  readonly guest: Guest;
+  /** Number of the guest's protocol, to be shown. */
   readonly protocol: 1 | 2;
   /** Boot of the guest's process; empty for protocol 1. */
   readonly bootId: string;
@@ -30,7 +25,7 @@ export interface Connection {
   /** Frames that named nothing we know: unknown types, ended ids. */
   readonly dropped: number;
   /**
-   * Opens an exchange with a frame that carries a message. Where the queue towards the guest is full it waits for room, at
+   * Opens an exchange with a frame that carries a message. If the queue towards the guest is full it waits for room, at
    * most 5 s and until the signal aborts (`busy`; so are too many messages at once). Throws `frame_too_large`, `unreachable`.
    */
   open(type: FrameType, payload: object, signal: AbortSignal): Promise<Exchange>;

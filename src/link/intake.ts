@@ -1,14 +1,16 @@
+import { type HostLinkShared, UnaskedTotal } from "@valinor/protocol";
 import { Dials } from "./dials.ts";
-import { UnaskedTotal } from "./flood.ts";
+import { mintId } from "./ids.ts";
 import { PartialBudget } from "./partials.ts";
+import { Ticks } from "./ticks.ts";
 import { ReadTurns } from "./turns.ts";
 
 /** What all links of a process share: time, memory, and patience with what nobody asked for. */
-export interface Intake {
+export interface Intake extends HostLinkShared {
   readonly turns: ReadTurns;
   readonly partials: PartialBudget;
-  readonly unasked: UnaskedTotal;
   readonly dials: Dials;
+  readonly ticks: Ticks;
 }
 
 /** Makes it: one for a process. */
@@ -18,5 +20,7 @@ export function createIntake(): Intake {
     partials: new PartialBudget(),
     unasked: new UnaskedTotal(),
     dials: new Dials(),
+    ticks: new Ticks(),
+    mintId,
   };
 }

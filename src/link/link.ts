@@ -1,7 +1,9 @@
 import type { Duplex } from "node:stream";
-import { LinkError, limits, monotonicNow } from "@valinor/protocol";
-import { backoffMs, pauseFor, waitAtMost } from "./backoff.ts";
+import { LinkError, limits, monotonicNow, Redial } from "@valinor/protocol";
+import { waitAtMost } from "./backoff.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
+import type { DialTicket } from "./dials.ts";
+import type { ConnectionOwner, LinkConnection } from "./link-connection.ts";
 import { openConnection } from "./open.ts";
 
 /** What a link needs. */
@@ -29,123 +31,151 @@ export interface Link {
   close(reason: LinkError): void;
 }
 
-/** A request that waits for the link lets attempts follow each other at most this far apart. */
-const WAITED_FOR_MS = 250;
-
-/** A connection that lasts shorter, milliseconds, counts like a failed attempt: a guest that flaps must not keep its host busy. */
-const STEADY_MS = 10_000;
-/** As many of them in a row make the pause longer, to 1.6 s at most: a guest that starts a few times is there soon. */
-const FLAPS = 5;
-
 /** Makes a link and starts to dial. */
 export function createLink(options: LinkOptions): Link {
-  const { dials } = options.intake;
-  const stop = new AbortController();
-  let current: Connection | undefined;
-  let lastError = "not dialled yet";
-  const waiters = new Set<() => void>();
-  let poke: () => void = () => {};
+  return new DialledLink(options);
+}
 
-  async function attempt(): Promise<Connection> {
-    const end = dials.begin() ?? (await dialTurn());
+/** Drives the rules of redials (`Redial`): dials, pauses, and tells its owner and those who wait. */
+class DialledLink implements Link, ConnectionOwner {
+  readonly #options: LinkOptions;
+  readonly #redial = new Redial();
+  #current: LinkConnection | undefined;
+  #lastError = "not dialled yet";
+  #attempt: AbortController | undefined; // of the attempt that is under way
+  #ticket: DialTicket | undefined; // while too many others are dialling
+  #pause: NodeJS.Timeout | undefined; // until the next attempt
+  #waiters: Set<() => void> | undefined;
+  #isClosed = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#dial();
+  }
+
+  get current(): Connection | undefined {
+    return this.#current;
+  }
+
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  async ready(signal: AbortSignal): Promise<Connection> {
+    const end = monotonicNow() + limits.requestDialMs;
+    // More than once if a connection is lost again before this wait has gone on.
+    for (;;) {
+      if (this.#current !== undefined) return this.#current;
+      const left = end - monotonicNow();
+      if (left <= 0 || signal.aborted || this.#isClosed) throw new LinkError("unreachable", this.#lastError);
+      await this.#nextUp(left, signal);
+    }
+  }
+
+  close(reason: LinkError): void {
+    this.#isClosed = true;
+    clearTimeout(this.#pause);
+    this.#attempt?.abort(reason);
+    this.#current?.close(reason);
+    this.#wakeAll();
+  }
+
+  connectionClosed(connection: Connection, reason: LinkError): void {
+    // Not from within: whoever closed it, perhaps while it was told `onUp`, is to finish first.
+    queueMicrotask(() => {
+      if (connection === this.#current) this.#down(reason);
+    });
+  }
+
+  /** Begins an attempt. */
+  #dial(): void {
+    this.#redial.begun();
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    this.#try(attempt)
+      .then((connection) => this.#up(connection))
+      .catch((error: unknown) => {
+        const reason = LinkError.from(error, "unreachable");
+        this.#current?.close(reason);
+        this.#down(reason);
+      });
+  }
+
+  async #try(attempt: AbortController): Promise<LinkConnection> {
+    const { signal } = attempt;
+    const end = this.#options.intake.dials.begin() ?? (await this.#dialTurn(signal));
+    // Not AbortSignal.timeout: that lives for as long as its time, and ten thousand of them leave holes in the heap.
+    const late = setTimeout(() => attempt.abort(tooLate()), limits.helloMs);
     try {
-      const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(limits.helloMs)]);
-      const socket = await options.dial(signal);
-      return await openConnection(socket, options, signal);
+      const socket = await this.#options.dial(signal);
+      return await openConnection(socket, this.#options, signal, this);
     } finally {
+      clearTimeout(late);
       end();
     }
   }
 
   /** Waits until not too many others are dialling. */
-  async function dialTurn(): Promise<() => void> {
+  async #dialTurn(stop: AbortSignal): Promise<() => void> {
+    const { dials } = this.#options.intake;
     for (;;) {
-      const ticket = dials.wait(stop.signal);
-      poke = () => ticket.hurry();
-      if (waiters.size > 0) ticket.hurry();
-      await ticket.turn;
-      if (stop.signal.aborted) throw new LinkError("closed", "the link was closed");
+      this.#ticket = dials.wait(stop);
+      if (this.#waiters !== undefined) this.#ticket.hurry();
+      await this.#ticket.turn;
+      this.#ticket = undefined;
+      if (stop.aborted) throw new LinkError("closed", "the link was closed");
       const end = dials.begin();
       if (end !== undefined) return end;
     }
   }
 
-  /** Pauses before an attempt: a random time, cut short by a request, but never below the least one. */
-  async function pause(failures: number): Promise<void> {
-    await pauseFor(limits.redialMinMs, stop.signal);
-    const most = waiters.size > 0 ? WAITED_FOR_MS : limits.redialMaxMs;
-    const poked = new Promise<void>((resolve) => {
-      poke = resolve;
-    });
-    await waitAtMost(poked, Math.min(backoffMs(failures), most), stop.signal);
+  #up(connection: LinkConnection): void {
+    this.#attempt = undefined;
+    this.#current = connection;
+    this.#lastError = "";
+    this.#redial.up(monotonicNow());
+    this.#options.onUp(connection);
+    this.#wakeAll();
+    if (this.#isClosed) connection.close(new LinkError("closed", "the link was closed"));
+    // The end may have come together with the hello.
+    if (connection.ended !== undefined) this.connectionClosed(connection, connection.ended);
   }
 
-  async function run(): Promise<void> {
-    let flaps = 0;
-    for (let failures = 0; !stop.signal.aborted; failures++) {
-      try {
-        const connection = await attempt();
-        const upAt = monotonicNow();
-        up(connection);
-        const reason = await connection.closed;
-        failures = flaps = monotonicNow() - upAt < STEADY_MS ? Math.min(flaps + 1, FLAPS) : 0;
-        down(reason);
-      } catch (error) {
-        down(LinkError.from(error, "unreachable"));
-      }
-      if (!stop.signal.aborted) await pause(failures);
-    }
+  #down(reason: LinkError): void {
+    this.#attempt = this.#current = undefined;
+    this.#lastError = reason.message;
+    this.#options.onDown(reason);
+    if (this.#isClosed) return;
+    this.#redial.down(monotonicNow(), this.#waiters !== undefined, Math.random());
+    this.#arm();
   }
 
-  function up(connection: Connection): void {
-    current = connection;
-    lastError = "";
-    options.onUp(connection);
-    wakeAll();
-    if (stop.signal.aborted) connection.close(new LinkError("closed", "the link was closed"));
+  /** Has the next attempt begin when it is due, if none is under way. */
+  #arm(): void {
+    const { at } = this.#redial;
+    if (at === undefined) return;
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => this.#dial(), Math.max(0, at - monotonicNow()));
   }
 
-  function down(reason: LinkError): void {
-    current = undefined;
-    lastError = reason.message;
-    options.onDown(reason);
-  }
-
-  function wakeAll(): void {
-    for (const wake of waiters) wake();
+  #wakeAll(): void {
+    for (const wake of this.#waiters ?? []) wake();
   }
 
   /** Has the link dial now, and waits until it is up or closed. */
-  async function nextUp(ms: number, signal: AbortSignal): Promise<void> {
+  async #nextUp(ms: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
+    const waiters = (this.#waiters ??= new Set<() => void>());
     waiters.add(resolve);
-    poke();
+    this.#redial.wanted(monotonicNow());
+    this.#arm();
+    this.#ticket?.hurry();
     await waitAtMost(promise, ms, signal);
     waiters.delete(resolve);
+    if (waiters.size === 0 && waiters === this.#waiters) this.#waiters = undefined;
   }
+}
 
-  void run();
-  return {
-    get current() {
-      return current;
-    },
-    get lastError() {
-      return lastError;
-    },
-    async ready(signal) {
-      const end = monotonicNow() + limits.requestDialMs;
-      // More than once where a connection is lost again before this wait has gone on.
-      for (;;) {
-        if (current !== undefined) return current;
-        const left = end - monotonicNow();
-        if (left <= 0 || signal.aborted || stop.signal.aborted) throw new LinkError("unreachable", lastError);
-        await nextUp(left, signal);
-      }
-    },
-    close(reason) {
-      stop.abort(reason);
-      current?.close(reason);
-      wakeAll();
-    },
-  };
+function tooLate(): Error {
+  return new Error(`no connection within ${limits.helloMs / 1_000} s`);
 }

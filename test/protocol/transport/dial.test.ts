@@ -2,6 +2,9 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { dial } from "../../../protocol/transport/dial.ts";
 import { listen } from "../../../protocol/transport/listen.ts";
@@ -40,6 +43,26 @@ describe("dial", () => {
     guest.end("said at once");
     const heard = (await socket.toArray()) as Buffer[];
     expect(Buffer.concat(heard).toString()).toBe("said at once");
+  });
+
+  test("leaves nothing of the attempt with the socket", async () => {
+    const { port, next } = await serve();
+    const attempt = async () => {
+      const { signal } = new AbortController();
+      return [await dial({ kind: "tcp", host: "127.0.0.1", port }, signal), new WeakRef(signal)] as const;
+    };
+    const [socket, signal] = await attempt();
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    let isKept = true;
+    for (let turn = 0; turn < 50 && isKept; turn++) {
+      await nextTurn();
+      collect();
+      isKept = signal.deref() !== undefined;
+    }
+    expect(isKept).toBe(false);
+    socket.destroy();
+    (await next()).destroy();
   });
 
   test("connects over a Unix socket", async () => {

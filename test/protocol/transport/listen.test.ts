@@ -111,7 +111,7 @@ describe("a listener on a Unix socket", () => {
   test("leaves a file that is no socket", async () => {
     const path = freshPath();
     writeFileSync(path, "mine");
-    await expect(listen({ kind: "unix", path }, () => {})).rejects.toThrow("no socket");
+    await expect(listen({ kind: "unix", path }, () => {})).rejects.toThrow("a file there is not a socket");
     expect(statSync(path).size).toBe(4);
   });
 

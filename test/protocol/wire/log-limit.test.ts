@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createLogLimit, limitLogger } from "../../../protocol/wire/log-limit.ts";
+import { limitLogger, LogLimit } from "../../../protocol/wire/log-limit.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers());
 /** A limiter whose lines are collected. */
 function limited(options: { first?: number; windowMs?: number; kinds?: number } = {}) {
   const lines: string[] = [];
-  const limit = createLogLimit({
+  const limit = new LogLimit({
     ...options,
     leftOut: (kind, count) => void lines.push(`${count} more of ${kind}`),
   });
@@ -59,6 +59,33 @@ test("what was left out can be told at once, and is told once", () => {
   limit.flush();
   vi.advanceTimersByTime(60_000);
   expect(lines).toEqual(["a", "1 more of a"]);
+});
+
+test("variants of a kind are written beyond the first lines, each once, up to a bound of their own", () => {
+  const lines: string[] = [];
+  const limit = new LogLimit({
+    first: 2,
+    variants: 4,
+    leftOut: (kind, count) => lines.push(`${count} of ${kind}`),
+  });
+  for (const variant of ["a", "a", "a", "b", "b", "a", "c", "d"])
+    limit.say("kind", () => lines.push(variant), { variant });
+  expect(lines).toEqual(["a", "a", "b", "c"]);
+  limit.flush();
+  expect(lines.at(-1)).toBe("4 of kind");
+});
+
+test("the last line of a kind may tell itself what was left out", () => {
+  const lines: string[] = [];
+  const limit = new LogLimit({ first: 1 });
+  for (const state of ["up", "down", "up", "down"])
+    limit.say("a", () => lines.push(state), {
+      leftOut: (count) => lines.push(`${count} more, now ${state}`),
+    });
+  limit.say("b", () => lines.push("b"));
+  limit.say("b", () => lines.push("b"));
+  limit.flush();
+  expect(lines).toEqual(["up", "b", "3 more, now down"]);
 });
 
 test("a logger tells one fault ten times a minute, and another one beside it", () => {
