@@ -26,11 +26,6 @@ export function createLog(write: (line: string) => void = (line) => process.stde
   return { info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** The text of whatever was thrown. */
-export function errorText(reason: unknown): string {
-  return reason instanceof Error ? reason.message : String(reason);
-}
-
 /** Code or name of whatever was thrown: for errors whose text may quote a message or an address. */
 export function errorName(reason: unknown): string {
   if (!(reason instanceof Error)) return typeof reason;

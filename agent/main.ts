@@ -1,6 +1,6 @@
 import { type Agent, startAgent } from "./agent.ts";
 import { type Command, parseCommand, USAGE, UsageError } from "./settings/flags.ts";
-import { errorText } from "./log.ts";
+import { errorText } from "@valinor/protocol";
 import { VERSION } from "./version.ts";
 
 /** Exit statuses: the agent could not start, or its command line is wrong. */

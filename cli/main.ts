@@ -1,10 +1,9 @@
 import { Command, CommanderError } from "commander";
 import manifest from "./package.json" with { type: "json" };
-import { StoreError } from "@valinor/server";
 import type { Environment } from "./terminal/environment.ts";
 import { addAdminCommands } from "./server/admin-commands.ts";
 import { addClientCommands } from "./client/commands.ts";
-import { CliError, explainStoreError } from "./terminal/errors.ts";
+import { CliError, explainStoreError, isStoreError } from "./terminal/errors.ts";
 import { addDoctorCommand } from "./doctor/commands.ts";
 import { addServerCommands } from "./server/commands.ts";
 
@@ -22,7 +21,7 @@ export async function runCommand(
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    const error = thrown instanceof StoreError ? explainStoreError(thrown) : thrown;
+    const error = isStoreError(thrown) ? explainStoreError(thrown) : thrown;
     if (error instanceof CliError) {
       process.stderr.write(`valinor: ${error.message}\n`);
       return error.exitCode;

@@ -5,14 +5,14 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CliError, within } from "@valinor/cli/internal";
-import { monotonicNow } from "@valinor/protocol";
+import { monotonicNow, longestPauseMs } from "@valinor/protocol";
 
 /** Time the agent has to say that it listens. */
 const START_MS = 15_000;
 /** Time the agent has to stop before it is ended. */
 const STOP_MS = 3_000;
-/** Pauses between restarts grow from the first to the last, and begin anew after an agent that lived for a minute. */
-const BACKOFF_MS = { first: 200, last: 5_000 };
+/** Pauses between restarts grow from the first to the last, and start again from the first after an agent that lived for a minute. */
+const PACE = { firstMs: 200, longestMs: 5_000 };
 const HEALTHY_MS = 60_000;
 
 /** Where the agent's program and its watch on this process are, in the repository and in a build alike. */
@@ -40,7 +40,7 @@ export interface DevAgent {
 
 /**
  * Starts `valinor-agent` and waits until it listens; afterwards it is started again whenever it ends. Rejects with CliError
- * where the first start fails.
+ * if the first start fails.
  */
 export async function startDevAgent(options: DevAgentOptions): Promise<DevAgent> {
   const stopping = new AbortController();
@@ -52,14 +52,15 @@ export async function startDevAgent(options: DevAgentOptions): Promise<DevAgent>
     throw error;
   }
   const supervised = (async (): Promise<void> => {
-    for (let pause = BACKOFF_MS.first, startedAt = monotonicNow(); ;) {
+    for (let failures = 0, startedAt = monotonicNow(); ; failures++) {
       const how = await ended(child);
       if (stopping.signal.aborted) return;
-      if (monotonicNow() - startedAt > HEALTHY_MS) pause = BACKOFF_MS.first;
+      if (monotonicNow() - startedAt > HEALTHY_MS) failures = 0;
+      const pause = longestPauseMs(PACE, failures);
       options.notice(`the agent ended (${how}); it starts again in ${pause} ms`, "warn");
+      // An abort ends the pause early, which the next line sees.
       await sleep(pause, undefined, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return;
-      pause = Math.min(pause * 2, BACKOFF_MS.last);
       startedAt = monotonicNow();
       child = launch(options);
     }

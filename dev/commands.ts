@@ -1,4 +1,4 @@
-import { port, type Environment } from "@valinor/cli/internal";
+import { port, type Environment } from "@valinor/cli";
 import { type Command, Option } from "commander";
 
 /** Adds the commands for trying Valinor on one machine. Each one's code is imported when it runs. */

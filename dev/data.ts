@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { CliError } from "@valinor/cli/internal";
 
-/** Ports for the agent come from here: below those that outgoing connections take, so that one stays free between runs. */
+/** Ports for the agent come from here: below the ports that outgoing connections take, so that the agent's stays free between runs. */
 const AGENT_PORTS = { from: 20_000, to: 32_000 };
 const PORT_ATTEMPTS = 50;
 
@@ -26,8 +26,8 @@ export interface DevData {
 }
 
 /**
- * Opens the directory, and makes it where there is none: for its owner alone, with fresh secrets. Throws CliError
- * where another `valinor dev` has it; a crash leaves no lock behind.
+ * Opens the directory. If there is none it is made, for its owner alone and with fresh secrets. Throws CliError if another
+ * `valinor dev` uses it; a crash leaves no lock behind.
  */
 export function openDevData(path: string): DevData {
   const dir = resolve(path);
@@ -65,8 +65,8 @@ function lock(dir: string): () => void {
 }
 
 /**
- * Picks the agent's port on 127.0.0.1 and keeps it: the one of the last time where it is still free, so that the agent's
- * address stays. Throws CliError where none is free.
+ * Picks the agent's port on 127.0.0.1 and keeps it: the same port as last time if it is still free, so that the agent's
+ * address stays. Throws CliError if no port is free.
  */
 export async function keepAgentPort(data: DevData): Promise<number> {
   const file = join(data.dir, "agent-port");
@@ -78,7 +78,7 @@ export async function keepAgentPort(data: DevData): Promise<number> {
     writeFileSync(file, `${port}\n`, { mode: 0o600 });
     return port;
   }
-  throw new CliError(`none of ${PORT_ATTEMPTS} ports tried on 127.0.0.1 is free for the agent`);
+  throw new CliError(`no port on 127.0.0.1 is free for the agent: ${PORT_ATTEMPTS} were tried`);
 }
 
 async function isFree(port: number): Promise<boolean> {
@@ -88,7 +88,7 @@ async function isFree(port: number): Promise<boolean> {
     await once(probe, "listening");
     return true;
   } catch {
-    return false;
+    return false; // taken, or not ours to have: another one is tried
   } finally {
     probe.close();
   }

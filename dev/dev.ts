@@ -33,7 +33,7 @@ export interface DevOptions {
 
 /**
  * Runs a control plane, one agent and, unless OPENCLAW_URL names an OpenClaw or another server of OpenAI's API, the scripted
- * model, all on loopback, until a signal ends them together. Rejects with CliError where the configuration is
+ * model, all on loopback, until a signal ends them together. Rejects with CliError if the configuration is
  * wrong, a port or the data directory is taken, or the agent does not start.
  */
 export async function dev(options: DevOptions, env: Environment): Promise<void> {
@@ -117,8 +117,8 @@ async function startAgent(
 /** Logs a line of the agent's log at its own level; what is no such line is told as a warning. */
 function relay(log: Logger, line: string): void {
   const { level = "warn", time: _time, event, msg = event, ...fields } = parse(line);
-  const at = level === "info" || level === "error" ? level : "warn";
-  log[at](fields, typeof msg === "string" ? msg : "");
+  const shown = level === "info" || level === "error" ? level : "warn";
+  log[shown](fields, typeof msg === "string" ? msg : "");
 }
 
 function showLine(json: string): void {

@@ -10,7 +10,20 @@ export type {
   HostLinkShared,
   Ticket,
 } from "./link/host/output.ts";
-export { backoffOf, Redial } from "./link/host/redial.ts";
+export { Redial } from "./link/host/redial.ts";
+export { longestPauseMs, pauseMs, type Pace } from "./rules/backoff.ts";
+export { errorText } from "./rules/error-text.ts";
+export { isLoopback } from "./rules/loopback.ts";
+export {
+  AGENT_ID_PATTERN,
+  ID_RULE,
+  isAgentId,
+  isName,
+  isTenant,
+  isToolName,
+  NAME_PATTERN,
+  NAME_RULE,
+} from "./rules/names.ts";
 export { formatAddress, parseAddress, type Address } from "./transport/address.ts";
 export { dial } from "./transport/dial.ts";
 export { listen } from "./transport/listen.ts";
@@ -22,8 +35,8 @@ export { canonicalJson, configDigest, contextDigest, sha256, type PolicyForDiges
 export type { Envelope } from "./wire/envelope.ts";
 export { LinkError, type LinkErrorCode } from "./wire/errors.ts";
 export { encodeFrame, encodeFrameJson, type Frame, type UnknownObject } from "./wire/frame.ts";
-export { limits } from "./wire/limits.ts";
-export { limitLogger, LogLimit } from "./wire/log-limit.ts";
+export { guestLimits, limits } from "./wire/limits.ts";
+export { type LimitedLogger, limitLogger, LogLimit } from "./wire/log-limit.ts";
 export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
 export { prescan, prescanFrom } from "./wire/prescan.ts";
 export type { Turns, Waiting } from "./wire/reader.ts";

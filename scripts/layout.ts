@@ -27,13 +27,17 @@ export const MAX_LINES = 300;
 /** Folders of the packages, and what is program in them. */
 export const PACKAGES = ["protocol", "src", "agent", "clients/ts", "cli", "dev", "web"] as const;
 
-/** Folders of each package, and the folders whose files they may import; `.` are the files at the package's top. */
+/**
+ * Folders of a package, or of one of its folders, and the folders beside them whose files they may import. `.` stands for the files that
+ * lie in no folder there. A folder that is named here has rules of its own for what is inside it.
+ */
 const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   protocol: {
-    ".": ["link", "wire", "transport"],
-    link: ["wire"],
-    transport: ["wire"],
-    wire: [],
+    ".": ["link", "rules", "wire", "transport"],
+    link: ["rules", "wire"],
+    transport: ["rules", "wire"],
+    wire: ["rules"],
+    rules: [],
   },
   src: {
     ".": ["config", "http", "rpc", "auth", "core", "fleet", "link", "store"],
@@ -45,6 +49,33 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     fleet: ["link", "store"],
     store: [],
     link: [],
+  },
+  "src/core": {
+    ".": ["access", "audit", "config", "registry", "runs", "watch"],
+    access: ["."],
+    audit: ["."],
+    registry: [".", "access"],
+    runs: [".", "access", "registry"],
+    config: [".", "access", "registry", "runs"],
+    watch: [".", "access", "registry"],
+  },
+  "src/http": {
+    ".": ["openai", "rest", "routing", "server"],
+    console: ["routing"],
+    guard: ["routing"],
+    openai: ["routing", "server"],
+    rest: ["routing", "server"],
+    routing: ["server"],
+    server: [],
+  },
+  "src/rpc": { ".": ["messages"], messages: [] },
+  "src/store": {
+    ".": ["postgres", "queries", "schema", "sqlite"],
+    postgres: [".", "schema"],
+    queries: [".", "schema"],
+    schema: ["."],
+    sqlite: [".", "schema"],
+    vault: ["."],
   },
   agent: {
     ".": ["link", "runs", "openclaw", "settings"],
@@ -65,8 +96,18 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   web: { ".": [], src: [] },
 };
 
-/** Packages of this repository that a folder may not import though its package may: the commands of clients use the client alone. */
-const FORBIDDEN: Readonly<Record<string, readonly string[]>> = { "cli/client": ["@valinor/server"] };
+/** What calls a server: the client has it, with its rules of retry and resume. */
+const CONNECT = ["@connectrpc/connect", "@connectrpc/connect-node", "@connectrpc/connect-web"];
+
+/** Packages that a folder may not import though its package may: the commands and the console speak through the client alone. */
+const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
+  "cli/client": ["@valinor/server", ...CONNECT],
+  "cli/doctor": CONNECT,
+  "web/src": CONNECT,
+};
+
+/** Files that may import what their folder may not. Only a transport of Node trusts a CA (--ca-file) for one server. */
+const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = { "cli/client/transport.ts": CONNECT };
 
 /** Modules that turn the environment into settings. */
 const ENVIRONMENT_READERS = new Set(["src/config.ts", "agent/settings/flags.ts", "agent/main.ts"]);
@@ -144,7 +185,7 @@ export function findUndeclaredImports(files: Files, manifests: ReadonlyMap<strin
       const own = byName.get(name);
       if (own !== undefined && !hasEntry(own, entry))
         found.push({ file, problem: `imports ${entry} of ${name}, which is not an entry of it` });
-      if ((FORBIDDEN[folderOf(file)] ?? []).includes(name))
+      if (FORBIDDEN[folderOf(file)]?.includes(name) && !EXCEPTIONS[file]?.includes(name))
         found.push({ file, problem: `imports ${name}: ${folderOf(file)} may not` });
     }
   }
@@ -230,14 +271,28 @@ function folderOf(path: string): string {
   return rest.length > 1 ? `${home}/${rest[0]}` : home;
 }
 
+/** The folder that a path goes through right below `home`; `.` if it lies in none. */
+function folderWithin(home: string, path: string): string {
+  const rest = path.slice(home.length + 1).split("/");
+  return rest.length > 1 ? (rest[0] ?? ".") : ".";
+}
+
 function judgeImport(file: string, target: string): string | undefined {
   const home = packageOf(file);
   if (home === undefined) return "is in no package: give it one in scripts/layout.ts";
   if (packageOf(target) !== home)
     return `imports ${target} of another package: import that package by its name`;
-  const from = folderOf(file).slice(home.length + 1) || ".";
-  const to = folderOf(target).slice(home.length + 1) || ".";
-  if (from === to) return undefined;
+  return judgeWithin(home, file, target);
+}
+
+/** Judges an import inside `home`: between its folders, or else by the rules of the folder that both files are in. */
+function judgeWithin(home: string, file: string, target: string): string | undefined {
+  const from = folderWithin(home, file);
+  const to = folderWithin(home, target);
+  if (from === to) {
+    const inner = `${home}/${from}`;
+    return inner in NEEDS ? judgeWithin(inner, file, target) : undefined;
+  }
   const needs = NEEDS[home]?.[from];
   if (needs === undefined) return `is in a folder that scripts/layout.ts does not know: ${from}`;
   // The package's own version stands at its top.

@@ -40,11 +40,12 @@ export const wallClocks: Readonly<Record<string, WallClock>> = {
   "src/store/queries/context-queries.ts": { uses: 1, reason: "the date of a context entry" },
   "src/store/queries/key-queries.ts": { uses: 2, reason: "dates of API keys" },
   "web/src/chat/conversations.ts": { uses: 1, reason: "the date of a conversation" },
-  "web/src/chat/store.ts": {
-    uses: 2,
+  "web/src/chat/reader.ts": {
+    uses: 1,
     differences: 1,
     reason: "when a run was sent, kept over reloads of the page, whose monotonic clocks begin anew",
   },
+  "web/src/chat/store.ts": { uses: 1, reason: "the same" },
   "web/src/context/entries.ts": { uses: 1, reason: "the date of a context entry" },
 };
 

@@ -1,4 +1,3 @@
-import { isIPv4 } from "node:net";
 import { fileKeys } from "./auth/jwks.ts";
 import type { Issuer } from "./auth/jwt.ts";
 import { readAgents } from "./config/agents.ts";
@@ -8,6 +7,7 @@ import { readSecret, readTls, secretKeysOf } from "./config/secret-files.ts";
 import type { Values } from "./config/settings.ts";
 import type { StoreLocation } from "./store/open.ts";
 import type { NewAgent } from "./store/store.ts";
+import { errorText, isLoopback } from "@valinor/protocol";
 
 /** The checked settings of the control plane. docs/config.md describes every key. */
 export interface Config {
@@ -58,7 +58,7 @@ export interface Config {
   /** How often what other processes changed in the store is looked for. */
   readonly refreshMs: number;
   readonly log: { readonly level: Values["log"]["level"] };
-  /** Agents to be created where they are missing. */
+  /** Agents to be created if they are missing. */
   readonly agents: readonly NewAgent[];
 }
 
@@ -147,7 +147,7 @@ function proxyOf(values: Values["proxy"], problems: string[]): Config["proxy"] {
   };
 }
 
-/** Notice that whoever sends requests from elsewhere, such as a load balancer, gets where nothing is said. */
+/** Default notice for whoever sends requests from another machine, such as a load balancer. */
 const NOTICE_MS = 5_000;
 
 function serverOf(values: Values["server"], problems: string[]): Config["server"] {
@@ -185,12 +185,8 @@ function checkKeyFiles(auth: Config["auth"], problems: string[]): void {
     try {
       if (jwksFile !== undefined) fileKeys(jwksFile);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       problems.push(`auth.issuers ${issuer}: jwks_file: ${text}`);
     }
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host.toLowerCase() === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }

@@ -4,10 +4,10 @@ import type { Identify } from "./auth/authenticate.ts";
 import type { Lifecycle } from "./core/lifecycle.ts";
 import type { Core } from "./core/types.ts";
 import { createConsoleHandler } from "./http/console/console.ts";
-import type { Guard } from "./http/guard.ts";
+import type { Guard } from "./http/guard/guard.ts";
 import type { HttpHandler, HttpLogger } from "./http/server/listener.ts";
-import { answerNotFound, createRestHandler } from "./http/rest/rest.ts";
-import { normalizeTarget } from "./http/target.ts";
+import { answerNotFound, createRestHandler } from "./http/api.ts";
+import { normalizeTarget } from "./http/guard/target.ts";
 import type { NodeHandler } from "./rpc/messages/adapter.ts";
 import { createRpcHandler } from "./rpc/routes.ts";
 

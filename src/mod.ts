@@ -1,12 +1,11 @@
 export { makeApiKey, parseApiKey } from "./auth/api-key.ts";
 export { defaultRoles, isPermission } from "./auth/roles.ts";
-export { isTenant } from "./auth/tenant.ts";
 export { ConfigError, loadConfig, type Config } from "./config.ts";
 export type { Reason } from "./core/errors.ts";
 export type { Permission } from "./core/types.ts";
 export { pauseFor } from "./link/backoff.ts";
 export { startServer, type ValinorServer } from "./server.ts";
-export type { Actor } from "./store/actor.ts";
+export type { Actor } from "./store/audit.ts";
 export type { AuditEntry } from "./store/audit.ts";
 export type { KeyRecord } from "./store/keys.ts";
 export { migrateStore, openStore, storeName, type StoreLocation } from "./store/open.ts";

@@ -1,34 +1,34 @@
 import { type Logger, pino } from "pino";
+import { dial, type LimitedLogger, limitLogger, limits } from "@valinor/protocol";
+import { type Authenticator, createAuthenticator, localAuthenticator } from "./auth/authenticate.ts";
+import type { Config } from "./config.ts";
+import { addressAllowed } from "./config/allowed.ts";
+import { type Audit, createAudit } from "./core/audit/audit.ts";
+import { createCore } from "./core/core.ts";
+import { ValinorError } from "./core/errors.ts";
+import { createLifecycle, type Lifecycle } from "./core/lifecycle.ts";
+import type { Core } from "./core/types.ts";
 import { addressOf } from "./fleet/address.ts";
 import { createFleet, type Fleet } from "./fleet/fleet.ts";
 import { type LinkLog, linkLogTo } from "./fleet/link-log.ts";
-import { createAuthenticator, localAuthenticator } from "./auth/authenticate.ts";
-import type { Config } from "./config.ts";
-import { addressAllowed } from "./config/allowed.ts";
-import { createAudit } from "./core/audit/audit.ts";
-import { createCore } from "./core/core.ts";
-import { ValinorError } from "./core/errors.ts";
-import { createLifecycle } from "./core/lifecycle.ts";
-import { createQuota, type Quota } from "./core/access/quota.ts";
 import { createHandler } from "./handler.ts";
-import { createGuard, type Guard } from "./http/guard.ts";
-import { createListener } from "./http/server/listener.ts";
+import { createListener, type HttpListener } from "./http/server/listener.ts";
+import { Live } from "./live.ts";
 import { differences, reloaded } from "./reload.ts";
+import { seed } from "./seed.ts";
 import { longestStopMs, stopInStages } from "./stopping.ts";
 import { openStore } from "./store/open.ts";
-import { type Store, StoreError } from "./store/store.ts";
+import type { Store } from "./store/store.ts";
 import type { StoreNews } from "./store/troubles.ts";
-import { createVault, type Vault } from "./store/vault/vault.ts";
-import { dial, limits, limitLogger } from "@valinor/protocol";
 
 /** A control plane that runs. */
 export interface ValinorServer {
-  /** Where it listens, as `http://HOST:PORT`; `https` where it has a certificate. */
+  /** Where it listens, as `http://HOST:PORT`; `https` if it has a certificate. */
   readonly url: string;
   readonly host: string;
   readonly port: number;
   /**
-   * Takes over what of a configuration can change while it runs; the rest stays as it was. Rejects with Error where something of it can't
+   * Takes over what of a configuration can change while it runs; the rest stays as it was. Rejects with Error if something of it can't
    * be used, which a checked configuration makes unlikely. Does nothing while it stops.
    */
   reload(config: Config): Promise<Reloaded>;
@@ -51,113 +51,180 @@ export interface Reloaded {
 
 /**
  * Starts the control plane: opens the store, creates the configured agents that are missing, dials every agent that is to run,
- * and listens. Rejects, with nothing left open, where the store can't be opened or the port is taken.
+ * and listens. Rejects, with nothing left open, if the store can't be opened or the port is taken.
  */
 export async function startServer(
   config: Config,
   options: { readonly logger?: Logger } = {},
 ): Promise<ValinorServer> {
-  const logger = options.logger ?? pino({ level: config.log.level });
-  // What clients can cause as often as they like.
-  const clientLog = limitLogger(logger);
-  let storeIntact = true;
-  const store = await openStore(config.store, (news) => {
-    if (news.what === "file") storeIntact = news.works;
-    tellStoreNews(logger, news);
-  });
-  const live = createLive(config);
-  const { vault } = live;
-  const linkLog = linkLogTo(logger);
-  const fleet = makeFleet(live, store, logger, linkLog);
-  const audit = createAudit({
-    store,
-    onError: (error) => logger.error({ err: error }, "the audit log could not be written"),
-  });
-  const lifecycle = createLifecycle();
-  const closeAll = async () => {
-    fleet.close();
-    linkLog.flush();
-    await audit.close();
-    await store.close();
-  };
+  const parts = await openParts(config, options.logger ?? pino({ level: config.log.level }));
   try {
-    await seed(config, store, logger);
-    const core = createCore({
-      store,
-      fleet,
-      vault,
-      audit,
-      quota: live.quota,
-      get messageMs() {
-        return live.config.proxy.messageTimeoutMs;
-      },
-      configMs: config.proxy.configTimeoutMs,
-      lifecycle,
-      onShed: ({ caller }, bytes) =>
-        clientLog.warn(
-          { tenant: caller.tenant, credential: caller.credential, bytes },
-          "a stream was ended: its client does not read, and too much waits for such clients",
-        ),
-      checkAddress: (address) => checkAddress(live.config, address),
-    });
-    const authenticator = config.auth.required
-      ? createAuthenticator({ store, audit, ...config.auth })
-      : localAuthenticator;
-    const { identify } = authenticator;
-    const handler = createHandler({
-      guard: live.guard,
-      core,
-      identify,
-      logger: clientLog,
-      lifecycle,
-      storeIntact: () => storeIntact,
-    });
-    const listener = createListener({
-      handler,
-      logger: clientLog,
-      limits: { writeStallMs: limits.clientStallMs },
-      tls: config.server.tls,
-    });
-    await fleet.start();
-    const { host, port, hosts } = await listener.listen(config.server.host, config.server.port);
-    const scheme = config.server.tls === undefined ? "http" : "https";
-    const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    logger.info(
-      { url, ...(hosts.length > 1 && { hosts }), authentication: config.auth.required, ...fleet.counts() },
-      "listening",
-    );
-    const stop = async (hurry: AbortSignal) => {
-      const info = (fields: object, text: string) => logger.info(fields, text);
-      await stopInStages({ ...live.config.server, lifecycle, listener, hurry, info });
-      await closeAll();
-      clientLog.flush();
-      logger.info("stopped");
-    };
-    let stopped: Promise<void> | undefined;
-    return {
-      url,
-      host,
-      port,
-      async reload(read) {
-        const before = live.config;
-        const next = reloaded(before, read);
-        if (lifecycle.reached("leaving")) return { changed: [], needRestart: [] };
-        if (next.server.tls !== undefined) listener.useCertificate(next.server.tls);
-        authenticator.reload(next.auth);
-        live.replace(next);
-        logger.level = next.log.level;
-        await seed(next, store, logger).catch((error: unknown) =>
-          logger.error({ err: error }, "agents of the configuration could not be looked up or created"),
-        );
-        return { changed: differences(before, next), needRestart: differences(next, read) };
-      },
-      close: (hurry = new AbortController().signal) => (stopped ??= stop(hurry)),
-      longestStopMs: () => longestStopMs(live.config.server),
-    };
+    await seed(config, parts.store, parts.logger);
+    const server = new RunningServer(parts);
+    await parts.fleet.start();
+    await server.listen();
+    return server;
   } catch (error) {
-    await closeAll();
+    await closeParts(parts);
     throw error;
   }
+}
+
+/** What a server is made of. */
+interface Parts {
+  readonly logger: Logger;
+  /** For what clients can cause as often as they like. */
+  readonly clientLog: LimitedLogger;
+  readonly live: Live;
+  readonly store: Store;
+  /** False while the store's file is not where it was. */
+  readonly storeIntact: () => boolean;
+  readonly fleet: Fleet;
+  readonly linkLog: LinkLog;
+  readonly audit: Audit;
+  readonly lifecycle: Lifecycle;
+}
+
+async function openParts(config: Config, logger: Logger): Promise<Parts> {
+  let isIntact = true;
+  const store = await openStore(config.store, (news) => {
+    if (news.what === "file") isIntact = news.works;
+    tellStoreNews(logger, news);
+  });
+  const live = new Live(config);
+  const linkLog = linkLogTo(logger);
+  const onError = (error: unknown) => logger.error({ err: error }, "the audit log could not be written");
+  return {
+    logger,
+    clientLog: limitLogger(logger),
+    live,
+    store,
+    storeIntact: () => isIntact,
+    fleet: makeFleet(live, store, logger, linkLog),
+    linkLog,
+    audit: createAudit({ store, onError }),
+    lifecycle: createLifecycle(),
+  };
+}
+
+async function closeParts({ fleet, linkLog, audit, store }: Parts): Promise<void> {
+  fleet.close();
+  linkLog.flush();
+  await audit.close();
+  await store.close();
+}
+
+class RunningServer implements ValinorServer {
+  readonly #parts: Parts;
+  readonly #authenticator: Authenticator;
+  readonly #listener: HttpListener;
+  #bound: { readonly host: string; readonly port: number } | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    const { live, store, audit, clientLog, lifecycle, storeIntact } = parts;
+    const { auth, server } = live.config;
+    const onKeysUnavailable = (error: unknown) =>
+      clientLog.error(
+        { err: error },
+        "the keys of an issuer can't be fetched: its tokens are refused until they can",
+      );
+    this.#parts = parts;
+    this.#authenticator = auth.required
+      ? createAuthenticator({ store, audit, ...auth, onKeysUnavailable })
+      : localAuthenticator;
+    this.#listener = createListener({
+      handler: createHandler({
+        guard: live.guard,
+        core: makeCore(parts),
+        identify: this.#authenticator.identify,
+        logger: clientLog,
+        lifecycle,
+        storeIntact,
+      }),
+      logger: clientLog,
+      limits: { writeStallMs: limits.clientStallMs },
+      tls: server.tls,
+    });
+  }
+
+  /** Begins to listen where the configuration says. Rejects if the port is taken. */
+  async listen(): Promise<void> {
+    const { live, logger, fleet } = this.#parts;
+    const { server, auth } = live.config;
+    const { host, port, hosts } = await this.#listener.listen(server.host, server.port);
+    this.#bound = { host, port };
+    const where = { url: this.url, ...(hosts.length > 1 && { hosts }) };
+    logger.info({ ...where, authentication: auth.required, ...fleet.counts() }, "listening");
+  }
+
+  get url(): string {
+    const { host, port } = this;
+    const scheme = this.#parts.live.config.server.tls === undefined ? "http" : "https";
+    return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  }
+
+  get host(): string {
+    return this.#bound?.host ?? "";
+  }
+
+  get port(): number {
+    return this.#bound?.port ?? 0;
+  }
+
+  async reload(read: Config): Promise<Reloaded> {
+    const { live, lifecycle, logger, store } = this.#parts;
+    const before = live.config;
+    const next = reloaded(before, read);
+    if (lifecycle.reached("leaving")) return { changed: [], needRestart: [] };
+    if (next.server.tls !== undefined) this.#listener.useCertificate(next.server.tls);
+    this.#authenticator.reload(next.auth);
+    live.replace(next);
+    logger.level = next.log.level;
+    await seed(next, store, logger).catch((error: unknown) =>
+      logger.error({ err: error }, "agents of the configuration could not be looked up or created"),
+    );
+    return { changed: differences(before, next), needRestart: differences(next, read) };
+  }
+
+  close(hurry: AbortSignal = new AbortController().signal): Promise<void> {
+    return (this.#stopped ??= this.#stop(hurry));
+  }
+
+  longestStopMs(): number {
+    return longestStopMs(this.#parts.live.config.server);
+  }
+
+  async #stop(hurry: AbortSignal): Promise<void> {
+    const { live, lifecycle, logger, clientLog } = this.#parts;
+    const info = (fields: object, text: string) => logger.info(fields, text);
+    await stopInStages({ ...live.config.server, lifecycle, listener: this.#listener, hurry, info });
+    await closeParts(this.#parts);
+    clientLog.flush();
+    logger.info("stopped");
+  }
+}
+
+function makeCore({ store, fleet, audit, live, lifecycle, logger, clientLog }: Parts): Core {
+  return createCore({
+    store,
+    fleet,
+    vault: live.vault,
+    audit,
+    quota: live.quota,
+    get messageMs() {
+      return live.config.proxy.messageTimeoutMs;
+    },
+    configMs: live.config.proxy.configTimeoutMs,
+    lifecycle,
+    onShed: ({ caller }, bytes) =>
+      clientLog.warn(
+        { tenant: caller.tenant, credential: caller.credential, bytes },
+        "a stream was ended: its client does not read, and too much waits for such clients",
+      ),
+    onUnheardError: (error, text) => logger.error({ err: error }, text),
+    checkAddress: (address) => checkAddress(live.config, address),
+  });
 }
 
 /** Comes once a minute while something fails. */
@@ -166,47 +233,7 @@ function tellStoreNews(logger: Logger, { what, works, detail, failures }: StoreN
   else logger.error({ store: what, failures, detail }, "the store fails");
 }
 
-/** A configuration that may be replaced, and what is made of it. */
-function createLive(initial: Config) {
-  const guardOf = ({ server, auth }: Config) =>
-    createGuard({
-      allowedOrigins: server.allowedOrigins,
-      allowedHosts: server.allowedHosts,
-      loopbackOnly: !auth.required,
-    });
-  let config = initial;
-  let guard = guardOf(initial);
-  let vault = createVault(initial.secretKeys);
-  let quota = createQuota(initial.quotas);
-  return {
-    get config() {
-      return config;
-    },
-    guard: ((req, res) => guard(req, res)) satisfies Guard,
-    vault: {
-      seal: (agent, wanted, current) => vault.seal(agent, wanted, current),
-      open: (agent, stored) => vault.open(agent, stored),
-    } satisfies Vault,
-    quota: {
-      request: (caller) => quota.request(caller),
-      run: (caller) => quota.run(caller),
-    } satisfies Quota,
-    /** Runs that are read keep their place under the quotas before: new quotas count from now on. */
-    replace(next: Config): void {
-      guard = guardOf(next);
-      vault = createVault(next.secretKeys);
-      if (JSON.stringify(next.quotas) !== JSON.stringify(config.quotas)) quota = createQuota(next.quotas);
-      config = next;
-    },
-  };
-}
-
-function makeFleet(
-  live: ReturnType<typeof createLive>,
-  store: Store,
-  logger: Logger,
-  linkLog: LinkLog,
-): Fleet {
+function makeFleet(live: Live, store: Store, logger: Logger, linkLog: LinkLog): Fleet {
   const { proxy, refreshMs } = live.config;
   return createFleet({
     store,
@@ -224,21 +251,6 @@ function makeFleet(
     },
     onLink: (key, up, detail) => linkLog.changed(key, up, detail),
   });
-}
-
-/** Creates the agents of the configuration that are missing; those that exist stay as they are. */
-async function seed(config: Config, store: Store, logger: Logger): Promise<void> {
-  for (const agent of config.agents) {
-    if ((await store.getAgent(agent)) !== undefined) continue;
-    try {
-      await store.createAgent(agent, { subject: "config", credential: "config" });
-      logger.info({ tenant: agent.tenant, agent: agent.id }, "agent created from the configuration");
-    } catch (error) {
-      // One bad entry must not keep every other agent's control plane from starting.
-      if (!(error instanceof StoreError) || error.code === "unavailable") throw error;
-      logger.error({ tenant: agent.tenant, agent: agent.id, reason: error.message }, "agent not created");
-    }
-  }
 }
 
 function checkAddress(config: Config, address: string): void {

@@ -14,7 +14,7 @@ export interface StopOptions {
   readonly noticeMs: number;
   /** How long it is `draining` at most, milliseconds; it is over when no request is in flight. */
   readonly drainMs: number;
-  /** Aborts where what is left is to end now. */
+  /** Aborts when what is left is to end at once. */
   readonly hurry: AbortSignal;
   readonly info: (fields: object, text: string) => void;
 }
@@ -24,7 +24,7 @@ export function longestStopMs({ noticeMs, drainMs }: Pick<StopOptions, "noticeMs
   return noticeMs + drainMs + 3 * FAREWELL_MS;
 }
 
-/** Leads a server through its last stages, until no connection is open. Nothing is cut off without a word but who does not take it. */
+/** Leads a server through its last stages, until no connection is open. Every client is told why it is cut off, unless it does not read. */
 export async function stopInStages(options: StopOptions): Promise<void> {
   const { lifecycle, listener, noticeMs, drainMs, hurry, info } = options;
   lifecycle.enter("leaving");

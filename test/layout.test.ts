@@ -112,6 +112,12 @@ describe("a folder", () => {
     ["src/core/x.ts", "../../test/helpers/fake.ts"],
     ["src/core/x.ts", "../../gen/ts/valinor/v1/types_pb.ts"],
     ["src/unknown/x.ts", "../core/core.ts"],
+    ["src/core/access/x.ts", "../audit/audit.ts"],
+    ["src/core/unknown/x.ts", "../errors.ts"],
+    ["src/http/server/x.ts", "../rest/sse.ts"],
+    ["src/http/rest/x.ts", "../openai/answer.ts"],
+    ["src/rpc/messages/x.ts", "../unary.ts"],
+    ["src/store/queries/x.ts", "../sqlite/sqlite.ts"],
     ["cli/client/x.ts", "../server/serve.ts"],
     ["cli/x.ts", "../clients/ts/src/stream.ts"],
     ["dev/x.ts", "../cli/server/stop.ts"],
@@ -122,11 +128,15 @@ describe("a folder", () => {
 
   it.each([
     ["src/rpc/x.ts", "../core/errors.ts"],
+    ["src/core/runs/x.ts", "../errors.ts"],
+    ["src/core/runs/x.ts", "./names.ts"],
+    ["src/http/rest/x.ts", "../routing/body.ts"],
+    ["src/http/rest/x.ts", "../../core/runs/names.ts"],
     ["src/server.ts", "./http/guard.ts"],
     ["src/server.ts", "./config.ts"],
     ["agent/version.ts", "./package.json"],
     ["cli/client/x.ts", "../package.json"],
-    ["cli/client/agents/x.ts", "../talk/run.ts"],
+    ["cli/client/agents/x.ts", "../talk/reading.ts"],
   ])("passes: %s may import %s", (file, specifier) => {
     expect(findUnneededImports(only(file, `import { y } from "${specifier}";\n`))).toEqual([]);
   });
@@ -184,6 +194,35 @@ describe("a package", () => {
     const text = `import { z } from "@valinor/server";\n`;
     expect(problemsOf("cli/server/x.ts", text)).toEqual([]);
     expect(problemsOf("cli/client/talk/x.ts", text)).toHaveLength(1);
+  });
+});
+
+describe("a program that calls a server", () => {
+  const clients = new Map<string, Manifest>(
+    ["cli", "web"].map((folder) => [
+      folder,
+      { name: folder, dependencies: { "@connectrpc/connect": "1", "@connectrpc/connect-node": "1" } },
+    ]),
+  );
+  const problemsOf = (file: string) => {
+    const text = `import { createClient } from "@connectrpc/connect";\nimport "@connectrpc/connect-node";\n`;
+    return findUndeclaredImports(only(file, text), clients);
+  };
+
+  it.each([
+    "cli/client/session.ts",
+    "cli/client/talk/send.ts",
+    "cli/doctor/doctor.ts",
+    "web/src/chat/store.ts",
+  ])("does so through @valinor/client, and not with calls of its own: %s", (file) => {
+    expect(problemsOf(file).map(({ problem }) => problem)).toEqual([
+      expect.stringContaining("@connectrpc/connect: "),
+      expect.stringContaining("@connectrpc/connect-node: "),
+    ]);
+  });
+
+  it("may make the client's transport in one file of the commands", () => {
+    expect(problemsOf("cli/client/transport.ts")).toEqual([]);
   });
 });
 

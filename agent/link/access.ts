@@ -1,4 +1,5 @@
 import type { AgentOptions } from "../settings/options.ts";
+import { isLoopback } from "@valinor/protocol";
 
 /**
  * Refuses an agent that would let in whoever finds it: throws Error that says what is missing. Only vsock needs no token:
@@ -15,8 +16,4 @@ export function checkAccess({ address, token, insecure }: AgentOptions): void {
   if (address.kind === "tcp" && !isLoopback(address.host)) {
     throw new Error(`--insecure is for loopback alone: give ${address.host} a --token-file`);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

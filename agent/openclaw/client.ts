@@ -1,15 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { monotonicNow } from "@valinor/protocol";
+import { monotonicNow, type UnknownObject } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
 import { Failure } from "../runs/failure.ts";
-import { type AnswerBody, readAnswer, readText, type TakeEvents } from "./answer/answer.ts";
-import { describeBody, describeError } from "./describe.ts";
-import { createGateway } from "./gateway/gateway.ts";
+import { readAnswer, type TakeEvents } from "./answer/answer.ts";
+import { createToolWatch } from "./answer/tool-watch.ts";
+import { describeError } from "./describe.ts";
 import { GatewayError } from "./gateway/gateway-link.ts";
+import { Gateway } from "./gateway/gateway.ts";
 import { greetsAsOpenClaw } from "./gateway/greeting.ts";
-import { createHttp, type HttpAnswer, pathsOf } from "./http.ts";
-import { createOwnModel } from "./gateway/own-model.ts";
-import { createProbe, type ReadyAnswer, type ServerState } from "./probe.ts";
+import { createOwnModel, type OwnModel } from "./gateway/own-model.ts";
+import { steer, type Steering } from "./gateway/steer.ts";
+import { createHttp, type Http, type HttpAnswer, pathsOf, type ServerPaths } from "./http.ts";
+import { Probe, type ReadyAnswer, type ServerState } from "./probe.ts";
+import { bodyOf, readWords, refusalOf, withoutToken } from "./refusal.ts";
 import {
   authorization,
   type ModelRequest,
@@ -18,14 +21,12 @@ import {
   requestHeaders,
   type ServerKind,
 } from "./request.ts";
-import { steer, type Steering } from "./gateway/steer.ts";
-import { createToolWatch } from "./answer/tool-watch.ts";
 
 /** The OpenClaw beside the agent, or any server of OpenAI's chat completions. */
 export interface OpenClaw {
   /**
    * Runs a request and hands on its events, the last one `finish`. Resolves after that. Rejects with Failure; the signal
-   * drops the call at once, which ends the model's work too. `onTool`, where it is given, is told the tools that a real
+   * drops the call at once, which ends the model's work too. `onTool`, if it is given, is told the tools that a real
    * OpenClaw begins to run by itself, denied ones included.
    */
   run(
@@ -35,9 +36,9 @@ export interface OpenClaw {
     onTool?: (name: string) => void,
   ): Promise<void>;
   /**
-   * Makes a real OpenClaw have that model and those tools. Resolves when they are in force, with a sentence where they are
+   * Makes a real OpenClaw have that model and those tools. Resolves when they are in force, with a sentence if they are
    * refused; at once with an ordinary server, which has no such powers. Rejects with GatewayError after `applyMs`
-   * where OpenClaw is away: nothing is known then.
+   * if OpenClaw is away: nothing is known then.
    */
   apply(wanted: Steering): Promise<string | undefined>;
   readonly state: ServerState;
@@ -65,96 +66,105 @@ export interface OpenClawOptions {
   onChange(): void;
 }
 
-/** Largest body of a failed answer that is looked at. */
-const ERROR_BODY_BYTES = 64 * 1024;
-/** Statuses that may mean that the URL is wrong. */
-const isMisplaced = (status: number) => (status >= 300 && status < 400) || status === 404 || status === 405;
 /** Waits between attempts to apply a configuration: the first and the longest. */
 const APPLY_WAIT_MS = { least: 100, most: 1_000 } as const;
 
 /** Makes a client. The HTTP library is loaded with the first request, not when the agent starts. */
 export function createOpenClaw(options: OpenClawOptions): OpenClaw {
-  const { bounds, token } = options;
-  const closing = new AbortController();
-  const http = createHttp(options.url, bounds, closing.signal);
-  const tools = createToolWatch();
-  const paths = pathsOf(options.url);
-  const gateway = createGateway({
-    url: paths.gateway,
-    token,
-    bounds,
-    onItem: (payload) => tools.item(payload),
-  });
-  const ownModel = createOwnModel(options.stateDir);
-  const probe = createProbe(
-    bounds,
-    { ready: askReady, greets: () => greetsAsOpenClaw(paths.gateway, bounds) },
-    options.serverKind,
-    () => options.onChange(),
-  );
+  return new OpenClawClient(options);
+}
 
-  /** OpenClaw tells those who know its token more than whether it is ready. */
-  async function askReady(): Promise<ReadyAnswer> {
-    const headers = { ...PLAIN_BYTES, ...authorization(token) };
-    const signal = AbortSignal.timeout(bounds.probeTimeoutMs);
-    const answer = await http.send(paths.readyz, { method: "GET", headers }, signal);
-    const body = await readText(bodyOf(answer), ERROR_BODY_BYTES).catch(() => "");
-    return { status: answer.statusCode, body };
+class OpenClawClient implements OpenClaw {
+  readonly #bounds: Bounds;
+  readonly #token: string | undefined;
+  readonly #paths: ServerPaths;
+  readonly #closing = new AbortController();
+  readonly #http: Http;
+  readonly #tools = createToolWatch();
+  readonly #gateway: Gateway;
+  readonly #ownModel: OwnModel;
+  readonly #probe: Probe;
+
+  constructor(options: OpenClawOptions) {
+    const { url, bounds, token } = options;
+    this.#bounds = bounds;
+    this.#token = token;
+    this.#paths = pathsOf(url);
+    this.#http = createHttp(url, bounds, this.#closing.signal);
+    const onItem = (payload: UnknownObject) => this.#tools.item(payload);
+    this.#gateway = new Gateway({ url: this.#paths.gateway, token, bounds, onItem });
+    this.#ownModel = createOwnModel(options.stateDir);
+    const questions = {
+      ready: () => this.#askReady(),
+      greets: () => greetsAsOpenClaw(this.#paths.gateway, bounds),
+    };
+    this.#probe = new Probe(bounds, questions, options.serverKind, () => options.onChange());
   }
 
-  async function send(request: ModelRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    const kind = probe.kind ?? "openclaw";
-    const headers = requestHeaders(request, kind, token);
-    const body = requestBody(request, kind);
+  get state(): ServerState {
+    return this.#probe.state;
+  }
+
+  get kind(): ServerKind | undefined {
+    return this.#probe.kind;
+  }
+
+  get kindReason(): string {
+    return this.#probe.kindReason;
+  }
+
+  start(): void {
+    // Not before the agent has said that it listens: the HTTP library is loaded for it.
+    setImmediate(() => this.#probe.hurry());
+  }
+
+  async close(): Promise<void> {
+    this.#probe.close();
+    this.#closing.abort();
+    this.#gateway.close();
+    await this.#http.close();
+  }
+
+  async run(
+    request: ModelRequest,
+    signal: AbortSignal,
+    take: TakeEvents,
+    onTool?: (name: string) => void,
+  ): Promise<void> {
     try {
-      return await http.send(paths.completions, { method: "POST", headers, body }, signal);
+      await this.#probe.ready();
+      const watched = onTool !== undefined && this.#probe.kind === "openclaw";
+      if (watched) await this.#completeWatched(request, signal, take, onTool);
+      else await this.#complete(request, signal, take, () => {});
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      throw new Failure("request_error", `OpenClaw cannot be reached${code ? ` (${code})` : ""}`, error);
+      if (!signal.aborted) this.#probe.hurry();
+      throw withoutToken(error, this.#token);
     }
   }
 
-  async function complete(
-    request: ModelRequest,
-    signal: AbortSignal,
-    take: TakeEvents,
-    onId: (id: string) => void,
-  ): Promise<void> {
-    const answer = await send(request, signal);
-    const { statusCode } = answer;
-    answer.body.on("error", () => {}); // told by the reading below; an abort after it is nobody's news
-    await take([]); // the headers are a sign of life
-    if (statusCode < 200 || statusCode > 299) throw await refusalOf(answer, paths.completions);
-    await readAnswer(bodyOf(answer), bounds, take, onId);
-  }
-
-  /** The same, while the gateway tells which tools OpenClaw runs. */
-  async function completeWatched(
-    request: ModelRequest,
-    signal: AbortSignal,
-    take: TakeEvents,
-    onTool: (name: string) => void,
-  ): Promise<void> {
-    const held = gateway.hold();
-    let following: { stop(): void } | undefined;
-    try {
-      await held.opened;
-      await complete(request, signal, take, (id) => (following = tools.follow(id, onTool)));
-    } finally {
-      following?.stop();
-      held.release();
+  async apply(wanted: Steering): Promise<string | undefined> {
+    const { applyMs } = this.#bounds;
+    const until = monotonicNow() + applyMs;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(applyMs)]);
+    for (let wait: number = APPLY_WAIT_MS.least; ; wait = Math.min(2 * wait, APPLY_WAIT_MS.most)) {
+      const outcome = await this.#attempt(wanted, signal);
+      if (!(outcome instanceof GatewayError)) return outcome.refusal;
+      const pause = Math.max(wait, outcome.retryAfterMs ?? 0);
+      if (signal.aborted || monotonicNow() + pause >= until) throw outcome;
+      this.#probe.hurry();
+      await sleep(pause, undefined, { signal });
     }
   }
 
-  /** One attempt; undefined where another is worth it. */
-  async function attempt(
+  /** One attempt to apply; the error, if another attempt is worth it. */
+  async #attempt(
     wanted: Steering,
     signal: AbortSignal,
   ): Promise<{ readonly refusal: string | undefined } | GatewayError> {
-    await probe.ready();
-    if (probe.kind === "plain") return { refusal: undefined };
+    await this.#probe.ready();
+    if (this.#probe.kind === "plain") return { refusal: undefined };
     try {
-      return { refusal: await steer(wanted, gateway, ownModel, signal) };
+      return { refusal: await steer(wanted, this.#gateway, this.#ownModel, signal) };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       if (error.retryable) return error;
@@ -162,78 +172,55 @@ export function createOpenClaw(options: OpenClawOptions): OpenClaw {
     }
   }
 
-  return {
-    async run(request, signal, take, onTool) {
-      try {
-        await probe.ready();
-        const watched = onTool !== undefined && probe.kind === "openclaw";
-        if (watched) await completeWatched(request, signal, take, onTool);
-        else await complete(request, signal, take, () => {});
-      } catch (error) {
-        if (!signal.aborted) probe.hurry();
-        throw withoutToken(error, token);
-      }
-    },
-    async apply(wanted) {
-      const until = monotonicNow() + bounds.applyMs;
-      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(bounds.applyMs)]);
-      for (let wait: number = APPLY_WAIT_MS.least; ; wait = Math.min(2 * wait, APPLY_WAIT_MS.most)) {
-        const outcome = await attempt(wanted, signal);
-        if (!(outcome instanceof GatewayError)) return outcome.refusal;
-        const pause = Math.max(wait, outcome.retryAfterMs ?? 0);
-        if (signal.aborted || monotonicNow() + pause >= until) throw outcome;
-        probe.hurry();
-        await sleep(pause, undefined, { signal });
-      }
-    },
-    get state() {
-      return probe.state;
-    },
-    get kind() {
-      return probe.kind;
-    },
-    get kindReason() {
-      return probe.kindReason;
-    },
-    // Not before the agent has said that it listens: the HTTP library is loaded for it.
-    start: () => void setImmediate(() => probe.hurry()),
-    async close() {
-      probe.close();
-      closing.abort();
-      gateway.close();
-      await http.close();
-    },
-  };
-}
+  /** OpenClaw tells those who know its token more than whether it is ready. */
+  async #askReady(): Promise<ReadyAnswer> {
+    const headers = { ...PLAIN_BYTES, ...authorization(this.#token) };
+    const signal = AbortSignal.timeout(this.#bounds.probeTimeoutMs);
+    const answer = await this.#http.send(this.#paths.readyz, { method: "GET", headers }, signal);
+    return { status: answer.statusCode, body: await readWords(answer) };
+  }
 
-/** The same, where a server repeats the token that it was told: it is nobody's business. */
-function withoutToken(error: unknown, token: string | undefined): unknown {
-  if (token === undefined || !(error instanceof Failure) || !error.message.includes(token)) return error;
-  return new Failure(error.code, error.message.replaceAll(token, "[token]"), error.cause);
-}
+  async #send(request: ModelRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const kind = this.#probe.kind ?? "openclaw";
+    const headers = requestHeaders(request, kind, this.#token);
+    const body = requestBody(request, kind);
+    try {
+      return await this.#http.send(this.#paths.completions, { method: "POST", headers, body }, signal);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new Failure("request_error", `OpenClaw cannot be reached${code ? ` (${code})` : ""}`, error);
+    }
+  }
 
-function bodyOf({ headers, body }: HttpAnswer): AnswerBody {
-  return { body, type: textOf(headers["content-type"]), encoding: textOf(headers["content-encoding"]) };
-}
+  async #complete(
+    request: ModelRequest,
+    signal: AbortSignal,
+    take: TakeEvents,
+    onId: (id: string) => void,
+  ): Promise<void> {
+    const answer = await this.#send(request, signal);
+    const { statusCode } = answer;
+    answer.body.on("error", () => {}); // told by the reading below; an abort after it is no news to anybody
+    await take([]); // the headers are a sign of life
+    if (statusCode < 200 || statusCode > 299) throw await refusalOf(answer, this.#paths.completions);
+    await readAnswer(bodyOf(answer), this.#bounds, take, onId);
+  }
 
-/** What an answer with another status than 2xx says: the status, where that helps the path, and the server's words. */
-async function refusalOf(answer: HttpAnswer, path: string): Promise<Failure> {
-  const { statusCode, headers } = answer;
-  const words = await readText(bodyOf(answer), ERROR_BODY_BYTES).catch(() => "");
-  const where = isMisplaced(statusCode) ? ` to POST ${path}` : "";
-  const said = describeBody(words) + retryAfter(textOf(headers["retry-after"]));
-  return new Failure("openclaw_error", `OpenClaw answered ${statusCode}${where}${said}`);
-}
-
-const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-
-/** When the server says that it will have time again. */
-function retryAfter(header: string): string {
-  if (/^\d{1,6}(?:\.\d{1,3})?$/.test(header)) return `; it asks to wait ${Number(header)} s`;
-  const date = HTTP_DATE.test(header) ? Date.parse(header) : NaN;
-  return Number.isNaN(date) ? "" : `; it asks to wait until ${new Date(date).toISOString()}`;
-}
-
-function textOf(header: string | string[] | undefined): string {
-  return Array.isArray(header) ? header.join(",") : (header ?? "");
+  /** The same, while the gateway tells which tools OpenClaw runs. */
+  async #completeWatched(
+    request: ModelRequest,
+    signal: AbortSignal,
+    take: TakeEvents,
+    onTool: (name: string) => void,
+  ): Promise<void> {
+    const held = this.#gateway.hold();
+    let following: { stop(): void } | undefined;
+    try {
+      await held.opened;
+      await this.#complete(request, signal, take, (id) => (following = this.#tools.follow(id, onTool)));
+    } finally {
+      following?.stop();
+      held.release();
+    }
+  }
 }

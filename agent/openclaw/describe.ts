@@ -10,7 +10,7 @@ const PAGE_LENGTH = 8 * 1024;
 const DEPTH = 6;
 const ENTRIES = 3;
 
-/** A URL, or a host with a port: where the guest's services are is nobody's business. */
+/** A URL, or a host with a port: clients need not know where the guest's services are. */
 const ADDRESS =
   /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+|\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?\b|\[[0-9a-f:]+\](?::\d+)?/gi;
 
@@ -25,13 +25,13 @@ export function describeError(error: unknown): string {
   return tell(wordsOf(error, DEPTH)) ?? "no reason given";
 }
 
-/** The same with a colon before it, of the body of a failed answer; nothing where it says nothing. */
+/** The same for the body of a failed answer, with a colon before it; empty if the body says nothing. */
 export function describeBody(body: string): string {
   const told = tell(wordsOfBody(body));
   return told === undefined ? "" : `: ${told}`;
 }
 
-/** What stands in an object of any shape: `{"error":{"message"}}`, `{"detail":[...]}`, `{"message"}`, lists of these and so on. */
+/** The words in an object of any shape: `{"error":{"message"}}`, `{"detail":[...]}`, `{"message"}`, lists of these and so on. */
 function wordsOf(value: unknown, depth: number): string | undefined {
   if (depth === 0) return undefined;
   if (typeof value === "string") return value.trim() === "" ? undefined : value;
@@ -85,7 +85,7 @@ function wordsOfPage(page: string): string {
   return named ?? start.replaceAll(/<(script|style)\b[^<]*/gi, " ").replaceAll(/<[^>]*>?/g, " ");
 }
 
-/** One line of it; undefined where nothing is left. */
+/** The words as one line; undefined if nothing is left of them. */
 function tell(words: string | undefined): string | undefined {
   const line = (words ?? "")
     .slice(0, LOOKED_AT)

@@ -28,8 +28,8 @@ export interface ServerPaths {
  * Finds a server's paths from its URL as people write it: its root, the base that OpenAI's SDKs take (`.../v1`), or all of
  * `.../chat/completions`.
  */
-export function pathsOf(at: string): ServerPaths {
-  const { origin, pathname } = new URL(at);
+export function pathsOf(url: string): ServerPaths {
+  const { origin, pathname } = new URL(url);
   const path = pathname.replace(/\/+$/, "");
   const base = path.replace(/\/chat\/completions$/, "");
   const root = base.replace(/\/v\d+$/, "");
@@ -41,8 +41,8 @@ export function pathsOf(at: string): ServerPaths {
 }
 
 /** Makes a client; `closing` drops what is under way. The library is loaded with the first request, not when the agent starts. */
-export function createHttp(at: string, bounds: Pick<Bounds, "connectMs">, closing: AbortSignal): Http {
-  const { origin } = new URL(at);
+export function createHttp(url: string, bounds: Pick<Bounds, "connectMs">, closing: AbortSignal): Http {
+  const { origin } = new URL(url);
   let pool: Promise<Pool> | undefined;
 
   /** No time limit of the pool's own but the one on connecting: the run's clock bounds the rest. */
@@ -61,6 +61,7 @@ export function createHttp(at: string, bounds: Pick<Bounds, "connectMs">, closin
       return opened.request({ ...request, path, signal: AbortSignal.any([signal, closing]) });
     },
     async close() {
+      // A pool that could not be opened needs no closing; whoever asked for it was told.
       const opened = await pool?.catch(() => undefined);
       await opened?.destroy();
     },

@@ -5,21 +5,6 @@ import type { ServerKind } from "./request.ts";
 /** How OpenClaw is, as heartbeats tell it. */
 export type ServerState = "ready" | "starting" | "down";
 
-/** What is known of the server. */
-export interface Probe {
-  /** `starting` until the first answer. */
-  readonly state: ServerState;
-  /** What kind of server it is; undefined before that could be told. */
-  readonly kind: ServerKind | undefined;
-  /** How that is known, or why it is not: a sentence for people. Empty before the first answer. */
-  readonly kindReason: string;
-  /** Resolves when the kind is known, or one probe has failed to find out. Never rejects. */
-  ready(): Promise<void>;
-  /** Asks now, not at the next turn; the first call begins the turns. */
-  hurry(): void;
-  close(): void;
-}
-
 /** An answer to `GET /readyz`. */
 export interface ReadyAnswer {
   readonly status: number;
@@ -28,95 +13,122 @@ export interface ReadyAnswer {
 
 /** How a probe asks, each within its own deadline. */
 export interface ProbeQuestions {
-  /** Rejects where there is no answer. */
+  /** Rejects if there is no answer. */
   ready(): Promise<ReadyAnswer>;
   /** Whether the server greets a WebSocket as OpenClaw's gateway does. Never rejects. */
   greets(): Promise<boolean>;
 }
 
-/** An OpenClaw that answers otherwise for so many times one after the other is none any more. */
+/** A server that was OpenClaw counts as an ordinary one after so many answers in a row that OpenClaw would not give. */
 const DOUBTS = 3;
 
 /**
- * Makes a probe that asks `/readyz` every `probeMs` once it was hurried. OpenClaw is told by something of its own, never by a status
- * alone: the object that it answers, or else its gateway's greeting. Another answer below 500 is that of an ordinary server. A
- * kind that is known changes only where the other is shown: no failure on the way changes it. `told` decides instead, where it is
- * given. `onChange` is called when state or kind changes.
+ * Asks `/readyz` every `probeMs` once it was hurried. OpenClaw is told by something of its own, never by a status alone: the object that it
+ * answers, or else its gateway's greeting. Another answer below 500 is that of an ordinary server. A kind that is known changes only when
+ * the other one is shown: no failure on the way changes it.
  */
-export function createProbe(
-  bounds: Pick<Bounds, "probeMs">,
-  ask: ProbeQuestions,
-  told: ServerKind | undefined,
-  onChange: () => void,
-): Probe {
-  let state: ServerState = "starting"; // nothing is known yet
-  let kind = told;
-  let kindReason = told === undefined ? "" : "told by --server-kind";
-  let doubts = 0;
-  let asking: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
+export class Probe {
+  readonly #probeMs: number;
+  readonly #ask: ProbeQuestions;
+  /** Told by a flag: nothing is found out then. */
+  readonly #told: ServerKind | undefined;
+  readonly #onChange: () => void;
+  #state: ServerState = "starting"; // nothing is known yet
+  #kind: ServerKind | undefined;
+  #kindReason: string;
+  /** Answers in a row that an OpenClaw would not give. */
+  #doubts = 0;
+  #asking: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** If `told` is given, it decides the kind. `onChange` is called when state or kind changes. */
+  constructor(
+    bounds: Pick<Bounds, "probeMs">,
+    ask: ProbeQuestions,
+    told: ServerKind | undefined,
+    onChange: () => void,
+  ) {
+    this.#probeMs = bounds.probeMs;
+    this.#ask = ask;
+    this.#told = told;
+    this.#onChange = onChange;
+    this.#kind = told;
+    this.#kindReason = told === undefined ? "" : "told by --server-kind";
+  }
+
+  /** `starting` until the first answer. */
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  /** What kind of server it is; undefined before that could be told. */
+  get kind(): ServerKind | undefined {
+    return this.#kind;
+  }
+
+  /** How that is known, or why it is not: a sentence for people. Empty before the first answer. */
+  get kindReason(): string {
+    return this.#kindReason;
+  }
+
+  /** Resolves when the kind is known, or one probe has failed to find out. Never rejects. */
+  async ready(): Promise<void> {
+    if (this.#kind !== undefined) return;
+    this.hurry();
+    await this.#asking;
+  }
+
+  /** Asks now, not at the next turn; the first call begins the turns. */
+  hurry(): void {
+    clearTimeout(this.#timer);
+    if (!this.#closed) this.#asking ??= this.#look();
+  }
+
+  /** Asks no more. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    // No answer is news of its own: the state is `down`, and the kind's reason says why it is not known.
+    const answer = await this.#ask.ready().catch(() => undefined);
+    const [state, kind, reason] = [this.#state, this.#kind, this.#kindReason];
+    await this.#judge(answer);
+    if (this.#closed) return;
+    this.#state = this.#doubts > 0 ? "starting" : stateOf(answer?.status);
+    this.#asking = undefined;
+    this.#timer = setTimeout(() => this.hurry(), this.#probeMs);
+    if (state !== this.#state || kind !== this.#kind || reason !== this.#kindReason) this.#onChange();
+  }
 
   /** Takes what an answer says of the kind. */
-  async function judge(answer: ReadyAnswer | undefined): Promise<void> {
-    if (told !== undefined) return;
+  async #judge(answer: ReadyAnswer | undefined): Promise<void> {
+    if (this.#told !== undefined) return;
     if (answer === undefined) {
-      if (kind === undefined) kindReason = "it gives no answer to /readyz";
+      if (this.#kind === undefined) this.#kindReason = "it gives no answer to /readyz";
       return;
     }
-    const { status } = answer;
-    if (isOpenClaws(answer)) return settle("openclaw", "it answers /readyz as OpenClaw does");
-    const mayBe = (status === 200 && kind !== "plain") || (status === 503 && kind === undefined);
-    if (mayBe && (await ask.greets())) return settle("openclaw", "its gateway greets as OpenClaw's does");
-    const otherwise = `it answers /readyz with ${status}, and not as OpenClaw does`;
-    if (status >= 500) {
-      if (kind === undefined) kindReason = `${otherwise}; --server-kind can tell what it is`;
-    } else if (kind !== "openclaw" || ++doubts >= DOUBTS) settle("plain", otherwise);
+    if (isOpenClaws(answer)) return this.#settle("openclaw", "it answers /readyz as OpenClaw does");
+    if (this.#mayGreet(answer.status) && (await this.#ask.greets()))
+      return this.#settle("openclaw", "its gateway greets as OpenClaw's does");
+    const otherwise = `it answers /readyz with ${answer.status}, and not as OpenClaw does`;
+    if (answer.status >= 500) {
+      if (this.#kind === undefined) this.#kindReason = `${otherwise}; --server-kind can tell what it is`;
+    } else if (this.#kind !== "openclaw" || ++this.#doubts >= DOUBTS) this.#settle("plain", otherwise);
   }
 
-  function settle(found: ServerKind, reason: string): void {
-    kind = found;
-    kindReason = reason;
-    doubts = 0;
+  /** Whether the gateway is worth asking after such an answer. */
+  #mayGreet(status: number): boolean {
+    return (status === 200 && this.#kind !== "plain") || (status === 503 && this.#kind === undefined);
   }
 
-  async function look(): Promise<void> {
-    const answer = await ask.ready().catch(() => undefined);
-    const before = { state, kind, kindReason };
-    await judge(answer);
-    if (closed) return;
-    state = doubts > 0 ? "starting" : stateOf(answer?.status);
-    asking = undefined;
-    timer = setTimeout(turn, bounds.probeMs);
-    if (before.state !== state || before.kind !== kind || before.kindReason !== kindReason) onChange();
+  #settle(found: ServerKind, reason: string): void {
+    this.#kind = found;
+    this.#kindReason = reason;
+    this.#doubts = 0;
   }
-
-  function turn(): void {
-    clearTimeout(timer);
-    if (!closed) asking ??= look();
-  }
-
-  return {
-    get state() {
-      return state;
-    },
-    get kind() {
-      return kind;
-    },
-    get kindReason() {
-      return kindReason;
-    },
-    async ready() {
-      if (kind !== undefined) return;
-      turn();
-      await asking;
-    },
-    hurry: turn,
-    close() {
-      closed = true;
-      clearTimeout(timer);
-    },
-  };
 }
 
 /** True for what OpenClaw alone answers: whether it is ready, and what keeps it from that. */

@@ -1,7 +1,6 @@
-import type { UnknownObject } from "@valinor/protocol";
+import { sha256, type UnknownObject } from "@valinor/protocol";
 import type { Settings } from "../settings/settings.ts";
 import type { ClientTool } from "../runs/turns.ts";
-import { sessionUser } from "./conversation.ts";
 
 /** What a run asks of the model. */
 export interface ModelRequest {
@@ -43,6 +42,14 @@ export function requestBody(request: ModelRequest, kind: ServerKind): string {
     tool_choice: tools.length === 0 ? undefined : request.toolChoice,
     messages: kind === "openclaw" ? allTurns(request) : mergedTurns(request),
   });
+}
+
+/**
+ * The `user` that names a conversation to OpenClaw, which makes a session key of it in lower case: a digest, so
+ * that ids which differ in case alone, or in anything else, never share a session.
+ */
+export function sessionUser(conversationId: string): string {
+  return `valinor-${sha256(conversationId)}`;
 }
 
 function allTurns(request: ModelRequest): readonly object[] {

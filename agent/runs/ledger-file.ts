@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Bounds } from "../bounds.ts";
 import type { LedgerEntries, LedgerLine } from "./ledger-entries.ts";
 import { parseLines, toText } from "./ledger-lines.ts";
-import { errorText, type Log } from "../log.ts";
+import { type Log } from "../log.ts";
+import { errorText } from "@valinor/protocol";
 
 /** The file behind a ledger. */
 export interface LedgerFile {

@@ -2,8 +2,9 @@ import type { Bounds } from "../bounds.ts";
 import { Budget } from "./budget.ts";
 import type { JournalTotal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
-import { errorText, type Log } from "../log.ts";
+import { type Log } from "../log.ts";
 import { Run, type RunOwner } from "./run.ts";
+import { errorText } from "@valinor/protocol";
 
 /** What the registry of runs needs. */
 export interface RunsOptions {

@@ -1,4 +1,4 @@
-import { type UnknownObject, isObject } from "@valinor/protocol";
+import { type UnknownObject, isObject, limits, isToolName } from "@valinor/protocol";
 
 /** A tool that the client runs: the model's call of it goes back to the client. */
 export interface ClientTool {
@@ -7,18 +7,13 @@ export interface ClientTool {
   readonly described: UnknownObject;
 }
 
-/** Most turns of a history, and most tools of a message. */
-export const HISTORY_TURNS = 1_000;
-export const CLIENT_TOOLS = 128;
-
-const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const ROLES: readonly unknown[] = ["system", "developer", "user", "assistant", "tool"];
 
 /** Reads `history`: turns in the shape of OpenAI's chat messages, texts alone; a string says what is wrong with it. */
 export function readHistory(value: unknown): readonly UnknownObject[] | string {
   const turns = value ?? [];
   if (!Array.isArray(turns) || !turns.every(isObject)) return "history is not a list of objects";
-  if (turns.length > HISTORY_TURNS) return `history has more than ${HISTORY_TURNS} turns`;
+  if (turns.length > limits.historyTurns) return `history has more than ${limits.historyTurns} turns`;
   for (const { role, content } of turns) {
     if (!ROLES.includes(role)) return "a turn of the history has no role of a chat";
     // Parts may name files and addresses, which the model's server would go and fetch.
@@ -33,12 +28,12 @@ export function readHistory(value: unknown): readonly UnknownObject[] | string {
 export function readTools(value: unknown): readonly ClientTool[] | string {
   const tools = value ?? [];
   if (!Array.isArray(tools) || !tools.every(isObject)) return "tools is not a list of objects";
-  if (tools.length > CLIENT_TOOLS) return `there are more than ${CLIENT_TOOLS} tools`;
+  if (tools.length > limits.clientTools) return `there are more than ${limits.clientTools} tools`;
   const read: ClientTool[] = [];
   for (const described of tools) {
     const { type, function: called } = described;
     const name = isObject(called) ? called["name"] : undefined;
-    if (type !== "function" || typeof name !== "string" || !TOOL_NAME.test(name)) {
+    if (type !== "function" || typeof name !== "string" || !isToolName(name)) {
       return "a tool is no function with a name of 1 to 64 of A-Z a-z 0-9 _ -";
     }
     read.push({ name, described });

@@ -1,11 +1,8 @@
-import { contextDigest, type UnknownObject } from "@valinor/protocol";
+import { contextDigest, type UnknownObject, guestLimits } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
 import { Failure } from "../runs/failure.ts";
 
 type ContextBounds = Pick<Bounds, "contextEntries" | "contextEntryBytes" | "contextBytes">;
-
-/** Longest key of a context entry, in UTF-16 units. */
-const KEY_LENGTH = 256;
 
 /** A `context_update` whose fields have the right types. */
 interface ContextChange {
@@ -43,7 +40,8 @@ export class Context {
    */
   update(payload: UnknownObject): string | undefined {
     const { key, text, keep } = readChange(payload);
-    if (key.length > KEY_LENGTH) return `a key has at most ${KEY_LENGTH} characters`;
+    const { contextKeyLength: longest } = guestLimits;
+    if (key.length > longest) return `a key has at most ${longest} characters`;
     const next = new Map([...this.#entries].filter(([name]) => keep === undefined || keep.has(name)));
     next.delete(key);
     if (text !== "") next.set(key, text);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Address, VSOCK_ANY } from "@valinor/protocol";
+import { type Address, VSOCK_ANY, errorText } from "@valinor/protocol";
 import type { ServerKind } from "../openclaw/request.ts";
 import type { AgentOptions } from "./options.ts";
 
@@ -83,7 +83,7 @@ function parseFlags(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: flags, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UsageError(errorText(error), { cause: error });
   }
 }
 
@@ -153,7 +153,7 @@ function readToken(name: string, path: string | undefined): string | undefined {
   try {
     token = readFileSync(path, "utf8").trim();
   } catch (error) {
-    throw new UsageError(`--${name}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new UsageError(`--${name}: ${errorText(error)}`, {
       cause: error,
     });
   }

@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { errorName, errorText, type Log } from "../log.ts";
+import { errorName, type Log } from "../log.ts";
 import type { AgentOptions } from "./options.ts";
+import { errorText } from "@valinor/protocol";
 
 /** A directory that this agent alone keeps its state in. */
 export interface StateDir {

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { addAgentsCommands, addConfigCommands } from "./agents/manage-commands.ts";
 import { output, server, whole } from "./options.ts";
 import type { Environment } from "../terminal/environment.ts";
+import { isName, NAME_RULE } from "@valinor/protocol";
 
 /** Adds the commands that call a server. Each one's code is imported when it runs. */
 export function addClientCommands(program: Command, env: Environment): void {
@@ -75,6 +76,6 @@ function addLook(program: Command, env: Environment): void {
 }
 
 function name(value: string): string {
-  if (/^[A-Za-z0-9._:-]{1,128}$/.test(value)) return value;
-  throw new InvalidArgumentError("It must be 1 to 128 of A-Z a-z 0-9 . _ : -");
+  if (isName(value)) return value;
+  throw new InvalidArgumentError(`It must be ${NAME_RULE}`);
 }

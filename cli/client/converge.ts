@@ -21,9 +21,9 @@ export interface WaitOptions {
 /** What became of a change. */
 export interface Outcome {
   readonly applied: boolean;
-  /** Why not; empty where applied. */
+  /** Why not; empty if applied. */
   readonly reason: string;
-  /** True where the agent turned it down, as it will again. */
+  /** True if the agent turned it down, as it will again. */
   readonly refused?: boolean;
 }
 
@@ -86,10 +86,10 @@ async function poll(
   return outcome;
 }
 
-/** Undefined where the server does not answer now, or does not let the caller look. */
+/** Undefined if the server does not answer now, or does not let the caller look. */
 async function lookUp(session: Session, agentId: string): Promise<GetAgentStatusResponse | undefined> {
   try {
-    return await session.proxy.getAgentStatus({ agentId }, session.call);
+    return await session.client.status(agentId, session.call);
   } catch (error) {
     session.signal.throwIfAborted();
     if (error instanceof ValinorError && error.code === "unavailable") return undefined;

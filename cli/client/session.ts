@@ -1,13 +1,10 @@
 import { readFileSync } from "node:fs";
-import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
-import { ValinorError } from "@valinor/client";
-import { typedErrors } from "@valinor/client/internal";
-import { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
-import { AgentRegistry } from "@valinor/proto/valinor/v1/agent_registry";
+import { createValinorClient, type ValinorClient, ValinorError } from "@valinor/client";
+import { isTenant } from "@valinor/protocol";
 import type { Environment } from "../terminal/environment.ts";
 import { CliError } from "../terminal/errors.ts";
 import { explainError } from "./errors/explain.ts";
+import { createTransport } from "./transport.ts";
 
 const DEFAULT_SERVER = "http://127.0.0.1:8080";
 /** Longest wait for the answer of a call that streams nothing. */
@@ -37,23 +34,22 @@ export interface Target {
 /** What a command has of its server. */
 export interface Session {
   readonly target: Target;
-  readonly proxy: Client<typeof AgentProxy>;
-  readonly agents: Client<typeof AgentRegistry>;
+  readonly client: ValinorClient;
   /** Aborts when the command is to end; its reason is the CliError to end with. */
   readonly signal: AbortSignal;
   /** Options of every call that streams nothing. */
   readonly call: { readonly signal: AbortSignal; readonly timeoutMs: number };
 }
 
-/** Reads where the server is. Throws CliError where a flag or variable can't be used; its text never has the credential. */
+/** Reads where the server is. Throws CliError if a flag or variable can't be used; its text never has the credential. */
 export function targetOf(options: ServerOptions, env: Environment): Target {
   const text = options.server ?? (env["VALINOR_SERVER"] || DEFAULT_SERVER);
   const credential = env["VALINOR_API_KEY"]?.trim() || undefined;
   if (credential !== undefined && !/^[\x21-\x7e]{1,8192}$/.test(credential))
     throw usage(
-      "VALINOR_API_KEY holds neither an API key nor a token: it has spaces or odd characters in it",
+      "VALINOR_API_KEY is neither an API key nor a token: it contains spaces or characters that neither has",
     );
-  if (options.tenant !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(options.tenant))
+  if (options.tenant !== undefined && !isTenant(options.tenant))
     throw usage("--tenant must be 1 to 63 letters, digits, dots, underscores and hyphens");
   return {
     url: serverUrl(text),
@@ -63,16 +59,13 @@ export function targetOf(options: ServerOptions, env: Environment): Target {
   };
 }
 
-/** Makes the clients of a server; nothing is connected yet. Their errors are ValinorErrors. */
-export function connectTo(target: Target, signal: AbortSignal): Session {
-  const transport = typedErrors(transportOf(target));
-  return {
-    target,
-    proxy: createClient(AgentProxy, transport),
-    agents: createClient(AgentRegistry, transport),
-    signal,
-    call: { signal, timeoutMs: CALL_MS },
-  };
+/** Makes the client of a server; nothing is connected yet. */
+function clientOf({ url, credential, tenant, ca }: Target): ValinorClient {
+  return createValinorClient({
+    transport: createTransport(url, ca),
+    ...(credential === undefined ? {} : { apiKey: credential }),
+    ...(tenant === undefined ? {} : { tenant }),
+  });
 }
 
 /**
@@ -87,7 +80,8 @@ export async function withServer(
   const target = targetOf(options, env);
   const ending = endsOf();
   try {
-    await use(connectTo(target, ending.signal));
+    const { signal } = ending;
+    await use({ target, client: clientOf(target), signal, call: { signal, timeoutMs: CALL_MS } });
   } catch (error) {
     if (ending.pipeBroke()) process.exit(BROKEN_PIPE);
     throw error instanceof ValinorError ? explainError(error, target.url) : error;
@@ -122,21 +116,6 @@ function endsOf(): { signal: AbortSignal; pipeBroke(): boolean; release(): void 
       process.off("SIGTERM", onTerminate);
     },
   };
-}
-
-function transportOf({ url, credential, tenant, ca }: Target): Transport {
-  const withHeaders: Interceptor = (next) => (request) => {
-    if (credential !== undefined) request.header.set("authorization", `Bearer ${credential}`);
-    if (tenant !== undefined) request.header.set("x-valinor-tenant", tenant);
-    return next(request);
-  };
-  return createConnectTransport({
-    baseUrl: url.href,
-    // Every server and proxy speaks it, with TLS or without, and a command makes few calls.
-    httpVersion: "1.1",
-    interceptors: [withHeaders],
-    ...(url.protocol === "https:" && ca !== undefined ? { nodeOptions: { ca } } : {}),
-  });
 }
 
 function serverUrl(text: string): URL {

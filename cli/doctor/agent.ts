@@ -136,7 +136,7 @@ function judgeMemory({ remembers }: GetAgentStatusResponse): Finding | undefined
   return {
     state: "warn",
     detail:
-      "it remembers in memory alone which requests it has taken: after a restart the same request can run again",
+      "it remembers only in memory which requests it has taken: after a restart the same request can run again",
     hint: "Start valinor-agent with --state-dir DIR, on a disk that outlives it.",
   };
 }

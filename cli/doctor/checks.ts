@@ -11,14 +11,14 @@ export interface Check {
   readonly state: CheckState;
   /** What was found. */
   readonly detail: string;
-  /** What to do about it; absent where there is nothing to do. */
+  /** What to do about it; absent if there is nothing to do. */
   readonly hint?: string;
 }
 
 /** Takes findings as they come. */
 export interface Report {
   add(check: Check): void;
-  /** Ends the report. Throws CliError, exit code 1, where something failed. */
+  /** Ends the report. Throws CliError, exit code 1, if something failed. */
   end(): void;
 }
 

@@ -11,6 +11,7 @@ import { checkConfig, checkProgram, checkStore, checkVsock, urlOf } from "./loca
 import { isReady, type Probe, probeServer } from "./probe.ts";
 import { cell, type OutputForm } from "../client/output.ts";
 import { type ServerOptions, type Session, type Target, withServer } from "../client/session.ts";
+import { isLoopback } from "@valinor/protocol";
 
 /** A configuration that was just pushed has this long to be applied before it counts as pending. */
 const SETTLE_MS = 1_500;
@@ -25,7 +26,7 @@ export interface DoctorOptions extends ServerOptions {
 }
 
 /**
- * Looks for what is wrong, from this machine to the agents, and says what to do about it. Rejects with CliError, exit code 1, where
+ * Looks for what is wrong, from this machine to the agents, and says what to do about it. Rejects with CliError, exit code 1, if
  * something failed.
  */
 export async function doctor(
@@ -76,7 +77,7 @@ async function checkServer(
   const timed = { ...session, call: { signal: session.signal, timeoutMs: ms } };
   try {
     const ids = agent === undefined ? (await allAgents(timed)).map(({ id }) => id) : [agent];
-    if (agent !== undefined) await timed.proxy.getAgentStatus({ agentId: agent }, timed.call);
+    if (agent !== undefined) await timed.client.status(agent, timed.call);
     report.add({ name: "credentials", state: "ok", detail: credentialText(target) });
     if (ids.length === 0) report.add(noAgents);
     for (const id of ids) await checkAgent(timed, id, report);
@@ -94,7 +95,7 @@ const noAgents: Check = {
 };
 
 async function checkAgent(session: Session, agentId: string, report: Report): Promise<void> {
-  const look = () => session.proxy.getAgentStatus({ agentId }, session.call);
+  const look = () => session.client.status(agentId, session.call);
   let known = await look();
   if (known.connected && known.configState === ConfigState.PENDING) {
     await sleep(SETTLE_MS, undefined, { signal: session.signal }).catch(() =>
@@ -131,7 +132,7 @@ function judgeProbe(probe: Exclude<Probe, { kind: "valinor" }>, { url }: Target)
       if (probe.fault === "not_http" || probe.fault === "timeout" || probe.fault === "reset") {
         const detail =
           probe.fault === "not_http"
-            ? `${taken}, which speaks no HTTP`
+            ? `${taken}, which does not speak HTTP`
             : `${url.origin} gives no answer of Valinor's: ${what}`;
         return { name, state: "fail", detail, hint: probe.fault === "timeout" ? stuck : hint };
       }
@@ -145,7 +146,7 @@ const stuck =
 
 /** A credential that leaves this machine in the open. */
 function checkExposure({ url, credential }: Target): Check | undefined {
-  const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+  const isLocal = isLoopback(url.hostname);
   if (credential === undefined || url.protocol === "https:" || isLocal) return undefined;
   return {
     name: "transport",

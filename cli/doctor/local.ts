@@ -18,7 +18,7 @@ export function checkProgram(): Check {
   return { name: "program", state: "ok", detail };
 }
 
-/** Reads the server's configuration, where one is named. */
+/** Reads the server's configuration, if one is named. */
 export function checkConfig(
   file: string | undefined,
   env: Environment,
@@ -43,7 +43,7 @@ export function urlOf({ server }: Config): string {
   return `${server.tls === undefined ? "http" : "https"}://${host}:${server.port}`;
 }
 
-/** Whether this machine can dial vsock; undefined where nothing is reached by it. The device is not opened. */
+/** Whether this machine can dial vsock; undefined if nothing is reached by it. The device is not opened. */
 export function checkVsock(config: Config, device: string = VSOCK_DEVICE): Check | undefined {
   const wanted =
     config.proxy.transport === "vsock" || config.agents.some(({ address }) => address.startsWith("vsock://"));

@@ -81,7 +81,7 @@ function ask(
 
 function speaksTls({ hostname, port }: URL, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    // Nothing is sent and nothing believed: it is asked for a handshake alone.
+    // Nothing is sent and nothing believed: only a handshake is asked for.
     const socket = tlsConnect({
       host: hostname.replace(/^\[|\]$/g, ""),
       port: Number(port || 80),

@@ -24,7 +24,7 @@ function addKeys(program: Command, env: Environment): void {
     .requiredOption("--tenant <tenant>", "tenant that it belongs to")
     .requiredOption("--subject <name>", "user or service that it stands for")
     .option("--role <role>", "viewer, operator, admin or platform")
-    .option("--permissions <list>", "in place of a role: permissions with commas between them")
+    .option("--permissions <list>", "comma-separated list of permissions, in place of a role")
     .option("--label <text>", "what it is for")
     .option("--expires <duration>", "such as 12h or 90d (default: never)")
     .action(async (options: import("./keys.ts").KeysCreateOptions) => {
@@ -33,7 +33,7 @@ function addKeys(program: Command, env: Environment): void {
     });
   withConfig(keys.command("list"))
     .description("list API keys; never their secrets")
-    .option("--tenant <tenant>", "of this tenant alone")
+    .option("--tenant <tenant>", "only those of this tenant")
     .addOption(output())
     .action(async (options: import("./keys.ts").KeysListOptions) => {
       const { keysList } = await import("./keys.ts");
@@ -56,7 +56,7 @@ function addToken(program: Command): void {
     .requiredOption("--subject <name>", "user or service")
     .requiredOption("--role <role>", "viewer, operator, admin or platform")
     .option("--expires <duration>", "such as 30m or 12h", "1h")
-    .option("--dir <dir>", "directory of the signing key, made where there is none", ".valinor/auth")
+    .option("--dir <dir>", "directory of the signing key, made if there is none", ".valinor/auth")
     .action(async (options: import("./token.ts").TokenOptions) => {
       const { token } = await import("./token.ts");
       await token(options);
@@ -79,7 +79,7 @@ function addAudit(program: Command, env: Environment): void {
   const audit = program.command("audit").description("read the audit log");
   withConfig(audit.command("export"))
     .description("print the audit log as JSON lines, the oldest entry first")
-    .option("--tenant <tenant>", "of this tenant alone")
+    .option("--tenant <tenant>", "only those of this tenant")
     .option("--since <time>", "from then on, such as 2026-05-01 or 2026-05-01T12:00:00Z")
     .option("--until <time>", "before then")
     .option("--follow", "go on with new entries")

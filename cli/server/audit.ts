@@ -15,7 +15,7 @@ const FOLLOW_MS = 1_000;
 export interface AuditExportOptions {
   /** The server's configuration file: it names the store. */
   readonly config?: string;
-  /** Entries of this tenant alone; absent: all, those without a tenant too. */
+  /** Only entries of this tenant; absent: all, those without a tenant too. */
   readonly tenant?: string;
   /** ISO 8601: entries from then on. */
   readonly since?: string;
@@ -27,7 +27,7 @@ export interface AuditExportOptions {
 
 /**
  * Prints the audit log, oldest entry first, one JSON object a line: `sequence`, `time`, `tenant`, `subject`, `credential`, `action`,
- * `agent_id`, `detail`. Ends early where nobody reads any more. Rejects with CliError where a flag is wrong or the store fails.
+ * `agent_id`, `detail`. Ends early if nobody reads any more. Rejects with CliError if a flag is wrong or the store fails.
  */
 export async function auditExport(options: AuditExportOptions, env: Environment): Promise<void> {
   const { tenant } = options;

@@ -12,7 +12,7 @@ const SHOWN = new Set(["level", "time", "msg", "pid", "hostname", "name"]);
 const MAX_LINE = 400;
 
 /**
- * Turns a JSON line of pino into text for a terminal: `12:30:01 info  valinor: listening url=...`. What is no JSON object
+ * Turns a JSON line of pino into text for a terminal: `12:30:01 info  valinor: listening url=...`. What is not a JSON object
  * stays as it is. Control characters never reach the terminal.
  */
 export function humanLine(json: string): string {
@@ -28,7 +28,7 @@ export function humanLine(json: string): string {
   return `${new Date().toTimeString().slice(0, 8)} ${(LEVELS[level] ?? "info").padEnd(5)} ${cut}\n`;
 }
 
-/** The fields of a JSON object; those of `{msg: line}` where it is none. */
+/** The fields of a JSON object; those of `{msg: line}` if it is not one. */
 export function parse(line: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(line);

@@ -3,7 +3,6 @@ import {
   parseApiKey,
   defaultRoles,
   isPermission,
-  isTenant,
   type Permission,
   type KeyRecord,
   type Store,
@@ -14,6 +13,7 @@ import type { Environment } from "../terminal/environment.ts";
 import { CliError } from "../terminal/errors.ts";
 import { formatTable } from "../terminal/table.ts";
 import { withStore } from "./with-store.ts";
+import { isTenant } from "@valinor/protocol";
 
 const PAGE = 500;
 const MAX_TEXT = 256;
@@ -30,7 +30,7 @@ export interface KeysCreateOptions extends KeysOptions {
   readonly subject: string;
   /** viewer, operator, admin or platform; this or permissions. */
   readonly role?: string;
-  /** Permissions with commas between them. */
+  /** Comma-separated permissions. */
   readonly permissions?: string;
   readonly label?: string;
   /** Such as `30d`; absent: never. */
@@ -38,7 +38,7 @@ export interface KeysCreateOptions extends KeysOptions {
 }
 
 /**
- * Makes an API key, prints it on stdout, this once, and what is known of it on stderr. Rejects with CliError where a flag is wrong
+ * Makes an API key, prints it on stdout, this once, and what is known of it on stderr. Rejects with CliError if a flag is wrong
  * or the store can't be opened.
  */
 export async function keysCreate(options: KeysCreateOptions, env: Environment): Promise<void> {
@@ -85,12 +85,12 @@ export async function keysList(options: KeysListOptions, env: Environment): Prom
 }
 
 /**
- * Revokes a key, by its id or as a whole; servers refuse it within 10 seconds. Rejects with CliError where there is no such key, or
+ * Revokes a key, by its id or as a whole; servers refuse it within 10 seconds. Rejects with CliError if there is no such key, or
  * it is revoked already.
  */
 export async function keysRevoke(key: string, options: KeysOptions, env: Environment): Promise<void> {
   const id = parseApiKey(key)?.id ?? key;
-  // Whatever was given may be a secret: it is not repeated where it does not have the form of an id.
+  // Whatever was given may be a secret: it is repeated only if it has the form of an id.
   const name = /^[0-9A-Za-z]{1,32}$/.test(id) ? ` ${id}` : "";
   const revoked = await withStore(options, env, (store) => store.revokeKey(id, cliActor()));
   if (!revoked) throw new CliError(`there is no valid key${name}: none has the id, or it is revoked already`);

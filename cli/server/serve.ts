@@ -18,7 +18,7 @@ export interface ServeOptions {
 
 /**
  * Runs the control plane until SIGINT or SIGTERM stops it in stages (docs/operations.md); a second one hurries. SIGHUP has it read its
- * configuration again. Rejects with CliError where the configuration is wrong, the store can't be opened, or it cannot listen.
+ * configuration again. Rejects with CliError if the configuration is wrong, the store can't be opened, or it cannot listen.
  */
 export async function serve(options: ServeOptions, env: Environment): Promise<void> {
   const source = {

@@ -14,7 +14,7 @@ export interface TenantsDeleteOptions {
 
 /**
  * Removes all that a tenant has: agents with their configurations and contexts, and API keys; the audit log stays, and tells of it.
- * Asks for the tenant's name first. Servers drop the agents within `store.refresh_seconds`. Rejects with CliError where there
+ * Asks for the tenant's name first. Servers drop the agents within `store.refresh_seconds`. Rejects with CliError if there
  * is no terminal to ask at, the answer is another one, or the store fails.
  */
 export async function tenantsDelete(

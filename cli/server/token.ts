@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
 import { parseDuration } from "../terminal/duration.ts";
 import { CliError } from "../terminal/errors.ts";
+import { errorText } from "@valinor/protocol";
 
 const ISSUER = "valinor-dev";
 const AUDIENCE = "valinor";
@@ -21,15 +22,15 @@ export interface TokenOptions {
 }
 
 /**
- * For development: signs a token with a key of this machine, which is made where it is missing, and prints it on stdout; on stderr
- * what a server needs in its configuration to take it. Rejects with CliError where the directory can't be used.
+ * For development: signs a token with a key of this machine, which is made if it is missing, and prints it on stdout; on stderr
+ * what a server needs in its configuration to take it. Rejects with CliError if the directory can't be used.
  */
 export async function token(options: TokenOptions): Promise<void> {
   const { tenant, subject, role, expires = "1h" } = options;
   const dir = resolve(options.dir ?? join(".valinor", "auth"));
   const seconds = Math.floor(parseDuration(expires, "--expires") / 1000);
   const key = await devKey(dir).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     throw new CliError(`the key in ${dir} can't be used: ${why}`, { cause: error });
   });
   const text = await new SignJWT({ tenant, roles: [role] })
@@ -48,7 +49,7 @@ export async function token(options: TokenOptions): Promise<void> {
   process.stdout.write(`${text}\n`);
 }
 
-/** The private key of the directory, made where there is none, with its public half in `jwks.json` beside it. */
+/** The private key of the directory, made if there is none, with its public half in `jwks.json` beside it. */
 async function devKey(dir: string): Promise<JWK> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, "private-key.json");

@@ -5,8 +5,8 @@ import { CliError, explainStoreError } from "../terminal/errors.ts";
 import { readConfig } from "./read-config.ts";
 
 /**
- * Opens the configured store for a command, and closes it afterwards. A SQLite file that is not there is made with `make` alone: where
- * the configuration was forgotten, a new and empty store would seem to be the right one. Rejects with CliError where there is none, or it
+ * Opens the configured store for a command, and closes it afterwards. A SQLite file that is not there is made only with `make`: if
+ * the configuration was forgotten, a new and empty store would seem to be the right one. Rejects with CliError if there is none, or it
  * fails.
  */
 export async function withStore<T>(

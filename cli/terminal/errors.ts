@@ -1,4 +1,4 @@
-import { StoreError } from "@valinor/server";
+import type { StoreError } from "@valinor/server";
 
 /**
  * Exit codes, as docs/cli.md has them: 1 failure, 2 bad usage or configuration, 3 stored but not applied, 4 not found, 5 credentials or
@@ -18,7 +18,13 @@ export class CliError extends Error {
   }
 }
 
-/** Says what to look at where the store failed. */
+/** Whether an error is the store's. It goes by the name: to load the control plane for its class takes each command half a second. */
+export function isStoreError(error: unknown): error is StoreError {
+  const name: StoreError["name"] = "StoreError";
+  return error instanceof Error && error.name === name;
+}
+
+/** Says what to look at if the store failed. */
 export function explainStoreError(error: StoreError): CliError {
   const advice =
     "store.url names it. A file needs a folder that this user may write to; a database must run and be reachable.";
@@ -33,7 +39,7 @@ export function explainStoreError(error: StoreError): CliError {
  */
 export function explainStartError(error: unknown, what: string, port: number): unknown {
   // First, as its cause may have a code that a port has too.
-  if (error instanceof StoreError) return explainStoreError(error);
+  if (isStoreError(error)) return explainStoreError(error);
   switch (codeOf(error)) {
     case "EADDRINUSE":
       return new CliError(

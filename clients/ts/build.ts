@@ -27,10 +27,16 @@ export function buildClient(out = join(home, "dist")): void {
 function inline(out: string, file: string): void {
   const text = readFileSync(file, "utf8").replaceAll(
     new RegExp(`"${GENERATED}([^"]+)"`, "g"),
-    (_, name: string) => JSON.stringify(relative(dirname(file), join(out, `gen/ts/${name}_pb.js`))),
+    (_, name: string) => JSON.stringify(relative(dirname(file), join(out, "gen/ts", fileOf(name)))),
   );
   if (text.includes(GENERATED)) throw new Error(`${file} still imports ${GENERATED}`);
   writeFileSync(file, text);
+}
+
+/** The compiled file behind an entry of the generated code. */
+function fileOf(entry: string): string {
+  const own = Object.entries(generated.exports).find(([name]) => name === `./${entry}`)?.[1];
+  return (own ?? generated.exports["./*"].replace("*", entry)).replace(/\.ts$/, ".js");
 }
 
 function published(): object {

@@ -12,11 +12,11 @@ import {
   type TokenUsage,
 } from "./wire.ts";
 
-/** Events are gathered up to this many characters before they are written, where no pace is kept. */
+/** Without a pace, events are gathered up to this many characters before they are written. */
 const WRITE_CHARS = 16 * 1024;
 /** Characters written in a row before other requests, and news of a client that left, get their turn. */
 const TURN_CHARS = 64 * 1024;
-/** Words gathered in a row before others get their turn, where the answer is not streamed. */
+/** Words of an answer that is not streamed that are gathered before others get their turn. */
 const WORDS_A_TURN = 1000;
 /** Longest answer that is not streamed, in characters. */
 const MAX_BODY_CHARS = 64 * 1024 * 1024;
@@ -26,15 +26,15 @@ export interface AnswerPlan {
   readonly script: Script;
   readonly model: string;
   readonly promptTokens: number;
-  /** What to say where the script says nothing. */
+  /** What to say if the script says nothing. */
   readonly friendly: string;
-  /** Milliseconds between words where the script names none. */
+  /** Milliseconds between words if the script names none. */
   readonly wordMs: number;
 }
 
 /** Where an answer goes. Both methods may return a promise, to be awaited before the next call. */
 interface Sink {
-  /** Takes a piece of text; `hurry` where nothing follows at once. */
+  /** Takes a piece of text; `hurry` says that nothing follows at once. */
   text(piece: string, hurry: boolean): Promise<void> | undefined;
   toolCall(call: OpenAIToolCall): void;
   /** Sends what is gathered. */
@@ -95,7 +95,7 @@ export async function streamAnswer(
 
 /**
  * Gives the answer in one piece, after the time that streaming it would take. Rejects as streamAnswer does, and with
- * ModelRequestError 400 where the answer is over 64 Mi characters.
+ * ModelRequestError 400 if the answer is over 64 Mi characters.
  */
 export async function wholeAnswer(
   res: ServerResponse,
@@ -175,7 +175,7 @@ async function say(
   return said;
 }
 
-/** Adds the friendly answer where the script neither says nor calls anything. */
+/** Adds the friendly answer if the script neither says nor calls anything. */
 function withDefaultAnswer(plan: AnswerPlan): readonly Step[] {
   const { steps } = plan.script;
   return steps.some((step) => step.kind !== "stall") ? steps : [...steps, textStep(plan.friendly)];

@@ -33,7 +33,7 @@ type Messages = z.infer<typeof completionSchema>["messages"];
 /** What a request said, for those who look at it later. */
 export interface SeenRequest {
   readonly model: string;
-  /** Undefined where the request names none. */
+  /** Undefined if the request names none. */
   readonly user: string | undefined;
   /** Names of the tools that were offered. */
   readonly tools: readonly string[];
@@ -60,7 +60,7 @@ export async function readBody(req: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString("utf8");
 }
 
-/** Reads what is asked for. Throws ModelRequestError 400 where the body is no chat completion request. */
+/** Reads what is asked for. Throws ModelRequestError 400 if the body is not a chat completion request. */
 export function parseCompletion(body: string, defaultModel: string, wordMs: number): CompletionRequest {
   const { model, user, stream, stream_options, tools, messages } = parseJson(body);
   const promptTokens = messages.reduce((sum, message) => sum + Math.ceil(textOf(message).length / 4), 0);
@@ -82,7 +82,7 @@ function parseJson(body: string): z.infer<typeof completionSchema> {
   try {
     json = JSON.parse(body);
   } catch (error) {
-    throw new ModelRequestError(400, `the body is no JSON: ${String(error)}`);
+    throw new ModelRequestError(400, `the body is not JSON: ${String(error)}`);
   }
   const parsed = completionSchema.safeParse(json);
   if (!parsed.success) throw new ModelRequestError(400, z.prettifyError(parsed.error));

@@ -9,7 +9,7 @@ const MAX_STALL_SECONDS = 3600;
 /** Slowest `!pace`, in milliseconds a word. */
 const MAX_PACE_MS = 60_000;
 
-/** One thing that the scripted model does, in the order it stands in the message. */
+/** One thing that the scripted model does; they are done in the order of the message. */
 export type Step =
   /** `count` pieces of text, a delta each; `fast` ones are not slowed down to a human pace. */
   | { kind: "text"; count: number; pieces: () => Iterable<string>; fast: boolean }
@@ -21,9 +21,9 @@ export type Step =
 /** What a message tells the scripted model to do. */
 export interface Script {
   readonly steps: readonly Step[];
-  /** Milliseconds between words, where the message says so. */
+  /** Milliseconds between words, if the message says so. */
   readonly paceMs: number | undefined;
-  /** HTTP status to fail with, where the message says so. */
+  /** HTTP status to fail with, if the message says so. */
   readonly fail: number | undefined;
   /** Drop the connection when half of the text is out. */
   readonly cut: boolean;
@@ -107,7 +107,7 @@ function bytes(total: number): Step {
   return { kind: "text", count: Math.ceil(total / BYTES_PER_DELTA), pieces, fast: true };
 }
 
-/** Takes the JSON object at `from`, by its braces; one that never closes is taken as it stands, so that tests can break it. */
+/** Takes the JSON object at `from`, by its braces; an object that never closes is taken as it is, so that tests can break it. */
 function readArguments(message: string, from: number): { text: string; end: number } {
   let start = from;
   while (/\s/.test(message.charAt(start))) start++;

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import { streamAnswer, wholeAnswer } from "./answer.ts";
 import { ModelRequestError } from "./error.ts";
@@ -48,72 +48,98 @@ export interface ScriptedModelOptions {
 /**
  * Starts a stand-in for an OpenAI-compatible model: `POST /v1/chat/completions` (streamed or not) and `GET /v1/models`
  * in OpenAI's shapes. It thinks nothing: it obeys the directives in the last user message (see parseScript) and otherwise
- * says what it heard. `GET /stats` answers ModelStats as JSON. Rejects where the port cannot be listened on.
+ * says what it heard. `GET /stats` answers ModelStats as JSON. Rejects if the port can't be listened on.
  */
 export async function startScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
-  const wordMs = options.wordMs ?? DEFAULT_WORD_MS;
-  const record = options.record ?? 0;
-  const requests: SeenRequest[] = [];
-  const stats = { calls: 0, active: 0, aborted: 0, finished: 0 };
+  const model = new ListeningModel(options);
+  await model.listen(options.port ?? 0);
+  return model;
+}
 
-  const complete = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+class ListeningModel implements ScriptedModel {
+  readonly requests: SeenRequest[] = [];
+  readonly #wordMs: number;
+  readonly #record: number;
+  readonly #server: Server;
+  #port = 0;
+  readonly #stats = { calls: 0, active: 0, aborted: 0, finished: 0 };
+
+  constructor({ wordMs = DEFAULT_WORD_MS, record = 0 }: ScriptedModelOptions) {
+    this.#wordMs = wordMs;
+    this.#record = record;
+    this.#server = createServer((req, res) => this.#route(req, res));
+    this.#server.keepAliveTimeout = 75_000;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get calls(): number {
+    return this.#stats.calls;
+  }
+
+  get active(): number {
+    return this.#stats.active;
+  }
+
+  get aborted(): number {
+    return this.#stats.aborted;
+  }
+
+  get finished(): number {
+    return this.#stats.finished;
+  }
+
+  async listen(port: number): Promise<void> {
+    this.#server.listen(port, "127.0.0.1");
+    await once(this.#server, "listening");
+    const address = this.#server.address();
+    if (typeof address === "object" && address !== null) this.#port = address.port;
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+
+  #route(req: IncomingMessage, res: ServerResponse): void {
+    const route = `${req.method} ${(req.url ?? "/").split("?", 1)[0]}`;
+    if (route === "POST /v1/chat/completions")
+      // Whatever breaks an answer, a client that left above all, breaks that answer alone; its client sees it cut off.
+      this.#complete(req, res).catch(() => res.destroy());
+    else if (route === "GET /v1/models") sendJson(res, 200, modelList());
+    else if (route === "GET /stats") sendJson(res, 200, this.#stats);
+    else sendJson(res, 404, errorBody(404, `there is no ${route} here`));
+  }
+
+  async #complete(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const leave = new AbortController();
     const signal = AbortSignal.any([leave.signal, AbortSignal.timeout(MAX_ANSWER_MS)]);
-    stats.calls++;
-    stats.active++;
+    this.#stats.calls++;
+    this.#stats.active++;
     let answered = false;
     res.once("close", () => {
       leave.abort();
-      stats.active--;
-      stats[answered ? "finished" : "aborted"]++;
+      this.#stats.active--;
+      this.#stats[answered ? "finished" : "aborted"]++;
     });
     try {
-      const request = parseCompletion(await readBody(req), MODEL, wordMs);
-      if (requests.push(request.seen) > record) requests.shift();
+      const request = parseCompletion(await readBody(req), MODEL, this.#wordMs);
+      if (this.requests.push(request.seen) > this.#record) this.requests.shift();
       await answer(res, request, signal, () => (answered = true));
     } catch (error) {
       if (!(error instanceof ModelRequestError)) throw error;
       answered = true;
       sendJson(res, error.status, errorBody(error.status, error.message));
     }
-  };
-
-  const server = createServer((req, res) => {
-    const route = `${req.method} ${(req.url ?? "/").split("?", 1)[0]}`;
-    if (route === "POST /v1/chat/completions")
-      // Whatever breaks an answer, a client that left above all, breaks that answer alone.
-      complete(req, res).catch(() => res.destroy());
-    else if (route === "GET /v1/models") sendJson(res, 200, modelList());
-    else if (route === "GET /stats") sendJson(res, 200, stats);
-    else sendJson(res, 404, errorBody(404, `there is no ${route} here`));
-  });
-  server.keepAliveTimeout = 75_000;
-  server.listen(options.port ?? 0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    requests,
-    get calls() {
-      return stats.calls;
-    },
-    get active() {
-      return stats.active;
-    },
-    get aborted() {
-      return stats.aborted;
-    },
-    get finished() {
-      return stats.finished;
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  }
 }
 
 async function answer(

@@ -7,7 +7,7 @@ export interface TokenUsage {
   total_tokens: number;
 }
 
-/** A tool call as it stands in an answer that is not streamed. */
+/** A tool call as an answer has it that is not streamed. */
 export interface OpenAIToolCall {
   id: string;
   type: "function";
@@ -43,7 +43,7 @@ export function toolCallId(): string {
  */
 export function chunkEvents(model: string, includeUsage: boolean): ChunkEvents {
   const head = { ...identity("chat.completion.chunk", model), system_fingerprint: null };
-  // Written by hand around the delta: at full speed building the objects anew for each word would be most of the work.
+  // Written by hand around the delta: at full speed, building the objects for each word would be most of the work.
   const prefix = `data: ${JSON.stringify(head).slice(0, -1)},"choices":[{"index":0,"delta":`;
   const tail = includeUsage ? '],"usage":null}\n\n' : "]}\n\n";
   const delta = (json: string, reason = "null"): string =>

@@ -21,7 +21,7 @@ export function parseAddress(text: string): Address {
   const url = URL.parse(text);
   if (url?.protocol === "tcp:") return parseTcp(url, text);
   if (url?.protocol === "unix:") return parseUnix(url, text);
-  throw wrong(text, `is none of ${FORMS}`);
+  throw wrong(text, `is not one of ${FORMS}`);
 }
 
 /** The text that parseAddress takes; the same for equal addresses. */

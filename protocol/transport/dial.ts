@@ -5,6 +5,7 @@ import { abortError } from "./abort.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { hybridHandshake } from "./hybrid.ts";
 import { dialVsock } from "./vsock.ts";
+import { errorText } from "../rules/error-text.ts";
 
 /**
  * Connects to a guest. Resolves with a socket on which the guest speaks first; nothing of what it said is lost.
@@ -28,7 +29,7 @@ export async function dial(address: Address, signal: AbortSignal): Promise<Duple
         return await dialVsock(address, signal);
     }
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = errorText(error);
     throw new LinkError("unreachable", `${formatAddress(address)}: ${cause}`, error);
   }
 }

@@ -3,6 +3,7 @@ import { createServer, connect, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Address, formatAddress } from "./address.ts";
 import { listenVsock, VSOCK_HOST } from "./vsock.ts";
+import { errorText } from "../rules/error-text.ts";
 
 /** A guest's listener. */
 export interface Listener {
@@ -71,7 +72,7 @@ function listenOnVsock(
     const listener = listenVsock(address, accept, { peers, maxConnections: MAX_CONNECTIONS });
     return { address: { kind: "vsock", ...listener.address }, close: async () => listener.close() };
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = errorText(error);
     throw new Error(`cannot listen on vsock port ${address.port}: ${cause}`, { cause: error });
   }
 }

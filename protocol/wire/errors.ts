@@ -1,3 +1,4 @@
+import { errorText } from "../rules/error-text.ts";
 /**
  * What can go wrong between two peers of a link. `invalid_frame` and `frame_too_large` are the peer's fault;
  * `unreachable` means that no byte of the request was written, `interrupted` that some may have been;
@@ -28,6 +29,6 @@ export class LinkError extends Error {
   /** The error itself if it is one, otherwise one of the given code with its text and itself as the cause. */
   static from(reason: unknown, code: LinkErrorCode): LinkError {
     if (reason instanceof LinkError) return reason;
-    return new LinkError(code, reason instanceof Error ? reason.message : String(reason), reason);
+    return new LinkError(code, errorText(reason), reason);
   }
 }

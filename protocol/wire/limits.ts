@@ -1,5 +1,5 @@
 /**
- * Every bound of the link in one place; docs/wire-protocol.md section "Limits" lists the same names and values.
+ * Every bound of the link, and of what goes over it, in one place; docs/wire-protocol.md section "Limits" lists the same names and values.
  * Sizes are bytes, durations milliseconds.
  */
 export const limits = {
@@ -94,6 +94,21 @@ export const limits = {
   /** Largest text of a unary reply. */
   unaryReplyBytes: 3 * 1024 * 1024,
 
+  /** Largest text of a message. */
+  contentBytes: 1024 * 1024,
+  /** Turns of a message's history, and the client's own tools. */
+  historyTurns: 1_000,
+  clientTools: 128,
+  /** Largest configuration as JSON text. */
+  configBytes: 1024 * 1024,
+  /** Names in a tool policy, and the length of one. */
+  policyTools: 256,
+  policyToolBytes: 128,
+  /** Context entries of an agent, the text of one, and of all together. */
+  contextEntries: 64,
+  contextEntryBytes: 256 * 1024,
+  contextBytes: 1024 * 1024,
+
   /** Largest chunk frame that a guest sends; longer text is split. */
   chunkBytes: 64 * 1024,
   /** Longest arguments of a tool call. */
@@ -114,4 +129,47 @@ export const limits = {
   ledgerEntries: 100_000,
   /** A run to be cancelled on disconnect outlives a lost link by this long. */
   orphanMs: 30_000,
+} as const;
+
+/**
+ * Bounds of a guest alone, which no host sees; docs/agent.md section "Bounds" lists them with those of the link that a guest keeps.
+ * Sizes are bytes, durations milliseconds.
+ */
+export const guestLimits = {
+  /** How often bounds on time are looked at. */
+  tickMs: 1_000,
+  /** A link on which nothing was heard for this long is closed; a host pings after 5 s of silence. */
+  hostSilenceMs: 60_000,
+  /** Exchanges open at once on one link. */
+  exchanges: 1_024,
+  /** The ledger has this long to record a request before the message is refused. */
+  recordMs: 10_000,
+  /** Runs in flight have this long to finish after the agent was told to stop (`--drain-seconds`). */
+  drainMs: 30_000,
+
+  /** How often OpenClaw is probed, and how long it may take to answer. */
+  probeMs: 10_000,
+  probeTimeoutMs: 3_000,
+  /** Connecting to OpenClaw. */
+  connectMs: 5_000,
+  /** Largest event of a streamed answer, and largest answer that is not streamed. */
+  modelEventBytes: 4 * 1024 * 1024,
+  /** Most bytes that may come of an answer that its server compressed. */
+  modelDecodedBytes: 128 * 1024 * 1024,
+  /** Tool calls that one answer may leave unfinished at once. */
+  openToolCalls: 128,
+
+  /** A call of OpenClaw's gateway, and being let in; its largest message; a connection that nobody needs. */
+  gatewayMs: 5_000,
+  gatewayMessageBytes: 16 * 1024 * 1024,
+  gatewayIdleMs: 60_000,
+  /** First and last wait before a gateway that is needed is connected to again; it doubles. */
+  gatewayRedialMinMs: 100,
+  gatewayRedialMaxMs: 5_000,
+  /** A configuration has this long to come into force at OpenClaw before the host has to push it again. */
+  applyMs: 20_000,
+  /** Configurations that wait for their turn at OpenClaw. */
+  appliesQueued: 16,
+  /** Longest key of a context entry, in UTF-16 units: hosts allow less. */
+  contextKeyLength: 256,
 } as const;

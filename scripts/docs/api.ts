@@ -170,7 +170,8 @@ function render(): string {
   });
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
   const files = [...registry.files]
-    .filter((file) => file.proto.package === PACKAGE)
+    // errors.md shows the reasons.
+    .filter((file) => file.proto.package === PACKAGE && file.name !== "valinor/v1/reasons")
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const lines = [
     "# API",

@@ -1,5 +1,5 @@
 /**
- * Builds the console (web/) into web/dist. Nothing is done where the output was built from these very sources, so that it may
+ * Builds the console (web/) into web/dist. Nothing is done if the output was built from these very sources, so that it may
  * stand in front of every start and every test run: `node scripts/web/build.ts`.
  */
 import { createHash } from "node:crypto";
@@ -87,10 +87,13 @@ function readStamp(): string | undefined {
 function sourcesDigest(): string {
   const web = globSync(["web/*.{html,ts,json}", "web/src/**/*"], { cwd: top, withFileTypes: true });
   const files = web.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const generated = globSync("gen/ts/**/*.ts", { cwd: top }).map((file) => join(top, file));
+  // Other packages that are bundled into it.
+  const bundled = globSync(["gen/ts/**/*.ts", "clients/ts/src/**/*.ts", "protocol/**/*.ts"], {
+    cwd: top,
+  }).map((file) => join(top, file));
   const hash = createHash("sha256");
   const others = ["package-lock.json", "scripts/licenses/collect.ts"].map((file) => join(top, file));
-  for (const file of [...files, ...generated, ...others].toSorted()) {
+  for (const file of [...files, ...bundled, ...others].toSorted()) {
     hash.update(file.slice(top.length)).update("\0").update(readFileSync(file)).update("\0");
   }
   return hash.digest("hex");

@@ -37,7 +37,7 @@ export function makeApiKey(): ApiKey {
   return { id, text, sha256: digest(text) };
 }
 
-/** The id and digest of a key's text; undefined where it is none, by its form or its checksum. */
+/** The id and digest of a key's text; undefined if its form or checksum is wrong. */
 export function parseApiKey(text: string): Omit<ApiKey, "text"> | undefined {
   if (!API_KEY_PATTERN.test(text)) return undefined;
   const body = text.slice(0, -CHECKSUM_LENGTH);

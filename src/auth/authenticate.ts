@@ -6,7 +6,7 @@ import type { KeyStore } from "../store/keys.ts";
 import { API_KEY_PREFIX, parseApiKey } from "./api-key.ts";
 import { claimedIssuer, createTokenVerifier, type Issuer, type RemoteKeySets } from "./jwt.ts";
 import { createKeyVerifier } from "./keys.ts";
-import { isTenant } from "./tenant.ts";
+import { isTenant } from "@valinor/protocol";
 
 /**
  * Tells who calls, from the Authorization header (`Bearer` with a token or an API key) and the header `x-valinor-tenant`, which
@@ -19,11 +19,11 @@ export type Identify = (
   tenant: string | undefined,
 ) => Caller | Promise<Caller>;
 
-/** Who knows callers. */
+/** Knows who callers are. */
 export interface Authenticator {
   readonly identify: Identify;
   /**
-   * Takes other callers from now on; key sets of addresses that are named again are kept, those of files read again. Throws Error where an
+   * Takes other callers from now on; key sets of addresses that are named again are kept, those of files read again. Throws Error if an
    * issuer can't be used; nothing is changed then.
    */
   reload(sources: CredentialSources): void;
@@ -40,6 +40,8 @@ export interface CredentialSources {
 export interface AuthenticatorOptions extends CredentialSources {
   readonly store: Pick<KeyStore, "findKey" | "touchKey">;
   readonly audit: Pick<Audit, "note">;
+  /** Told why the keys of an issuer can't be had; callers are only told that they can't. */
+  readonly onKeysUnavailable: (error: unknown) => void;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -52,7 +54,7 @@ const MAX_BYTES = 8 * 1024;
 
 /**
  * Makes the check of credentials. Those that are refused are noted in the audit log as `denied`; requests without any are not.
- * Throws Error where an issuer can't be used.
+ * Throws Error if an issuer can't be used.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const now = options.now ?? Date.now;
@@ -64,7 +66,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   async function verify(credential: string): Promise<Caller> {
     if (credential.length > MAX_BYTES) throw bad(`the credential is over ${MAX_BYTES} bytes`);
     if (!credential.startsWith(API_KEY_PREFIX)) return verifyToken(credential);
-    if (!apiKeys) throw bad("this server takes no API keys");
+    if (!apiKeys) throw bad("this server accepts no API keys: send a token of one of its issuers");
     return verifyKey(credential);
   }
 
@@ -82,7 +84,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         const error = toValinorError(thrown);
         if (error.reason === "UNAUTHENTICATED")
           caller = { ...nobody, credential: nameOf(credential, issuers) };
-        else if (error.reason !== "PERMISSION_DENIED") throw error;
+        else if (error.reason !== "PERMISSION_DENIED") {
+          if (error.reason === "AUTH_UNAVAILABLE") options.onKeysUnavailable(error.cause ?? error);
+          throw error;
+        }
         options.audit.note(caller, "denied", "", { why: error.message });
         throw error;
       }
@@ -94,7 +99,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
 }
 
-/** Who is not known: nothing that a refused credential says of itself can be believed. */
+/** A caller that is not known: nothing that a refused credential says of itself can be trusted. */
 const nobody: Caller = { tenant: "", subject: "", credential: "", permissions: new Set() };
 
 /** For a server without authentication: every caller is the local one, who may name any tenant. */
@@ -117,7 +122,7 @@ function inTenant(caller: Caller, tenant: string | undefined): Caller {
   return { ...caller, tenant };
 }
 
-/** The public part of a credential that was refused, where it has one: a key's id, or an issuer that is known here. */
+/** The public part of a credential that was refused, if it has one: a key's id, or an issuer that is known here. */
 function nameOf(credential: string, issuers: readonly Issuer[]): string {
   if (credential === "" || credential.length > MAX_BYTES) return "";
   if (credential.startsWith(API_KEY_PREFIX)) {
@@ -128,7 +133,7 @@ function nameOf(credential: string, issuers: readonly Issuer[]): string {
     const claimed = claimedIssuer(credential);
     return issuers.some(({ issuer }) => issuer === claimed) ? `jwt:${claimed}` : "";
   } catch {
-    return "";
+    return ""; // it is no token, which whoever checks it tells the caller
   }
 }
 

@@ -23,7 +23,7 @@ const MAX_BYTES = 1024 * 1024;
 
 /**
  * The keys that an issuer publishes at an address: fetched when a token needs them, kept for 10 minutes, fetched again for a key
- * that is not among them, at most every 30 s. Where they can't be had it rejects with AUTH_UNAVAILABLE, so that an outage of the
+ * that is not among them, at most every 30 s. If they can't be had it rejects with AUTH_UNAVAILABLE, so that an outage of the
  * issuer is not taken for a bad token.
  */
 export function remoteKeys(url: string): JWTVerifyGetKey {
@@ -47,7 +47,7 @@ export function remoteKeys(url: string): JWTVerifyGetKey {
   });
 }
 
-/** The keys of a file with a JSON Web Key Set, read once. Throws Error where it can't be read, or has a private or shared key. */
+/** The keys of a file with a JSON Web Key Set, read once. Throws Error if it can't be read, or has a private or shared key. */
 export function fileKeys(path: string): JWTVerifyGetKey {
   const text = readFileSync(path, "utf8");
   try {
@@ -55,12 +55,12 @@ export function fileKeys(path: string): JWTVerifyGetKey {
     if (!hasSecrets(set)) return orUnavailable(createLocalJWKSet(set));
   } catch {
     // Without the cause: it would repeat a piece of the file.
-    throw new Error(`${path} is no JSON Web Key Set`);
+    throw new Error(`${path} is not a JSON Web Key Set`);
   }
   throw new Error(`${path} has a private or shared key: it must hold public keys alone`);
 }
 
-/** Where the library has its keys from. */
+/** What the library gets its keys from. */
 interface Source {
   readonly fetch: (url: string, options: RequestInit) => Promise<Response>;
   /** Milliseconds since the last fetch that went well; 0 before the first. */
@@ -88,12 +88,12 @@ function createSource(): Source {
   };
 }
 
-/** The text of a key set. Throws where it can't be had, or is none. */
+/** The text of a key set. Throws if it can't be fetched, or is not a key set. */
 async function fetchKeys(url: string, options: RequestInit): Promise<string> {
   const response = await fetch(url, options);
   if (response.status !== 200) throw new Error(`the key set's address answered ${response.status}`);
   const text = (await readAtMost(response, MAX_BYTES)).toString();
-  createLocalJWKSet(JSON.parse(text) as JSONWebKeySet); // throws where it is none
+  createLocalJWKSet(JSON.parse(text) as JSONWebKeySet); // throws if it is not a key set
   return text;
 }
 
@@ -108,7 +108,7 @@ async function readAtMost(response: Response, most: number): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** What a token may be to blame for; whatever else goes wrong with keys is no fault of it. */
+/** Errors that a token can be blamed for; whatever else goes wrong with keys is not its fault. */
 const tokenErrors = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
 
 function orUnavailable(keys: JWTVerifyGetKey): JWTVerifyGetKey {
@@ -117,14 +117,18 @@ function orUnavailable(keys: JWTVerifyGetKey): JWTVerifyGetKey {
       return await keys(header, token);
     } catch (error) {
       if (tokenErrors.some((type) => error instanceof type)) throw error;
-      throw new ValinorError("AUTH_UNAVAILABLE", "the keys of the token's issuer can't be had now", {
-        cause: error,
-      });
+      throw new ValinorError(
+        "AUTH_UNAVAILABLE",
+        "the keys of the token's issuer can't be fetched now: try again",
+        {
+          cause: error,
+        },
+      );
     }
   };
 }
 
-/** Throws TypeError where it has not the form of a key set. */
+/** True if a set has a key that is private or shared. Throws TypeError if it does not have the form of a key set. */
 function hasSecrets({ keys }: JSONWebKeySet): boolean {
   return keys.some((key) => "d" in key || "k" in key || "priv" in key);
 }

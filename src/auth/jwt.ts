@@ -10,7 +10,7 @@ import { ValinorError } from "../core/errors.ts";
 import type { Caller, Permission } from "../core/types.ts";
 import { fileKeys, remoteKeys } from "./jwks.ts";
 import { defaultRoles, permissionsOf } from "./roles.ts";
-import { isTenant } from "./tenant.ts";
+import { isTenant } from "@valinor/protocol";
 
 /** Whose tokens are taken, and what their claims mean. */
 export interface Issuer {
@@ -23,7 +23,7 @@ export interface Issuer {
   readonly jwksFile?: string | undefined;
   /** Algorithms that its tokens may be signed with; asymmetric ones alone. */
   readonly algorithms: readonly string[];
-  /** Names of claims: of the claim itself, or of a path with dots (`realm_access.roles`) where there is none of the whole name. */
+  /** Names of claims. If no claim has the whole name, dots are a path through objects (`realm_access.roles`). */
   readonly tenantClaim: string;
   readonly subjectClaim: string;
   /** A list of texts, or one text with spaces between the roles. */
@@ -32,10 +32,10 @@ export interface Issuer {
   readonly roles?: Readonly<Record<string, readonly Permission[]>> | undefined;
 }
 
-/** Key sets by the address that they are fetched from: kept where issuers are read again, as the address may be away just then. */
+/** Key sets by the address that they are fetched from: kept when issuers are read again, since the address may not answer just then. */
 export type RemoteKeySets = Map<string, JWTVerifyGetKey>;
 
-/** Makes a token's caller. Rejects with UNAUTHENTICATED, or AUTH_UNAVAILABLE where the issuer's keys can't be had. */
+/** Makes a token's caller. Rejects with UNAUTHENTICATED, or AUTH_UNAVAILABLE if the issuer's keys can't be fetched. */
 export type VerifyToken = (token: string) => Promise<Caller>;
 
 /** Clocks may differ by this much. */
@@ -45,7 +45,7 @@ const MAX_SUBJECT = 256;
 const MAX_KEYS = 8;
 
 /**
- * Makes the check of tokens. Throws Error where an issuer is named twice, allows an algorithm that is not asymmetric, or its file
+ * Makes the check of tokens. Throws Error if an issuer is named twice, allows an algorithm that is not asymmetric, or its file
  * can't be read. `now`: milliseconds; `remote`: key sets of addresses, which are used again and added to.
  */
 export function createTokenVerifier(
@@ -60,7 +60,7 @@ export function createTokenVerifier(
   }
   return async (token) => {
     const verify = verifiers.get(claimedIssuer(token));
-    if (verify === undefined) throw bad("the token's issuer is not one of this server's");
+    if (verify === undefined) throw bad("this server does not accept tokens of that issuer");
     return verify(token);
   };
 }
@@ -81,7 +81,7 @@ function createVerifier(issuer: Issuer, now: () => number, remote: RemoteKeySets
   const { algorithms } = issuer;
   const weak = algorithms.find((name) => !/^(?:(?:RS|PS|ES)(?:256|384|512)|EdDSA|Ed25519)$/.test(name));
   if (weak !== undefined || algorithms.length === 0)
-    throw new Error(`the issuer ${issuer.issuer} needs asymmetric algorithms: ${weak ?? "none"} is none`);
+    throw new Error(`the issuer ${issuer.issuer} needs asymmetric algorithms: ${weak ?? "none"} is not one`);
   const keys = keysOf(issuer, remote);
   const options = {
     issuer: issuer.issuer,
@@ -102,7 +102,7 @@ function createVerifier(issuer: Issuer, now: () => number, remote: RemoteKeySets
 }
 
 /**
- * The claims of a token that one of the keys signed. A token need not name its key: while keys are rotated there are two of an algorithm,
+ * The claims of a token that one of the keys signed. A token need not name its key: while keys are rotated, an algorithm has two of them,
  * and then each is tried, up to a bound. Rejects with an error of the library.
  */
 async function verified(
@@ -171,7 +171,7 @@ function rolesIn(claim: unknown): string[] {
 
 const claimFaults: Readonly<Record<string, string>> = {
   aud: "the token is for another audience",
-  iss: "the token's issuer is not one of this server's",
+  iss: "this server does not accept tokens of that issuer",
   nbf: "the token is not valid yet",
   exp: "the token has no time of expiry",
 };
@@ -181,12 +181,13 @@ function explain(error: unknown): ValinorError {
   if (error instanceof ValinorError) return error;
   if (error instanceof errors.JWTExpired) return bad("the token has expired");
   if (error instanceof errors.JWTClaimValidationFailed)
-    return bad(claimFaults[error.claim] ?? "a claim of the token is not good");
+    return bad(claimFaults[error.claim] ?? "a claim of the token is not valid");
   if (error instanceof errors.JWKSNoMatchingKey) return bad("the token is signed with an unknown key");
   if (error instanceof errors.JWSSignatureVerificationFailed) return bad("the token's signature is wrong");
   if (error instanceof errors.JOSEAlgNotAllowed)
     return bad("the token is signed with an algorithm that its issuer may not use");
-  return bad("the token is malformed");
+  if (error instanceof errors.JOSEError) return bad("the token is malformed");
+  return new ValinorError("INTERNAL", "the token could not be checked", { cause: error });
 }
 
 function bad(message: string): ValinorError {

@@ -10,7 +10,7 @@ const WAIT_MS = 5_000;
 /** Keys that were looked up lately. */
 export interface KeyCache {
   /**
-   * The key, at most `maxAgeMs` old; undefined where there is none. Rejects as the lookup does, and with AUTH_UNAVAILABLE where too many
+   * The key, at most `maxAgeMs` old; undefined if there is none. Rejects as the lookup does, and with AUTH_UNAVAILABLE if too many
    * keys that were not found lately are looked up.
    */
   find(id: string): Promise<KeyRecord | undefined>;
@@ -19,12 +19,12 @@ export interface KeyCache {
 interface Entry {
   readonly at: number;
   readonly found: Promise<KeyRecord | undefined>;
-  /** True where it was found: it is looked up again without waiting for those that may not be there. */
+  /** True if it was found before: it is looked up again without waiting behind keys that may not exist. */
   isKnown: boolean;
 }
 
 /**
- * Makes a cache over a lookup that holds at most `most` keys; those that were used longest ago go first. Lookups of one key that
+ * Makes a cache over a lookup. It holds at most `most` keys, and drops first those that were used longest ago. Lookups of one key that
  * come together are one. What is not found, or failed, is not kept: made-up ids must not drive out real keys.
  */
 export function createKeyCache(options: {

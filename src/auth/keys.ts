@@ -10,7 +10,7 @@ import { monotonicNow } from "@valinor/protocol";
 
 /** A revocation takes effect within this time. */
 const MAX_AGE_MS = 10_000;
-const MOST_CACHED = 10_000;
+const MAX_CACHED = 10_000;
 /** How often at most a key's last use is written down. */
 const TOUCH_MS = 60_000;
 
@@ -28,7 +28,7 @@ export function createKeyVerifier(
 ): VerifyKey {
   const cache = createKeyCache({
     lookup: (id) => store.findKey(id),
-    most: MOST_CACHED,
+    most: MAX_CACHED,
     maxAgeMs: MAX_AGE_MS,
     now: elapsed,
   });
@@ -41,7 +41,7 @@ export function createKeyVerifier(
     const key = parseApiKey(text);
     if (key === undefined) throw bad("the API key is malformed: it was mistyped or cut off");
     const record = await find(key.id);
-    // An unknown id and a wrong secret are told alike: which ids there are is nobody's business.
+    // An unknown id and a wrong secret get the same answer: no caller may find out which ids exist.
     if (record === undefined || !sameDigest(record.sha256, key.sha256)) throw bad("the API key is unknown");
     checkValid(record, now());
     touch(record);
@@ -80,8 +80,9 @@ function createTouch(
     const noted =
       touchedAt === undefined ? Math.abs(now() - (lastUsedTime?.getTime() ?? 0)) : time - touchedAt;
     if (noted < TOUCH_MS) return;
-    if (touched.size >= MOST_CACHED) touched.clear();
+    if (touched.size >= MAX_CACHED) touched.clear();
     touched.set(id, time);
+    // The store reports its own failures, and the next use after a minute is noted again.
     store.touchKey(id, new Date(now())).catch(() => {});
   };
 }

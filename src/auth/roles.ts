@@ -1,7 +1,7 @@
 import { allPermissions } from "../core/access/authorize.ts";
 import type { Permission } from "../core/types.ts";
 
-/** The roles that there are where nothing else is configured. */
+/** The roles, unless the configuration has others. */
 export const defaultRoles: Readonly<Record<string, readonly Permission[]>> = {
   viewer: ["agents:read"],
   operator: ["agents:read", "agents:write"],

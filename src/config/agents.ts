@@ -1,13 +1,11 @@
 import { z } from "zod";
 import { addressOf, type AddressRules } from "../fleet/address.ts";
 import type { AgentState, NewAgent } from "../store/store.ts";
-import { formatAddress, parseAddress } from "@valinor/protocol";
+import { formatAddress, parseAddress, errorText, ID_RULE, isAgentId, isTenant } from "@valinor/protocol";
 import { addressAllowed } from "./allowed.ts";
 import type { ConfigFile } from "./file.ts";
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-const NAME_RULE =
-  "must be a text of at most 63 letters, digits, '.', '_' and '-' that begins with a letter or digit";
+const NAME_RULE = `must be ${ID_RULE}`;
 const CID_RULE = "must be a whole number from 3 to 4294967294, or 0 for none";
 const STATUS_RULE = "must be provisioning, running, stopped or failed";
 
@@ -19,8 +17,8 @@ const states = {
 } as const satisfies Record<string, AgentState>;
 
 const entry = z.strictObject({
-  id: z.string(NAME_RULE).regex(NAME, NAME_RULE),
-  tenant: z.string(NAME_RULE).regex(NAME, NAME_RULE).default("default"),
+  id: z.string(NAME_RULE).refine(isAgentId, NAME_RULE),
+  tenant: z.string(NAME_RULE).refine(isTenant, NAME_RULE).default("default"),
   status: z.enum(["provisioning", "running", "stopped", "failed"], STATUS_RULE).default("running"),
   vsock_cid: z
     .number(CID_RULE)
@@ -31,7 +29,7 @@ const entry = z.strictObject({
   address: z.string("must be a text such as tcp://127.0.0.1:9103").transform(normalAddress).optional(),
 });
 
-/** One agent of the file and where it stands there. */
+/** One agent of the file, and its place in the list. */
 interface Placed {
   readonly agent: NewAgent;
   readonly index: number;
@@ -157,7 +155,7 @@ function normalAddress(text: string, context: z.RefinementCtx): string {
   try {
     return formatAddress(parseAddress(text));
   } catch (error) {
-    context.addIssue(`is wrong: ${error instanceof Error ? error.message : String(error)}`);
+    context.addIssue(`is wrong: ${errorText(error)}`);
     return z.NEVER;
   }
 }

@@ -1,8 +1,8 @@
 import { type Address, parseAddress } from "@valinor/protocol";
 
 /**
- * Which addresses agents may have. A pattern is an address in which `*` stands for a whole host, port or CID; in a path `*`
- * stands for anything within one segment, `**` for anything. Unix patterns hold for hybrid addresses too, whatever their port.
+ * Which addresses agents may have. A pattern is an address in which `*` matches a whole host, port or CID; in a path `*`
+ * matches anything within one segment, `**` anything. Unix patterns hold for hybrid addresses too, whatever their port.
  */
 const PATTERN =
   /^(?:tcp:\/\/(?<host>\*|\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(?<port>\*|\d{1,5})|vsock:\/\/(?<cid>\*|\d{1,10}):(?<vsockPort>\*|\d{1,10})|unix:\/\/(?<path>\/[^?#]*))$/;
@@ -13,8 +13,8 @@ export function isAddressPattern(text: string): boolean {
 }
 
 /**
- * True where one of the patterns holds for the address. An address that is none is not allowed; nor are the CIDs below 3, which
- * are no guests (1: this machine, 2: the host), unless a pattern names them.
+ * True if one of the patterns matches the address. Text that is not an address is not allowed; nor are the CIDs below 3, which
+ * are not guests (1: this machine, 2: the host), unless a pattern names them.
  */
 export function addressAllowed(patterns: readonly string[], address: string): boolean {
   const parsed = tryParse(address);

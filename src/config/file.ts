@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { errorText } from "@valinor/protocol";
 
 /** What a configuration file holds, before anything of it is checked. */
 export interface ConfigFile {
@@ -16,7 +17,7 @@ export function readConfigFile(path: string): ConfigFile | { readonly problems: 
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    return { problems: [`cannot read the configuration file: ${textOf(error)}`] };
+    return { problems: [`cannot read the configuration file: ${errorText(error)}`] };
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
@@ -38,7 +39,7 @@ function contentOf(
   try {
     content = document.toJS() ?? {};
   } catch (error) {
-    return { problems: [`${path}: ${textOf(error)}`] };
+    return { problems: [`${path}: ${errorText(error)}`] };
   }
   if (!isRecord(content)) return { problems: [`${path}: must be a mapping of keys, such as server:`] };
   return {
@@ -76,8 +77,4 @@ function childOf(
 /** True for an object that is no list. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { allPermissions } from "../core/access/authorize.ts";
-import { isLoopbackName } from "../http/origins.ts";
+import { isLoopback } from "@valinor/protocol";
 
 /** Algorithms that an issuer may sign with: asymmetric ones alone, since a shared secret that verifies can also sign. */
 const ALGORITHMS = [
@@ -41,7 +41,7 @@ const issuerSchema = z
     const { jwks_url: url, jwks_file: file } = context.value;
     const say = (message: string) => context.issues.push({ code: "custom", message, input: context.value });
     if ((url === undefined) === (file === undefined)) say("needs one of jwks_url and jwks_file");
-    else if (url?.startsWith("http:") && !isLoopbackName(new URL(url).hostname))
+    else if (url?.startsWith("http:") && !isLoopback(new URL(url).hostname))
       say(
         "jwks_url must be https, but for loopback: whoever can change the keys on their way can be anybody",
       );

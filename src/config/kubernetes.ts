@@ -6,7 +6,7 @@ const VALUE = /^(tcp|udp|sctp):\/\//;
 
 /**
  * Whether a variable is one of those that Kubernetes sets in every container of a namespace for each service, whatever the service is
- * called. Where one is called `valinor-server`, they look like settings: VALINOR_SERVER_PORT even is one, but has another value.
+ * called. If one is called `valinor-server`, they look like settings: VALINOR_SERVER_PORT even is one, but has another value.
  */
 export function isOfKubernetes(name: string, value: string | undefined): boolean {
   return NAMES.test(name) || (name.endsWith("_PORT") && VALUE.test(value ?? ""));

@@ -24,7 +24,7 @@ const known: Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>
 
 /**
  * The values that hold: defaults, then the file, the environment and the flags, later ones over earlier ones. Whatever is
- * wrong in any of them is added to `problems`, also where another layer covers it; the values may be used when there is none.
+ * wrong in any of them is added to `problems`, even if another layer covers it; the values may be used if there is no problem.
  */
 export function mergeLayers(
   layers: { file: ConfigFile | undefined; env: NodeJS.ProcessEnv; flags: ConfigFlags; mode: "serve" | "dev" },
@@ -159,8 +159,8 @@ function check(item: Written, problems: string[]): { ok: true; data: unknown } |
   const shown = setting.secret ? "" : ` is ${show(item.value)}:`;
   const [issue] = result.error.issues;
   if (setting.form === "json" && Array.isArray(item.value)) {
-    const at = [name, ...(issue?.path ?? [])].join(".");
-    problems.push(`${item.source}: ${at}: ${issue?.message ?? `must be ${setting.allowed}`}`);
+    const place = [name, ...(issue?.path ?? [])].join(".");
+    problems.push(`${item.source}: ${place}: ${issue?.message ?? `must be ${setting.allowed}`}`);
     return { ok: false };
   }
   const own = issue?.code === "custom" && issue.message.startsWith("must be ") ? issue.message : undefined;

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseSecretKeys } from "../store/vault/vault-keys.ts";
 import type { Values } from "./settings.ts";
+import { errorText } from "@valinor/protocol";
 
 /** Longest secret in a file of one. */
 const SECRET_BYTES = 4 * 1024;
@@ -31,12 +32,12 @@ function parse(name: string, text: string, problems: string[]): Buffer[] {
     if (keys.length === 0) problems.push(`${name}: holds no key`);
     return keys;
   } catch (error) {
-    problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    problems.push(`${name}: ${errorText(error)}`);
     return [];
   }
 }
 
-/** Certificate and key of the server; undefined where none is configured. */
+/** Certificate and key of the server; undefined if none is configured. */
 export function readTls(
   values: Values["server"],
   problems: string[],
@@ -72,7 +73,7 @@ function read(name: string, path: string, problems: string[]): string | undefine
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    problems.push(`${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    problems.push(`${name} cannot be read: ${errorText(error)}`);
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { parseHost } from "../http/origins.ts";
+import { parseHost } from "../http/guard/origins.ts";
 import { isAddressPattern } from "./allowed.ts";
 import { ISSUERS_RULE, issuersSchema } from "./issuers.ts";
 import { readStoreUrl } from "./store-url.ts";
@@ -13,7 +13,7 @@ export interface Setting<T> {
   readonly form: "text" | "number" | "list" | "flag" | "json";
   /** What may be written, to follow "must be". */
   readonly allowed: string;
-  /** Value where nothing is written, as the file would have it. */
+  /** Default, as the file would have it. */
   readonly fallback: { readonly serve: unknown; readonly dev: unknown };
   /** The value may hold a secret: no message repeats it. */
   readonly secret: boolean;
@@ -132,7 +132,7 @@ function integer(min: number, max: number, fallback: number): Setting<number> {
   return setting(schema, `a whole number from ${min} to ${max}`, fallback, { form: "number" });
 }
 
-/** A bound of which 0 means that there is none. */
+/** A bound; 0 means that there is no bound. */
 function bound(max: number): Setting<number> {
   return setting(z.number().int().min(0).max(max), `a whole number from 0 (no bound) to ${max}`, 0, {
     form: "number",

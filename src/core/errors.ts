@@ -1,96 +1,44 @@
+import { type ServerReason, serverReasons } from "@valinor/proto/reasons";
 import { LinkError, type LinkErrorCode } from "@valinor/protocol";
 
-/**
- * The error table (docs/errors.md): what each reason is called by Connect and by REST. `code` is a Connect code's name,
- * `status` the REST status, `text` what REST clients of the first generation know it by; `retryMs` stands where a retry can
- * help, and says after how long.
- */
-const table = {
-  UNAUTHENTICATED: { code: "unauthenticated", status: 401, text: "unauthenticated" },
-  PERMISSION_DENIED: { code: "permission_denied", status: 403, text: "permission denied" },
-  INVALID_ARGUMENT: { code: "invalid_argument", status: 400, text: "invalid request body" },
-  REQUEST_TIMEOUT: { code: "invalid_argument", status: 408, text: "request body timeout" },
-  REQUEST_TOO_LARGE: { code: "invalid_argument", status: 413, text: "request body too large" },
-  UNIMPLEMENTED: { code: "unimplemented", status: 501, text: "not implemented" },
-  AGENT_NOT_FOUND: { code: "not_found", status: 404, text: "agent not found" },
-  AGENT_EXISTS: { code: "already_exists", status: 409, text: "agent exists" },
-  ADDRESS_TAKEN: { code: "already_exists", status: 409, text: "address taken" },
-  REVISION_NOT_FOUND: { code: "not_found", status: 404, text: "revision not found" },
-  RUN_UNKNOWN: { code: "not_found", status: 404, text: "run unknown" },
-  AGENT_NOT_RUNNING: { code: "unavailable", status: 503, text: "agent not running", retryMs: 5_000 },
-  AGENT_UNASSIGNED: { code: "unavailable", status: 503, text: "agent has no vsock CID", retryMs: 5_000 },
-  CONFIG_PENDING: { code: "unavailable", status: 503, text: "agent configuration pending", retryMs: 1_000 },
-  AGENT_UNREACHABLE: { code: "unavailable", status: 502, text: "agent unreachable", retryMs: 1_000 },
-  RUN_INTERRUPTED: { code: "unavailable", status: 502, text: "recv failed", retryMs: 250 },
-  RUN_LOST: { code: "aborted", status: 409, text: "run lost" },
-  RUN_TRIMMED: { code: "out_of_range", status: 410, text: "run trimmed" },
-  REQUEST_ID_REUSED: { code: "already_exists", status: 409, text: "request id reused" },
-  REVISION_CONFLICT: { code: "aborted", status: 409, text: "revision conflict" },
-  RUN_CANCELLED: { code: "canceled", status: 499, text: "run cancelled" },
-  CLIENT_GONE: { code: "canceled", status: 499, text: "client gone" },
-  AGENT_TIMEOUT: { code: "deadline_exceeded", status: 504, text: "message timeout" },
-  TOOL_BLOCKED: { code: "permission_denied", status: 403, text: "tool blocked" },
-  AGENT_ERROR: { code: "internal", status: 502, text: "agent error" },
-  INVALID_FRAME: { code: "internal", status: 502, text: "invalid chunk" },
-  FRAME_TOO_LARGE: { code: "internal", status: 502, text: "invalid chunk" },
-  CONFIG_REJECTED: { code: "failed_precondition", status: 502, text: "agent rejected config update" },
-  LIMIT_EXCEEDED: { code: "resource_exhausted", status: 429, text: "limit exceeded" },
-  AGENT_BUSY: { code: "resource_exhausted", status: 429, text: "agent busy", retryMs: 1_000 },
-  RATE_LIMITED: { code: "resource_exhausted", status: 429, text: "rate limited", retryMs: 1_000 },
-  REPLY_TOO_LARGE: { code: "resource_exhausted", status: 502, text: "reply too large" },
-  DRAINING: { code: "unavailable", status: 503, text: "draining", retryMs: 2_000 },
-  STORE_UNAVAILABLE: { code: "unavailable", status: 503, text: "lookup failed", retryMs: 1_000 },
-  AUTH_UNAVAILABLE: { code: "unavailable", status: 503, text: "authentication unavailable", retryMs: 1_000 },
-  INTERNAL: { code: "internal", status: 500, text: "internal error" },
-} as const satisfies Record<string, ErrorRow>;
+/** Reason of an error: the `reason` of its ErrorInfo. proto/valinor/v1/reasons.proto has them all. */
+export type Reason = ServerReason;
 
-/** A row of the error table. */
+/** What Connect and REST call an error, and what clients may do about it. */
 export interface ErrorRow {
   readonly code: ErrorCodeName;
+  /** Status of REST. */
   readonly status: number;
+  /** What REST clients of the first generation know it by. */
   readonly text: string;
+  /** Whether a client makes the same call again by itself: never, after a pause, or so that it attaches to the run. */
+  readonly retry: "never" | "again" | "attach";
+  /** Milliseconds after which a retry can help. */
   readonly retryMs?: number;
 }
 
 /** Names of Connect codes, as Connect's JSON spells them. */
-export type ErrorCodeName =
-  | "unauthenticated"
-  | "permission_denied"
-  | "invalid_argument"
-  | "unimplemented"
-  | "not_found"
-  | "already_exists"
-  | "unavailable"
-  | "aborted"
-  | "out_of_range"
-  | "canceled"
-  | "deadline_exceeded"
-  | "internal"
-  | "failed_precondition"
-  | "resource_exhausted";
+export type ErrorCodeName = (typeof serverReasons)[Reason]["code"];
 
-/** Reason of an error: the `reason` of its ErrorInfo. */
-export type Reason = keyof typeof table;
+/** Every reason, in the order of docs/errors.md. */
+export const reasons = Object.keys(serverReasons) as Reason[];
 
-/** Every reason, in the table's order. */
-export const reasons = Object.keys(table) as Reason[];
-
-/** The table's row of a reason. */
+/** What follows from a reason. */
 export function errorRow(reason: Reason): ErrorRow {
-  return table[reason];
+  return serverReasons[reason];
 }
 
 /** What an error may carry besides its reason and text. */
 export interface ErrorExtras {
   /** For ErrorInfo.metadata: `agent_id`, `request_id`, `sequence`, `last_sequence`, `code`, `tool`, `revision`. No secrets, no message text. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** What REST calls it where that is not the table's text. */
+  /** What REST calls it, if that is not the text of its reason. */
   readonly text?: string;
-  /** Connect code where it is not the table's. */
+  /** Connect code, if it is not that of its reason. */
   readonly code?: ErrorCodeName;
-  /** What the guest itself said, where it did. */
+  /** What the guest itself said, if it did. */
   readonly guestText?: string;
-  /** Milliseconds after which a retry can help, where that is not the table's. */
+  /** Milliseconds after which a retry can help, if they are not those of its reason. */
   readonly retryMs?: number;
   readonly cause?: unknown;
 }
@@ -104,19 +52,19 @@ export class ValinorError extends Error {
   readonly text: string;
   /** What Connect calls it. */
   readonly code: ErrorCodeName;
-  /** What the guest itself said; undefined where the error is the host's own. */
+  /** What the guest itself said; undefined if the error is the host's own. */
   readonly guestText: string | undefined;
-  /** Milliseconds after which a retry can help; undefined where none does. */
+  /** Milliseconds after which a retry can help; undefined if none does. */
   readonly retryMs: number | undefined;
 
   constructor(reason: Reason, message: string, extras: ErrorExtras = {}) {
     super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.reason = reason;
     this.metadata = extras.metadata ?? {};
-    this.text = extras.text ?? table[reason].text;
-    this.code = extras.code ?? table[reason].code;
+    const row = errorRow(reason);
+    this.text = extras.text ?? row.text;
+    this.code = extras.code ?? row.code;
     this.guestText = extras.guestText;
-    const row: ErrorRow = table[reason];
     this.retryMs = extras.retryMs ?? row.retryMs;
   }
 

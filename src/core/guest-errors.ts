@@ -7,7 +7,7 @@ import { type Frame, readPayload, type ErrorCode, errorCodes } from "@valinor/pr
 import { type ErrorCodeName, type Reason, toValinorError, ValinorError } from "./errors.ts";
 
 /** Longest text of a guest that is shown to a client. */
-const TEXT = 1_000;
+const MAX_TEXT = 1_000;
 
 /** Codes of a guest that have a reason of their own; every other one is AGENT_ERROR with the code in its metadata. */
 const ownReasons: Partial<Record<ErrorCode, Reason>> = {
@@ -29,7 +29,7 @@ const agentErrorCodes: Partial<Record<ErrorCode, ErrorCodeName>> = {
   run_timeout: "deadline_exceeded",
 };
 
-/** The error that an `error` or `tool_blocked` frame tells of. Throws LinkError where its payload has the wrong shape. */
+/** The error that an `error` or `tool_blocked` frame tells of. Throws LinkError if its payload has the wrong shape. */
 export function errorOfFrame(frame: Frame): ValinorError {
   if (frame.type === "tool_blocked") return blockedTool(frame);
   const { code, message, sequence } = readPayload(ErrorSchema, frame.payload);
@@ -49,7 +49,7 @@ export function errorOfFrame(frame: Frame): ValinorError {
 
 /** A guest's text, short enough to be shown, and never with half a character at its end. */
 function cut(text: string): string {
-  return text.slice(0, TEXT).toWellFormed();
+  return text.slice(0, MAX_TEXT).toWellFormed();
 }
 
 function blockedTool(frame: Frame): ValinorError {

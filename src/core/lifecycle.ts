@@ -2,43 +2,43 @@ import { ValinorError } from "./errors.ts";
 
 /**
  * How a server goes: it is `serving`; `leaving`: it says that it is not ready, and does everything still; `draining`: no run begins,
- * those that are read go on being read; `ending`: every stream and message that is left ends with DRAINING; `cutting`: so does every
+ * runs that are being read go on; `ending`: every stream and message that is left ends with DRAINING; `cutting`: so does every
  * other call.
  */
 export type Stage = (typeof stages)[number];
 
 const stages = ["serving", "leaving", "draining", "ending", "cutting"] as const;
 
-/** Where a server stands. It never goes back. */
+/** Which stage a server has reached. It never goes back. */
 export interface Lifecycle {
   readonly stage: Stage;
   /** True once the stage, or a later one, is reached. */
   reached(stage: Stage): boolean;
-  /** Goes on to a stage, and tells of it those who wait for it or for one before it. Does nothing where it is reached. */
+  /** Goes on to a stage, and calls whoever waits for it or for one before it. Does nothing if it is reached already. */
   enter(stage: Stage): void;
-  /** Calls back once, when the stage is reached; at once where it is. The answer forgets the call. Calls must not throw. */
+  /** Calls back once, when the stage is reached; at once if it is reached already. The answer cancels the call. Calls must not throw. */
   on(stage: Stage, call: () => void): () => void;
 }
 
 /** Makes the lifecycle of a server that serves. */
 export function createLifecycle(): Lifecycle {
   const waiting = new Map<Stage, Set<() => void>>(stages.map((stage) => [stage, new Set()]));
-  let at = 0;
+  let current = 0;
   return {
     get stage() {
-      return stages[at] ?? "cutting";
+      return stages[current] ?? "cutting";
     },
-    reached: (stage) => at >= stages.indexOf(stage),
+    reached: (stage) => current >= stages.indexOf(stage),
     enter(stage) {
       const to = stages.indexOf(stage);
-      while (at < to) {
-        const calls = waiting.get(stages[++at] ?? "cutting") ?? new Set();
+      while (current < to) {
+        const calls = waiting.get(stages[++current] ?? "cutting") ?? new Set();
         for (const call of calls) call();
         calls.clear();
       }
     },
     on(stage, call) {
-      if (at >= stages.indexOf(stage)) {
+      if (current >= stages.indexOf(stage)) {
         call();
         return () => {};
       }
@@ -56,7 +56,7 @@ export function notBegun(): ValinorError {
 
 /**
  * The error of a run that the server reads no further: the run goes on. `lastSequence` is the last event that was given; that it
- * stands in the metadata says that the agent may have the message.
+ * is in the metadata says that the agent may have the message.
  */
 export function readNoFurther(lastSequence: number): ValinorError {
   const text = `this server is stopping and the run goes on: read it after event ${lastSequence}, at another server or in a moment`;

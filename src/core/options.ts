@@ -17,12 +17,14 @@ export interface CoreOptions {
   readonly messageMs: number;
   /** Longest wait for the answer to a push or a cancel, milliseconds. */
   readonly configMs: number;
-  /** From `draining` on no new run is begun; at `ending` those that are read end with DRAINING. */
+  /** From `draining` on no run is begun; at `ending` the runs that are being read end with DRAINING. */
   readonly lifecycle: Lifecycle;
-  /** Bounds of what waits for clients that do not read, where they differ from defaultStreamLimits. */
+  /** Bounds of what waits for clients that do not read, if they differ from defaultStreamLimits. */
   readonly streamLimits?: Partial<StreamLimits>;
   /** Told of each stream that was ended for them, and how many bytes it held. */
   readonly onShed?: (stream: HeldStream, bytes: number) => void;
+  /** Told of an error that no caller hears of; `text` says what came of it. */
+  readonly onUnheardError: (error: unknown, text: string) => void;
   /** Refuses an address that agents may not have; throws ValinorError. */
   checkAddress(address: string): void;
 }

@@ -1,5 +1,16 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { AgentChanges, AgentRecord, ConfigRecord } from "../store/store.ts";
+import type { AgentRecord, ConfigRecord } from "../store/store.ts";
+import type {
+  CancelInput,
+  CreateAgentInput,
+  ListAgentsInput,
+  ListRevisionsInput,
+  PushConfigInput,
+  PushContextInput,
+  RollbackInput,
+  SendInput,
+  StreamInput,
+  UpdateAgentInput,
+} from "./inputs.ts";
 
 /** What a caller may do; from the credential alone. */
 export type Permission = "agents:read" | "agents:write" | "agents:admin" | "platform:admin";
@@ -14,51 +25,6 @@ export interface Caller {
   readonly credential: string;
   /** For calls that last: rejects with UNAUTHENTICATED once the credential has expired or was revoked. Absent: it never does. */
   readonly recheck?: () => Promise<void>;
-}
-
-/** A message as a client gave it. */
-export interface MessageInput {
-  readonly role: "user" | "tool";
-  /** Not empty, but where the role is `tool`. */
-  readonly content: string;
-  /** Where the role is `tool`: the call that the content answers. */
-  readonly toolCallId?: string;
-  /** Turns before this one, in the shape of OpenAI's chat messages. Guests of protocol 1 take none. */
-  readonly history?: readonly JsonObject[];
-  /**
-   * All turns before this one, where `history` holds only those that a lasting conversation lacks: sent in its place to a guest whose
-   * server keeps no conversations.
-   */
-  readonly wholeHistory?: readonly JsonObject[];
-  /** Tools of the client, in the shape of OpenAI's `tools`. Guests of protocol 1 take none. */
-  readonly tools?: readonly JsonObject[];
-  /** Which of `tools` the model is to call: as OpenAI's `tool_choice`. */
-  readonly toolChoice?: JsonValue;
-  /** The client's own keys, passed on to the guest (REST only). Names of the link's own fields are dropped. */
-  readonly extra?: JsonObject;
-}
-
-/** What `send` needs. */
-export interface SendInput {
-  readonly agentId: string;
-  readonly message: MessageInput;
-  /** Empty: a fresh conversation. */
-  readonly conversationId: string;
-  /** Empty: made by the server. */
-  readonly requestId: string;
-  readonly allowStaleConfig: boolean;
-  /** Absent: `continue` where requestId was given, else `cancel`. */
-  readonly onDisconnect?: "continue" | "cancel";
-}
-
-/** What `stream` needs. */
-export interface StreamInput extends Omit<SendInput, "message"> {
-  /** Absent: only attach to requestId. */
-  readonly message?: MessageInput;
-  /** Events up to this one are not wanted; above 0 the call only attaches. */
-  readonly afterSequence: number;
-  /** Life of the run that is meant, as `opened` told it; where it is given the call only attaches. Empty: whichever has the name. */
-  readonly life?: string;
 }
 
 /** Tokens used. */
@@ -95,7 +61,7 @@ export interface RunOpened {
   readonly bootId: string;
   readonly attached: boolean;
   readonly resumable: boolean;
-  /** Name of the run's life; empty where the guest names none. */
+  /** Name of the run's life; empty if the guest names none. */
   readonly life: string;
 }
 
@@ -105,7 +71,7 @@ export interface RunStream {
   /**
    * The events that came since the last call, at least one: all frames of one read of the link together. undefined after
    * `done`. Calling again says that the events before were delivered: it is what lets the guest send more. Rejects with
-   * ValinorError (its metadata has `request_id`, and `sequence` where the error ended the run); from then on the stream is over.
+   * ValinorError (its metadata has `request_id`, and `sequence` if the error ended the run); from then on the stream is over.
    */
   next(): Promise<readonly RunEvent[] | undefined>;
   /** The reader leaves; its onDisconnect applies. Does nothing after the end. */
@@ -121,12 +87,6 @@ export interface SendResult {
   readonly toolCalls: readonly ToolCallEvent[];
   /** False for guests of protocol 1: the same call again runs the message again. */
   readonly resumable: boolean;
-}
-
-/** Tools that an agent may use. */
-export interface ToolPolicyInput {
-  readonly mode: "all" | "listed";
-  readonly tools: readonly string[];
 }
 
 /** What became of a push. */
@@ -160,7 +120,7 @@ export interface AgentStatusView {
   readonly openclawKind: string;
   /** How the agent knows that, in its words. */
   readonly openclawKindReason: string;
-  /** `disk` or `memory`: where it remembers the requests that it has taken; empty where it does not tell. */
+  /** `disk` or `memory`: where it remembers the requests that it has taken; empty if it does not tell. */
   readonly remembers: string;
   readonly observedRevision: number;
   /** `assumed`: a guest of protocol 1 said so, and can't name the revision. */
@@ -210,47 +170,21 @@ export interface Core {
    * end of it: called if the client does not read and the memory of what waits for it is needed. Rejects with LIMIT_EXCEEDED while too much does.
    */
   stream(caller: Caller, input: StreamInput, signal: AbortSignal, drop?: () => void): Promise<RunStream>;
-  cancel(
-    caller: Caller,
-    input: { agentId: string; requestId: string; reason: string },
-    signal: AbortSignal,
-  ): Promise<boolean>;
-  pushConfig(
-    caller: Caller,
-    input: { agentId: string; config: JsonObject; policy: ToolPolicyInput; expectedRevision: number },
-    signal: AbortSignal,
-  ): Promise<PushResult>;
-  /** `payload` is the client's whole object; it has `context` and maybe `key`. */
-  pushContext(
-    caller: Caller,
-    input: { agentId: string; key: string; payload: JsonObject },
-    signal: AbortSignal,
-  ): Promise<ContextResult>;
+  /** Ends a run; false if the agent knows no such run, or speaks protocol 1. */
+  cancel(caller: Caller, input: CancelInput, signal: AbortSignal): Promise<boolean>;
+  /** Stores a configuration and pushes it to the agent. */
+  pushConfig(caller: Caller, input: PushConfigInput, signal: AbortSignal): Promise<PushResult>;
+  /** Stores an entry of the agent's context and pushes it; an entry that the agent refuses is not kept. */
+  pushContext(caller: Caller, input: PushContextInput, signal: AbortSignal): Promise<ContextResult>;
   status(caller: Caller, agentId: string): Promise<AgentStatusView>;
-  createAgent(
-    caller: Caller,
-    input: { id: string; status: AgentRecord["status"]; vsockCid: number; address: string },
-  ): Promise<AgentStatusView>;
+  createAgent(caller: Caller, input: CreateAgentInput): Promise<AgentStatusView>;
   getAgent(caller: Caller, agentId: string): Promise<AgentStatusView>;
-  listAgents(
-    caller: Caller,
-    input: { pageSize: number; pageToken: string; filter: string },
-  ): Promise<AgentPage>;
-  /** Empty etag: any. */
-  updateAgent(
-    caller: Caller,
-    input: { agentId: string; changes: AgentChanges; etag: string },
-  ): Promise<AgentStatusView>;
+  listAgents(caller: Caller, input: ListAgentsInput): Promise<AgentPage>;
+  updateAgent(caller: Caller, input: UpdateAgentInput): Promise<AgentStatusView>;
   deleteAgent(caller: Caller, agentId: string): Promise<void>;
   /** Ends without an error when the signal aborts. */
   watchAgents(caller: Caller, signal: AbortSignal): AsyncIterable<WatchEvent>;
-  listConfigRevisions(
-    caller: Caller,
-    input: { agentId: string; pageSize: number; pageToken: string },
-  ): Promise<ConfigRevisionPage>;
-  rollbackConfig(
-    caller: Caller,
-    input: { agentId: string; revision: number; expectedRevision: number },
-    signal: AbortSignal,
-  ): Promise<PushResult>;
+  listConfigRevisions(caller: Caller, input: ListRevisionsInput): Promise<ConfigRevisionPage>;
+  /** Makes an old revision the desired configuration again, as a new revision. */
+  rollbackConfig(caller: Caller, input: RollbackInput, signal: AbortSignal): Promise<PushResult>;
 }

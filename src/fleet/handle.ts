@@ -4,7 +4,7 @@ import type { Connection } from "../link/connection.ts";
 import type { Intake } from "../link/intake.ts";
 import { createLink, type Link } from "../link/link.ts";
 import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord, Store } from "../store/store.ts";
-import { type Address, formatAddress, configDigest, LinkError } from "@valinor/protocol";
+import { type Address, formatAddress, configDigest, LinkError, errorText } from "@valinor/protocol";
 import { createConvergence, type Convergence } from "./convergence.ts";
 import type { Desired } from "./desired.ts";
 import { AgentError } from "./errors.ts";
@@ -251,7 +251,7 @@ function findRoute(key: AgentKey, record: AgentRecord, options: HandleOptions): 
       ? { ...none, unassigned }
       : { address, name: formatAddress(address), unassigned };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     return { ...none, unassigned: `agent ${key.id} can't be reached: ${text}` };
   }
 }

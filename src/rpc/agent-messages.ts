@@ -29,7 +29,7 @@ export function statusToProto(status: AgentState): AgentStatus {
   return statuses[status];
 }
 
-/** The status that a client gave; undefined where it gave none. */
+/** The status that a client gave; undefined if it gave no status. */
 export function statusFromProto(status: AgentStatus): AgentState | undefined {
   switch (status) {
     case AgentStatus.PROVISIONING:
@@ -91,7 +91,7 @@ function livenessToProto(view: AgentStatusView): AgentLiveness {
 }
 
 /**
- * What UpdateAgent is to change: the fields of the mask; without one, those that have a value. Throws INVALID_ARGUMENT that names
+ * What UpdateAgent is to change: the fields of the mask; without a mask, the fields that have a value. Throws INVALID_ARGUMENT that names
  * the path.
  */
 export function changesFromProto(agent: Agent, mask: FieldMask | undefined): AgentChanges {

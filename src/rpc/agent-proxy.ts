@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   type AgentProxy,
   CancelMessageResponseSchema,
@@ -10,12 +10,14 @@ import {
   PushContextResponseSchema,
   SendMessageResponseSchema,
   type StreamRequest,
+  type StreamResponse,
 } from "@valinor/proto/valinor/v1/agent_proxy";
 import { type ToolPolicy, ToolPolicy_Mode } from "@valinor/proto/valinor/v1/types";
 import { ValinorError } from "../core/errors.ts";
-import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/types.ts";
+import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/inputs.ts";
+import type { RunStream } from "../core/types.ts";
 import { configStateToProto, statusToProto } from "./agent-messages.ts";
-import { slotKey } from "./coalesce.ts";
+import { relayKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";
 import { peerKey } from "./peer.ts";
 import { callerOf, failure, type RpcServices, unary } from "./unary.ts";
@@ -35,21 +37,7 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
       return create(SendMessageResponseSchema, { ...result, toolCalls: [...result.toolCalls] });
     }),
 
-    async *stream(request, context) {
-      const slot = context.values.get(slotKey);
-      try {
-        const { drop } = context.values.get(peerKey);
-        const run = await core.stream(callerOf(context), streamInput(request), context.signal, drop);
-        slot.run = run;
-        context.signal.addEventListener("abort", () => run.close(), { once: true });
-        if (context.signal.aborted) run.close();
-        yield openedResponse(run.opened);
-      } catch (error) {
-        throw failure(services, error, context.signal);
-      }
-      // The events have left by now (coalesce.ts); what remains is how the stream ended.
-      if (slot.failure !== undefined) throw failure(services, slot.failure, context.signal);
-    },
+    stream: (request, context) => streamRun(services, request, context),
 
     pushConfig: unary(services, async (caller, request, { signal }) => {
       const { agentId, config = {}, expectedRevision } = request;
@@ -83,6 +71,29 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
       });
     }),
   };
+}
+
+/** Opens a run, says so, and hands its further events to the call's relay. */
+async function* streamRun(
+  services: RpcServices,
+  request: StreamRequest,
+  context: HandlerContext,
+): AsyncGenerator<StreamResponse> {
+  const { values, signal } = context;
+  let run: RunStream | undefined;
+  try {
+    const { drop } = values.get(peerKey);
+    run = await services.core.stream(callerOf(context), streamInput(request), signal, drop);
+    const leave = () => run?.close();
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+    yield openedResponse(run.opened);
+    await values.get(relayKey).send(run);
+  } catch (error) {
+    throw failure(services, error, signal);
+  } finally {
+    run?.close();
+  }
 }
 
 function requiredMessage(message: Message | undefined): MessageInput {

@@ -32,7 +32,7 @@ export interface HealthServices extends RpcServices {
   readonly stopping: AbortSignal;
 }
 
-/** Services of the server itself; the empty name stands for all of it. */
+/** Services of the server itself; the empty name means the whole server. */
 const own = ["", AgentProxy.typeName, AgentRegistry.typeName];
 
 /**
@@ -67,6 +67,7 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
       if (status !== last) yield create(HealthCheckResponseSchema, { status });
       last = status;
       if (stops) return;
+      // An abort ends the pause early, and then the loop.
       await delay(POLL_MS, undefined, { signal: context.signal }).catch(() => {});
     }
   }
@@ -101,7 +102,7 @@ export function health(services: HealthServices): ServiceImpl<typeof Health> {
   };
 }
 
-/** Who calls: one whose credential is not good is a stranger like those without. */
+/** Who calls: a caller whose credential is refused is a stranger, like one without a credential. */
 async function holderOf(services: HealthServices, context: HandlerContext): Promise<Holder> {
   const peer = context.values.get(peerKey);
   if (!context.requestHeader.has("authorization")) return peer;

@@ -70,8 +70,7 @@ function nameOf(method: DescMethod): string {
 }
 
 /**
- * gRPC server reflection (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md): hands out the public schemas, which is
- * nobody's secret, so that buf curl and grpcurl need no files. The same implementation serves v1 and v1alpha, whose messages are equal.
+ * gRPC server reflection (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md): hands out the public schemas, so that buf curl and grpcurl need no files. The same implementation serves v1 and v1alpha, whose messages are equal.
  * Streams end when `stopping` aborts.
  */
 export function reflection(stopping: AbortSignal): ServiceImpl<typeof ServerReflection> {
@@ -111,7 +110,7 @@ export function reflectionV1Alpha(stopping: AbortSignal): ServiceImpl<typeof Ser
 async function* untilStop<T>(requests: AsyncIterable<T>, stopping: AbortSignal): AsyncGenerator<T> {
   const iterator = requests[Symbol.asyncIterator]();
   const { promise: stopped, reject } = Promise.withResolvers<never>();
-  stopped.catch(() => {});
+  stopped.catch(() => {}); // a stream that has ended before the server stops does not look at it
   const stop = () => reject(new ConnectError("this server is stopping", Code.Unavailable));
   if (stopping.aborted) stop();
   stopping.addEventListener("abort", stop, { once: true });
@@ -172,7 +171,7 @@ function withImports(file: DescFile | undefined, what: string): Answer {
   };
 }
 
-/** Files as bytes: to write them anew for each request would cost milliseconds, and anybody may ask. */
+/** Files as bytes: writing them for each request would cost milliseconds, and anybody may ask. */
 const written = new Map<DescFile, Uint8Array>();
 
 function bytesOf(file: DescFile): Uint8Array {

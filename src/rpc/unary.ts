@@ -6,19 +6,19 @@ import { type Identify, TENANT_HEADER } from "../auth/authenticate.ts";
 import { toValinorError } from "../core/errors.ts";
 import { type Lifecycle, untilCut } from "../core/lifecycle.ts";
 import type { Caller, Core } from "../core/types.ts";
-import { toConnectError } from "./errors.ts";
+import { toConnectError } from "./messages/errors.ts";
 
 /** What the services are made of. */
 export interface RpcServices {
   readonly core: Core;
   readonly identify: Identify;
-  /** Told of every error that is nobody's doing but the server's: clients see only that there was one. */
+  /** Told of every error that is the server's own fault: clients see only that there was one. */
   readonly onInternalError: (error: unknown) => void;
   /** Lets a unary call end with DRAINING when the server waits for it no longer; default: it never does. */
   readonly lifecycle?: Lifecycle;
 }
 
-/** Services that anybody may call: a probe has no credential, and the schemas are public. They identify callers where they need one. */
+/** Services that anybody may call: a probe has no credential, and the schemas are public. They identify their callers themselves if they must know them. */
 const open: ReadonlySet<string> = new Set([
   Health.typeName,
   ServerReflection.typeName,
@@ -38,7 +38,7 @@ const callerKey = createContextKey<Caller | undefined>(undefined);
 
 /**
  * Makes the gate that every call passes when its headers are there and before its body is read: it identifies the caller, once, and asks
- * whether it may. Who is not known, or may not, has nothing read, decompressed or parsed.
+ * whether the caller may make it. For a caller that is not known, or may not, nothing is read, decompressed or parsed.
  */
 export function createRequestGate(services: RpcServices): (context: HandlerContext) => void | Promise<void> {
   return (context) => {

@@ -1,5 +1,13 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 
+/** Who does something, for revisions and the audit log. */
+export interface Actor {
+  /** The user or service; `valinor` for what the control plane does by itself. */
+  readonly subject: string;
+  /** What it proved itself with: `key:ID`, `jwt:ISSUER`, `local`, `config`, `cli` or `valinor`. Never the secret. */
+  readonly credential: string;
+}
+
 /** What the audit log tells of. */
 export type AuditAction =
   | "agent.create"
@@ -22,14 +30,14 @@ export type AuditAction =
 
 /** An entry to be written. Nothing in it is a secret, a token or a message's text. */
 export interface NewAuditEntry {
-  /** Empty where it is not known: a denied credential names no tenant that can be believed. */
+  /** Empty if it is not known: a denied credential names no tenant that can be trusted. */
   readonly tenant: string;
-  /** Actor.subject; empty where it is not known. */
+  /** Actor.subject; empty if it is not known. */
   readonly subject: string;
   /** Actor.credential. */
   readonly credential: string;
   readonly action: AuditAction;
-  /** Empty where it concerns no single agent. */
+  /** Empty if it concerns no single agent. */
   readonly agentId: string;
   readonly detail: JsonObject;
 }
@@ -45,7 +53,7 @@ export interface AuditEntry extends NewAuditEntry {
 export interface AuditStore {
   /** Adds entries in one transaction. */
   appendAudit(entries: readonly NewAuditEntry[]): Promise<void>;
-  /** Entries after a sequence number (0: from the first), of one tenant where given, of a span of time where given. */
+  /** Entries after a sequence number (0: from the first), of one tenant if one is given, in a span of time if one is given. */
   listAudit(page: {
     after: number;
     limit: number;

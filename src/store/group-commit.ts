@@ -12,42 +12,60 @@ interface Job {
 }
 
 /** Most operations of one transaction: reading waits for its end. */
-const MOST = 32;
+const MAX_TOGETHER = 32;
 
 /**
- * Makes what runs operations in transactions, those that come together in one: SQLite waits for the disk at each commit, and keeps the
- * whole program waiting. Each operation sees what those before it did, and one that fails undoes only its own. It resolves once the
- * transaction is committed.
+ * Runs operations in transactions. Operations that come together share one: SQLite waits for the disk at each commit, and keeps the
+ * whole program waiting. Each operation sees what those before it did, and one that fails undoes only its own.
  */
-export function createGroupCommit(db: Kysely<Schema>): <T>(operation: Operation<T>) => Promise<T> {
-  const waiting: Job[] = [];
-  let isRunning = false;
+export class GroupCommit {
+  readonly #db: Kysely<Schema>;
+  readonly #waiting: Job[] = [];
+  #isRunning = false;
 
-  async function drain(): Promise<void> {
-    if (isRunning) return;
-    isRunning = true;
-    while (waiting.length > 0) {
-      await nextTurn(); // what else comes in this turn
-      const jobs = waiting.splice(0, MOST);
-      const isDone = jobs.length > 1 && (await together(jobs));
-      if (!isDone) for (const job of jobs) await alone(job);
-    }
-    isRunning = false;
+  constructor(db: Kysely<Schema>) {
+    this.#db = db;
   }
 
-  async function alone(job: Job): Promise<void> {
+  /** Runs an operation; resolves once its transaction is committed. Rejects with the operation's error. */
+  run<T>(operation: Operation<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({
+        async run(trx) {
+          const value = await operation(trx);
+          return () => resolve(value);
+        },
+        fail: reject,
+      });
+      void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    while (this.#waiting.length > 0) {
+      await nextTurn(); // what else comes in this turn
+      const jobs = this.#waiting.splice(0, MAX_TOGETHER);
+      const isDone = jobs.length > 1 && (await this.#together(jobs));
+      if (!isDone) for (const job of jobs) await this.#alone(job);
+    }
+    this.#isRunning = false;
+  }
+
+  async #alone(job: Job): Promise<void> {
     try {
-      const tell = await db.transaction().execute((trx) => job.run(trx));
+      const tell = await this.#db.transaction().execute((trx) => job.run(trx));
       tell();
     } catch (error) {
       job.fail(error);
     }
   }
 
-  /** False where the transaction itself failed: nothing of it is written then, and nobody was told. */
-  async function together(jobs: readonly Job[]): Promise<boolean> {
+  /** False if the transaction itself failed: nothing of it is written then, and nobody was told. */
+  async #together(jobs: readonly Job[]): Promise<boolean> {
     try {
-      const told = await db.transaction().execute(async (trx) => {
+      const told = await this.#db.transaction().execute(async (trx) => {
         const tells: (() => void)[] = [];
         for (const job of jobs) tells.push(await inSavepoint(trx, job));
         return tells;
@@ -55,21 +73,10 @@ export function createGroupCommit(db: Kysely<Schema>): <T>(operation: Operation<
       for (const tell of told) tell();
       return true;
     } catch {
+      // Each job runs again by itself, and hears what is wrong then.
       return false;
     }
   }
-
-  return <T>(operation: Operation<T>) =>
-    new Promise<T>((resolve, reject) => {
-      waiting.push({
-        async run(trx) {
-          const value = await operation(trx);
-          return () => resolve(value);
-        },
-        fail: reject,
-      });
-      void drain();
-    });
 }
 
 async function inSavepoint(trx: Transaction<Schema>, job: Job): Promise<() => void> {
@@ -79,7 +86,7 @@ async function inSavepoint(trx: Transaction<Schema>, job: Job): Promise<() => vo
     await sql`release job`.execute(trx);
     return tell;
   } catch (error) {
-    // Where SQLite has rolled back everything already this fails, and so does the transaction.
+    // If SQLite has rolled back everything already this fails, and so does the transaction.
     await sql`rollback to job`.execute(trx);
     await sql`release job`.execute(trx);
     return () => job.fail(error);

@@ -1,4 +1,4 @@
-import type { Actor } from "./actor.ts";
+import type { Actor } from "./audit.ts";
 
 /** An API key to be stored: never the secret, only its digest. */
 export interface NewKey {
@@ -31,9 +31,9 @@ export interface KeyStore {
   /** Errors: `exists`. Audit: `key.create`. */
   createKey(key: NewKey, actor: Actor): Promise<KeyRecord>;
   findKey(id: string): Promise<KeyRecord | undefined>;
-  /** Keys by id, of one tenant where given. */
+  /** Keys by id, of one tenant if one is given. */
   listKeys(page: { tenant?: string; afterId: string; limit: number }): Promise<KeyRecord[]>;
-  /** False where there is no such key, or it is revoked already. Audit: `key.revoke`. */
+  /** False if there is no such key, or it is revoked already. Audit: `key.revoke`. */
   revokeKey(id: string, actor: Actor): Promise<boolean>;
   /** Notes that a key was used; an earlier time than the one noted changes nothing. */
   touchKey(id: string, time: Date): Promise<void>;

@@ -10,7 +10,7 @@ export type StoreLocation =
       /** A file, or `:memory:`. */
       readonly path: string;
     }
-  /** The URL may have a password in it: it stands in no message. */
+  /** The URL may have a password in it: it is in no message. */
   | { readonly kind: "postgres"; readonly url: string };
 
 /**

@@ -18,38 +18,14 @@ const ATTEMPTS = 5;
 const PAUSE_MS = 40;
 
 /**
- * The store over any database that Kysely speaks to. Where queries must read before they write, they first write the agent's
- * own row: that locks it in every database, so that two writers go one after the other.
+ * The store over any database that Kysely speaks to. Queries that must read before they write first write the agent's own row: that
+ * locks it in every database, so that two writers go one after the other.
  */
 export function createSqlStore(engine: Engine): Store {
   const { db } = engine;
-  const underWay = new Set<Promise<unknown>>();
-  let closed: Promise<void> | undefined;
-  const run = async <T>(what: "read" | "write", operation: () => Promise<T>): Promise<T> => {
-    if (closed !== undefined) throw new StoreError("unavailable", `the store ${engine.name} is closed`);
-    const running = guarded(engine, what, operation);
-    underWay.add(running);
-    try {
-      return await running;
-    } finally {
-      underWay.delete(running);
-    }
-  };
-  const read = <T>(operation: () => Promise<T>): Promise<T> => run("read", () => engine.read(operation));
-  const write = <T>(operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> =>
-    run("write", () => retried(engine, operation));
-  const erase = async <T>(
-    operation: (trx: Transaction<Schema>) => Promise<T>,
-    isDeleted: (result: T) => boolean,
-  ): Promise<T> => {
-    const result = await write(async (trx) => {
-      const outcome = await operation(trx);
-      if (isDeleted(outcome)) await engine.beforeDeleted(trx);
-      return outcome;
-    });
-    if (isDeleted(result)) engine.deleted();
-    return result;
-  };
+  const runner = new Runner(engine);
+  const read = <T>(operation: () => Promise<T>) => runner.read(operation);
+  const write = <T>(operation: Operation<T>) => runner.write(operation);
   return {
     createAgent: (agent, actor) => write((trx) => agents.createAgent(trx, agent, actor)),
     getAgent: (key) => read(() => agents.getAgent(db, key)),
@@ -58,9 +34,9 @@ export function createSqlStore(engine: Engine): Store {
     agentMarks: (page) => read(() => lists.agentMarks(db, page)),
     updateAgent: (key, changes, etag, actor) =>
       write((trx) => agents.updateAgent(trx, key, changes, etag, actor)),
-    deleteAgent: (key, actor) => erase((trx) => agents.deleteAgent(trx, key, actor), Boolean),
+    deleteAgent: (key, actor) => runner.erase((trx) => agents.deleteAgent(trx, key, actor), Boolean),
     deleteTenant: (tenant, actor) =>
-      erase(
+      runner.erase(
         (trx) => agents.deleteTenant(trx, tenant, actor),
         ({ agents: count, keys: keyCount }) => count + keyCount > 0,
       ),
@@ -82,8 +58,58 @@ export function createSqlStore(engine: Engine): Store {
     touchKey: (id, time) => write((trx) => keys.touchKey(trx, id, time)),
     appendAudit: (entries) => write((trx) => audit.appendAudit(trx, entries)),
     listAudit: (page) => read(() => audit.listAudit(db, page)),
-    close: () => (closed ??= guarded(engine, "write", () => close(engine, underWay))),
+    close: () => runner.close(),
   };
+}
+
+/** Something that is done in a transaction. */
+type Operation<T> = (trx: Transaction<Schema>) => Promise<T>;
+
+/** Runs a store's operations, until it is closed. */
+class Runner {
+  readonly #engine: Engine;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  read<T>(operation: () => Promise<T>): Promise<T> {
+    return this.#run("read", () => this.#engine.read(operation));
+  }
+
+  write<T>(operation: Operation<T>): Promise<T> {
+    return this.#run("write", () => retried(this.#engine, operation));
+  }
+
+  /** A write that may delete something, as `isDeleted` tells of its result: what was deleted is wiped from the disk. */
+  async erase<T>(operation: Operation<T>, isDeleted: (result: T) => boolean): Promise<T> {
+    const result = await this.write(async (trx) => {
+      const outcome = await operation(trx);
+      if (isDeleted(outcome)) await this.#engine.beforeDeleted(trx);
+      return outcome;
+    });
+    if (isDeleted(result)) this.#engine.deleted();
+    return result;
+  }
+
+  /** Store.close. */
+  close(): Promise<void> {
+    return (this.#closed ??= guarded(this.#engine, "write", () => close(this.#engine, this.#underWay)));
+  }
+
+  async #run<T>(what: "read" | "write", operation: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined)
+      throw new StoreError("unavailable", `the store ${this.#engine.name} is closed`);
+    const running = guarded(this.#engine, what, operation);
+    this.#underWay.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#underWay.delete(running);
+    }
+  }
 }
 
 /** Every operation has an end: locks and statements are waited for so long at most. */
@@ -92,7 +118,7 @@ async function close(engine: Engine, underWay: ReadonlySet<Promise<unknown>>): P
   await engine.close();
 }
 
-async function retried<T>(engine: Engine, operation: (trx: Transaction<Schema>) => Promise<T>): Promise<T> {
+async function retried<T>(engine: Engine, operation: Operation<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await engine.transaction(operation);

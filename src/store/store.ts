@@ -1,8 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { Actor } from "./actor.ts";
-import type { AuditStore } from "./audit.ts";
+import type { Actor, AuditStore } from "./audit.ts";
 import type { KeyStore } from "./keys.ts";
 import type { StoreTrouble } from "./troubles.ts";
+import { errorText, limits } from "@valinor/protocol";
 
 /** Names an agent: ids are unique in their tenant. */
 export interface AgentKey {
@@ -93,7 +93,7 @@ export interface NewConfig {
 }
 
 /** Most entries in an agent's context. */
-export const MAX_CONTEXTS = 64;
+export const MAX_CONTEXTS = limits.contextEntries;
 
 /** Revisions of an agent's configuration that are kept, the current one included: older ones go when a new one comes. */
 export const KEPT_REVISIONS = 100;
@@ -115,7 +115,7 @@ export interface AgentMark extends AgentKey {
 
 /**
  * What the control plane must not lose. A write is on disk before its promise resolves, and so is its entry in the audit log,
- * which is written in the same transaction. Every method rejects with StoreError, `unavailable` where the database failed or does not
+ * which is written in the same transaction. Every method rejects with StoreError, `unavailable` if the database failed or does not
  * answer in time.
  */
 export interface Store extends KeyStore, AuditStore {
@@ -138,11 +138,11 @@ export interface Store extends KeyStore, AuditStore {
 
   /**
    * Changes an agent. `etag` must be the current one; empty: any. Errors: `not_found`, `etag_conflict`, `address_taken`.
-   * Audit: `agent.update` with the names of the changed fields, and none where nothing changes (the etag stays then, too).
+   * Audit: `agent.update` with the names of the changed fields, and no entry if nothing changes (the etag stays then, too).
    */
   updateAgent(key: AgentKey, changes: AgentChanges, etag: string, actor: Actor): Promise<AgentRecord>;
 
-  /** Removes an agent with its configurations and contexts, all or nothing. False where there was none. Audit: `agent.delete`. */
+  /** Removes an agent with its configurations and contexts, all or nothing. False if there was no such agent. Audit: `agent.delete`. */
   deleteAgent(key: AgentKey, actor: Actor): Promise<boolean>;
 
   /**
@@ -151,31 +151,31 @@ export interface Store extends KeyStore, AuditStore {
    */
   deleteTenant(tenant: string, actor: Actor): Promise<{ agents: number; keys: number }>;
 
-  /** The desired configuration; undefined where there is no such agent. */
+  /** The desired configuration; undefined if there is no such agent. */
   currentConfig(key: AgentKey): Promise<ConfigRecord | undefined>;
 
-  /** A kept revision; undefined where there is none. */
+  /** A revision that is kept; undefined if it is not. */
   getConfig(key: AgentKey, revision: number): Promise<ConfigRecord | undefined>;
 
-  /** Kept revisions below `before` (0: all), the newest first. None where there is no such agent. */
+  /** Kept revisions below `before` (0: all), the newest first. None if there is no such agent. */
   listConfigs(key: AgentKey, page: { before: number; limit: number }): Promise<ConfigRecord[]>;
 
   /**
-   * Stores a new revision, also where nothing differs. Errors: `not_found`, `revision_conflict`.
+   * Stores a new revision, even if nothing differs. Errors: `not_found`, `revision_conflict`.
    * Audit: `config.push` or `config.rollback` with revision and digests before and after.
    */
   putConfig(key: AgentKey, next: NewConfig): Promise<ConfigRecord>;
 
   /**
    * Gives the current configuration the revision above `above`, so that a guest that has one from a life that this store has not
-   * seen (a backup was restored, the agent created again) takes it. Does nothing where the current one is higher already.
-   * Resolves with the current configuration. Errors: `not_found`; `too_many` where `above` leaves fewer than 2^20 numbers.
+   * seen (a backup was restored, the agent created again) takes it. Does nothing if the current one is higher already.
+   * Resolves with the current configuration. Errors: `not_found`; `too_many` if `above` leaves fewer than 2^20 numbers.
    * Audit: `config.raise`.
    */
   raiseRevision(key: AgentKey, above: number): Promise<ConfigRecord>;
 
   /**
-   * Writes down what the guest said of a revision. Does nothing where that revision is gone, or the same is written already.
+   * Writes down what the guest said of a revision. Does nothing if that revision is gone, or the same is written already.
    * Audit: `config.applied` or `config.refused`.
    */
   recordVerdict(
@@ -184,7 +184,7 @@ export interface Store extends KeyStore, AuditStore {
     verdict: Omit<ConfigVerdict, "time" | "outcome"> & { outcome: "applied" | "refused" },
   ): Promise<void>;
 
-  /** An agent's context entries, by key in code-unit order; none where there is no such agent. */
+  /** An agent's context entries, by key in code-unit order; none if there is no such agent. */
   contexts(key: AgentKey): Promise<ContextRecord[]>;
 
   /**
@@ -228,7 +228,7 @@ export class StoreError extends Error {
   readonly code: StoreErrorCode;
   /** With `revision_conflict`: the revision that is current. */
   readonly currentRevision: number | undefined;
-  /** With `unavailable`: why, where that is known. */
+  /** With `unavailable`: why, if that is known. */
   readonly trouble: StoreTrouble | undefined;
 
   constructor(
@@ -242,17 +242,11 @@ export class StoreError extends Error {
     this.trouble = options.trouble;
   }
 
-  /** The error itself where it is one, otherwise `unavailable` with itself as the cause. `name` is the store's, for the message. */
+  /** The error itself if it is a StoreError, otherwise `unavailable` with the error as its cause. `name` is the store's, for the message. */
   static from(reason: unknown, name = "", trouble?: StoreTrouble): StoreError {
     if (reason instanceof StoreError) return reason;
     const what = name === "" ? "the store" : `the store ${name}`;
     const how = trouble === "full" ? "has no room left on its disk: make room there" : "failed";
-    return new StoreError("unavailable", `${what} ${how}: ${textOf(reason)}`, { cause: reason, trouble });
+    return new StoreError("unavailable", `${what} ${how}: ${errorText(reason)}`, { cause: reason, trouble });
   }
-}
-
-/** What an error says; the error of several attempts to connect has no text of its own. */
-export function textOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === "") return error.errors.map(textOf).join("; ");
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 import { monotonicNow } from "@valinor/protocol";
 
-/** Why a database does not do what it is told, where that is known: its disk is `full`, or its file was removed or replaced (`gone`). */
+/** Why a database does not do what it is told, if that is known: its disk is `full`, or its file was removed or replaced (`gone`). */
 export type StoreTrouble = "full" | "gone";
 
 /** What of a store fails, or works again. */
@@ -8,7 +8,7 @@ export interface StoreNews {
   /** `wipe` is the removal of what was deleted from a SQLite store's files, `file` the file itself. */
   readonly what: "read" | "write" | "wipe" | "file";
   readonly works: boolean;
-  /** For people: what is wrong, and what to do. Empty where it works again. */
+  /** For people: what is wrong, and what to do. Empty if it works again. */
   readonly detail: string;
   /** How often it failed since it worked last. */
   readonly failures: number;

@@ -46,7 +46,7 @@ async function listening(model: FakeModel) {
 }
 
 describe("the program", () => {
-  it("tells one line where it listens, drains on SIGTERM and exits with 0", async () => {
+  it("tells one line if it listens, drains on SIGTERM and exits with 0", async () => {
     const model = await startModel();
     onTestFinished(() => model.close());
     const { child, output, host, line } = await listening(model);

@@ -8,6 +8,7 @@ import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../src/store/store.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { forgedKey } from "./forged.ts";
+import type { Issuer } from "../../src/auth/jwt.ts";
 import { startIssuer, tampered, type TestIssuer } from "./issuer.ts";
 
 let store: Store;
@@ -26,8 +27,11 @@ beforeAll(async () => {
   );
 });
 
+/** Why keys could not be had, as authenticators were told. */
+const unavailable: unknown[] = [];
+
 /** An authenticator, and what it wrote into the audit log by then. */
-function start(options: { apiKeys?: boolean } = {}) {
+function start(options: { apiKeys?: boolean; issuers?: Issuer[] } = {}) {
   const audit = createAudit({
     store,
     onError: (error) => {
@@ -41,6 +45,7 @@ function start(options: { apiKeys?: boolean } = {}) {
     audit,
     issuers: [issuer.issuer],
     apiKeys: true,
+    onKeysUnavailable: (error) => void unavailable.push(error),
     ...options,
   });
   // Now, and not at the end: entries are written behind the test's back.
@@ -82,10 +87,10 @@ describe("the Authorization header", () => {
     });
   });
 
-  it("with an API key is refused where those are not taken", async () => {
+  it("with an API key is refused if those are not taken", async () => {
     const { identify } = start({ apiKeys: false });
     await expect(identify(`Bearer ${key.text}`)).rejects.toMatchObject({
-      message: "this server takes no API keys",
+      message: "this server accepts no API keys: send a token of one of its issuers",
     });
   });
 });
@@ -104,7 +109,7 @@ describe("a refused credential", () => {
     expect(entries.map(({ credential, detail }) => [credential, detail["why"]])).toEqual([
       [`key:${key.id}`, "the API key is unknown"],
       ["jwt:https://issuer.test", "the token's signature is wrong"],
-      ["", "the token's issuer is not one of this server's"],
+      ["", "this server does not accept tokens of that issuer"],
       ["", "the credential is malformed: neither a token nor an API key"],
     ]);
     expect(entries.every((entry) => entry.action === "denied" && entry.tenant === "")).toBe(true);
@@ -144,4 +149,15 @@ describe("without authentication", () => {
     expect(localAuthenticator.identify("Bearer nonsense", undefined)).toBe(localCaller);
     expect(localAuthenticator.identify(undefined, "blue")).toMatchObject({ tenant: "blue" });
   });
+});
+
+it("reports why an issuer's keys can't be had, which its callers are not told", async () => {
+  const away = await startIssuer("https://away.test");
+  away.answer(500);
+  const { identify } = start({ issuers: [away.issuer] });
+  await expect(identify(`Bearer ${await away.token()}`)).rejects.toMatchObject({
+    reason: "AUTH_UNAVAILABLE",
+    message: expect.not.stringContaining("500"),
+  });
+  expect(unavailable.splice(0).map(String)).toEqual(["Error: the key set's address answered 500"]);
 });

@@ -234,7 +234,7 @@ describe("an issuer's keys", () => {
     expect(issuer.fetches()).toBe(1);
   });
 
-  it("can't be had where nobody listens", async () => {
+  it("can't be had if nobody listens", async () => {
     const verify = verifierOf({ jwksUrl: "http://127.0.0.1:1/jwks.json" });
     await expect(verify(await acme.token())).rejects.toMatchObject({ reason: "AUTH_UNAVAILABLE" });
   });
@@ -273,7 +273,7 @@ describe("a configuration is refused", () => {
       const path = join(tempDir(), "jwks.json");
       writeFileSync(path, text);
       const start = () => verifierOf({ jwksUrl: undefined, jwksFile: path });
-      expect(start).toThrow(`${path} is no JSON Web Key Set`);
+      expect(start).toThrow(`${path} is not a JSON Web Key Set`);
     },
   );
 

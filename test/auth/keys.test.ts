@@ -120,7 +120,7 @@ describe("an API key", () => {
     });
   });
 
-  it("is good where its use can't be written down, and STORE_UNAVAILABLE where it can't be looked up", async () => {
+  it("is good if its use can't be written down, and STORE_UNAVAILABLE if it can't be looked up", async () => {
     const { text } = await addKey();
     const away = () => Promise.reject(new StoreError("unavailable", "away"));
     const verify = createKeyVerifier({ findKey: (id) => store.findKey(id), touchKey: away }, Date.now);

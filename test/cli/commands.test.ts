@@ -111,7 +111,7 @@ test("valinor model answers until it is told to stop", async () => {
   expect(await valinor.exited).toEqual({ code: 0, signal: null });
 });
 
-test("the demo agent keeps its configuration and context where its port has to change", async () => {
+test("the demo agent keeps its configuration and context if its port has to change", async () => {
   const path = join(tempDir(), "valinor.db");
   await placeDemoAgent(path, "tcp://127.0.0.1:20001");
   const before = await openSqliteStore(path);

@@ -69,7 +69,10 @@ describe("the package", () => {
     expect(compiled).toContain("gen/ts/valinor/v1/agent_proxy_pb.d.ts");
     expect(
       compiled.filter(
-        (path) => !/^(clients\/ts\/src|gen\/ts\/(valinor\/v1|google\/rpc))\/\w+\.(js|d\.ts)$/.test(path),
+        (path) =>
+          !/^(clients\/ts\/src\/\w+|gen\/ts\/(reasons|(valinor\/v1|google\/rpc)\/\w+))\.(js|d\.ts)$/.test(
+            path,
+          ),
       ),
     ).toEqual([]);
   });

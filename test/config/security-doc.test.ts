@@ -49,7 +49,9 @@ describe("docs/security.md", () => {
   });
 
   test("names files that exist", () => {
-    const named = [...page.matchAll(/`((?:src|test|agent)\/[\w./-]+)`/g)].map(([, path = ""]) => path);
+    const named = [...page.matchAll(/`((?:src|test|agent|protocol)\/[\w./-]+)`/g)].map(
+      ([, path = ""]) => path,
+    );
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });

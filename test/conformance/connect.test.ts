@@ -31,7 +31,7 @@ describe("Connect's conformance runner", () => {
     expect([...ours.failed.difference(control.failed)]).toEqual([]);
   });
 
-  it("gets an answer where a message is over the server's bound", async () => {
+  it("gets an answer if a message is over the server's bound", async () => {
     const ours = await conform("ours", ["--run", EARLY]);
     expect(ours.total).toBeGreaterThan(300);
     expect([...ours.failed]).toEqual([]);

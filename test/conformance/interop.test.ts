@@ -74,7 +74,7 @@ describe.each(LIBRARIES)("%s", (library) => {
       expect(words(first.text)).toBe(9);
     });
 
-    it("leaves a stream, and its run ends where it was to be cancelled then", async () => {
+    it("leaves a stream, and its run ends if it was to be cancelled then", async () => {
       const { model } = world(way);
       const [id, aborted] = [randomUUID(), model.aborted];
       const message = "!pace 20 !words 5000";

@@ -11,7 +11,7 @@ import type { AddressInfo, Server } from "node:net";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { FileRegistry, Message } from "@bufbuild/protobuf";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { createGuard } from "../../src/http/guard.ts";
+import { createGuard } from "../../src/http/guard/guard.ts";
 import { createListener } from "../../src/http/server/listener.ts";
 import { createAdapter } from "../../src/rpc/messages/adapter.ts";
 import { messageOf, readSchemas, serviceOf, type ServerRequest } from "./schema.ts";

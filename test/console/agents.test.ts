@@ -40,6 +40,23 @@ describe.skipIf(withoutChromium)("the list of agents", () => {
     expect(watches).toHaveLength(1);
   });
 
+  it("is watched again by itself after an error of the server, whichever it is", async () => {
+    const { page } = await openConsole(stack.url);
+    await page.locator('[data-agent="demo"]').waitFor();
+    let refused = 0;
+    await page.route("**/WatchAgents", (route) => {
+      refused++;
+      const body = JSON.stringify({ code: "internal", message: "a fault" });
+      return route.fulfill({ status: 500, contentType: "application/json", body });
+    });
+    await page.reload();
+    await expect.poll(() => refused).toBeGreaterThan(1);
+    expect(await page.locator(".connection").innerText()).toContain("connecting again");
+    await page.unroute("**/WatchAgents");
+    await page.locator('[data-agent="demo"]').waitFor();
+    await expect.poll(() => page.locator(".connection").innerText()).toBe("live");
+  });
+
   it("is filtered by what is typed", async () => {
     for (const id of ["blue-1", "blue-2"]) {
       await stack.registry.createAgent({ agent: { id, status: 3 } });
@@ -75,7 +92,7 @@ describe.skipIf(withoutChromium)("the list of agents", () => {
     await expect.poll(() => page.locator('[data-agent="made-here"]').count()).toBe(0);
   });
 
-  it("leads to an answer by the keyboard alone", async () => {
+  it("leads to an answer with only the keyboard", async () => {
     const { page } = await openConsole(stack.url);
     await page.locator('[data-agent="demo"]').waitFor();
     await page.keyboard.press("/");

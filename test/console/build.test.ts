@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { buildConsole, gzippedBytes } from "../../scripts/web/build.ts";
 
 describe("the console's build", () => {
-  it("is small", async () => {
+  it("is under 100 kB, compressed", async () => {
     const { dir } = await buildConsole();
     expect(gzippedBytes(dir)).toBeLessThan(100_000);
   });
@@ -16,7 +16,7 @@ describe("the console's build", () => {
     expect(page).not.toMatch(/https?:\/\//);
   });
 
-  it("names no path of the machine that built it, also where a test did", async () => {
+  it("names no path of the machine that built it, also if a test built it", async () => {
     const { dir } = await buildConsole({ force: true });
     const files = globSync("**/*.{html,js,css}", { cwd: dir });
     expect(files.length).toBeGreaterThan(2);

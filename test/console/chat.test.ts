@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { AgentStatus } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { type Stack, startStack } from "../e2e/stack.ts";
 import { answerOf, openConsole, runOf, say, textOf, withoutChromium, wordsUpTo } from "./chromium.ts";
 
@@ -114,7 +115,7 @@ describe.skipIf(withoutChromium)("a chat in the console", () => {
     expect(await card.innerText()).toContain("delete_all");
   });
 
-  it("tells an error with its reason, and sends again under another name where asked to", async () => {
+  it("tells an error with its reason, and sends the message again under another name when asked to", async () => {
     const { page } = await openConsole(stack.url, chat);
     await say(page, "!fail 500");
     await answerOf(runOf(page), "failed");
@@ -147,6 +148,25 @@ describe.skipIf(withoutChromium)("a chat in the console", () => {
     expect(stack.model.calls).toBe(calls + 1);
     expect(await page.locator(".run").count()).toBe(1);
     expect(agent.address).toContain("tcp://");
+  });
+
+  it("never sends a message that was cancelled before it reached the agent, also after a reload", async () => {
+    await stack.addAgent("held");
+    const setStatus = (status: AgentStatus) =>
+      stack.registry.updateAgent({ agent: { id: "held", status }, updateMask: { paths: ["status"] } });
+    await setStatus(AgentStatus.STOPPED);
+    const { page } = await openConsole(stack.url, { hash: "#/agents/held/chat" });
+    await say(page, "!words 3");
+    await answerOf(runOf(page), "interrupted");
+    await runOf(page).getByRole("button", { name: "Cancel the run" }).click();
+    await answerOf(runOf(page), "cancelled");
+    await setStatus(AgentStatus.RUNNING);
+    const calls = stack.model.calls;
+    await page.reload();
+    await answerOf(runOf(page), "cancelled");
+    await say(page, "!words 2");
+    expect(await answerOf(runOf(page))).toBe("word1 word2");
+    expect(stack.model.calls).toBe(calls + 1);
   });
 
   it("keeps conversations apart, and their names over a reload", async () => {

@@ -72,7 +72,7 @@ describe.skipIf(withoutChromium)("an agent's configuration in the console", () =
     expect(after.revisions[0]?.config).toEqual({ mine: 1 });
   });
 
-  it("gives way to theirs where that is wished", async () => {
+  it("gives way to the newer revision when asked to", async () => {
     const { page, agentId, editor } = await openConfig();
     await editor.fill(`{"mine": 1}`);
     await stack.proxy.pushConfig({ agentId, config: { theirs: 1 } });
@@ -129,7 +129,7 @@ describe.skipIf(withoutChromium)("an agent's configuration in the console", () =
     });
   });
 
-  it("keeps a draft while one looks elsewhere", async () => {
+  it("keeps a draft while another tab of the page is looked at", async () => {
     const { page, editor } = await openConfig();
     await editor.fill(`{"draft": 1}`);
     await page.getByRole("link", { name: "Status" }).click();

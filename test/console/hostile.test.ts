@@ -58,7 +58,7 @@ describe.skipIf(withoutChromium)("hostile text in the console", () => {
     expect([...complaints, ...strayRequests]).toEqual([]);
   });
 
-  it("has no way out even where it became markup: the page's policy stops it", async () => {
+  it("could do nothing even if it became markup: the page's policy stops it", async () => {
     const { page, complaints } = await openConsole(stack.url);
     await page.evaluate(() => {
       const box = document.createElement("div");

@@ -72,7 +72,7 @@ describe.skipIf(withoutChromium)("an answer in the console", () => {
     await page.keyboard.press("Escape");
   });
 
-  it("runs on in the agent where the page is closed, as it was asked to", async () => {
+  it("runs on in the agent if the page is closed", async () => {
     const { page } = await openConsole(stack.url, chat);
     const { finished } = stack.model;
     await say(page, "!pace 20 !words 60");

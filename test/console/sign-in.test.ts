@@ -29,7 +29,7 @@ describe.skipIf(withoutChromium)("the console of a server that asks who one is",
     await page.locator(`[data-agent="${id}"]`).waitFor();
   });
 
-  it("keeps the key in the tab alone, and out of every address", async () => {
+  it("keeps the key only in the tab, and out of every address", async () => {
     const { page } = await openConsole(world.url);
     const asked: string[] = [];
     page.on("request", (request) => asked.push(request.url()));
@@ -54,9 +54,14 @@ describe.skipIf(withoutChromium)("the console of a server that asks who one is",
     await page.getByRole("button", { name: "Sign out" }).click();
     await expect.poll(() => page.locator(".run").count()).toBe(0);
     expect(await page.evaluate(() => Object.keys(sessionStorage))).toEqual([]);
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("link", { name: "Agents" }).click();
+    await page.getByLabel("Filter agents").waitFor();
+    expect(await page.locator(".agent-row").count()).toBe(0);
   });
 
-  it("asks again where the key is refused, and when it was revoked", async () => {
+  it("asks again if the key is refused, and after it was revoked", async () => {
     const { page } = await openConsole(world.url);
     const field = page.getByLabel(/^API key or token/);
     await field.fill("nonsense");

@@ -5,7 +5,7 @@ import { parseAddress } from "../../protocol/transport/address.ts";
 import { connectHost } from "../agent/fake-host.ts";
 import { startModel } from "../agent/fake-model.ts";
 import { afterFile } from "../helpers/cleanup.ts";
-import { startProxy } from "./cutting-proxy.ts";
+import { startTcpSwitch } from "../helpers/tcp-switch.ts";
 import { clock } from "./guest.ts";
 import type { InForce } from "./messages.ts";
 import type { Random } from "../helpers/random.ts";
@@ -42,7 +42,7 @@ export async function startRealAgent(random: Random): Promise<RealAgent> {
     }),
   });
   const parsed = parseAddress(agent.address);
-  const proxy = await startProxy(parsed.kind === "tcp" ? parsed.port : 0);
+  const proxy = await startTcpSwitch(parsed.kind === "tcp" ? parsed.port : 0);
   let cuts = 0;
   const cutting = setInterval(() => {
     if (!random.chance(CUT)) return;
@@ -56,7 +56,7 @@ export async function startRealAgent(random: Random): Promise<RealAgent> {
     model.close();
   });
   return {
-    address: proxy.address,
+    address: `tcp://127.0.0.1:${proxy.port}`,
     bootId: agent.bootId,
     applied,
     get cuts() {

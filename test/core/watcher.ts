@@ -1,7 +1,7 @@
 import { localCaller } from "../../src/core/access/authorize.ts";
 import { createGate } from "../../src/core/access/gate.ts";
 import type { AgentStatusView, Caller, WatchEvent } from "../../src/core/types.ts";
-import { createWatches, type WatchLimits } from "../../src/core/watch/watch.ts";
+import { WatchCalls, type WatchLimits } from "../../src/core/watch/watch.ts";
 import { until } from "../helpers/until.ts";
 import type { World } from "./world.ts";
 
@@ -32,10 +32,11 @@ export const soonLimits: Partial<WatchLimits> = { gatherMs: 5, retryMs: 5 };
 /** Makes a function that watches; all its watchers share one bound. */
 export function createWatcherOf(world: World, limits: Partial<WatchLimits> = {}) {
   const { options } = world;
-  const { watchAgents } = createWatches(options, createGate(options), { ...soonLimits, ...limits });
+  const gate = createGate(options.quota, () => {});
+  const calls = new WatchCalls(options, gate, { ...soonLimits, ...limits });
   return (caller: Caller = localCaller): Watcher => {
     const leaving = new AbortController();
-    return follow(watchAgents(caller, leaving.signal), () => leaving.abort());
+    return follow(calls.watchAgents(caller, leaving.signal), () => leaving.abort());
   };
 }
 

@@ -5,7 +5,8 @@ import { createCore } from "../../src/core/core.ts";
 import { createLifecycle, type Lifecycle } from "../../src/core/lifecycle.ts";
 import type { CoreOptions } from "../../src/core/options.ts";
 import { createQuota, type QuotaLimits } from "../../src/core/access/quota.ts";
-import type { Caller, Core, RunEvent, RunStream, SendInput, StreamInput } from "../../src/core/types.ts";
+import type { SendInput, StreamInput } from "../../src/core/inputs.ts";
+import type { Caller, Core, RunEvent, RunStream } from "../../src/core/types.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createVault } from "../../src/store/vault/vault.ts";
 import { parseAddress } from "../../protocol/transport/address.ts";
@@ -76,6 +77,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     messageMs,
     configMs,
     lifecycle,
+    onUnheardError: () => {},
     checkAddress: () => {},
   };
   const world: World = {

@@ -1,4 +1,4 @@
-import type { Actor } from "../../src/store/actor.ts";
+import type { Actor } from "../../src/store/audit.ts";
 import type { AuditAction } from "../../src/store/audit.ts";
 import type { AgentState, Store } from "../../src/store/store.ts";
 import { configDigest } from "../../protocol/wire/digest.ts";

@@ -3,7 +3,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { restRoutes } from "../../src/http/rest/rest.ts";
+import { restRoutes } from "../../src/http/api.ts";
 import { forgedKey } from "../auth/forged.ts";
 import { until } from "../helpers/until.ts";
 import { type Role, roles, routeRows, type Row, rpcRows } from "./access-rows.ts";

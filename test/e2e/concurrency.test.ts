@@ -89,7 +89,7 @@ describe("32 clients on one agent over one link", () => {
     expect(await stack.proxy.pushConfig({ agentId: "demo", config: {} })).toMatchObject({ applied: true });
   });
 
-  it("share one run where they send the same request_id at once: the model is called once", async () => {
+  it("share one run if they send the same request_id at once: the model is called once", async () => {
     const before = stack.model.calls;
     const request = { agentId: "demo", requestId: randomUUID(), message: { content: "!pace 5 !words 20" } };
     const answers = await Promise.all(upTo(CLIENTS).map(() => stack.proxy.sendMessage(request)));

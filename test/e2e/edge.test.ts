@@ -126,7 +126,7 @@ describe("a path that is not quite one", () => {
     }
   });
 
-  it("is refused in a trailer frame over gRPC-Web, and in base64 where the client reads that", async () => {
+  it("is refused in a trailer frame over gRPC-Web, and in base64 if the client reads that", async () => {
     const { body } = await http2("/other.v1.Service/Call", { "content-type": "application/grpc-web" }, "");
     expect(body[0]).toBe(0x80);
     expect(body.subarray(5).toString()).toContain("grpc-status: 12");
@@ -134,7 +134,7 @@ describe("a path that is not quite one", () => {
     expect(Buffer.from(text.body.toString(), "base64").subarray(5).toString()).toContain("grpc-status: 12");
   });
 
-  it("is served where only letters are percent-encoded", async () => {
+  it("is served if only letters are percent-encoded", async () => {
     expect(await http1("GET", "/%61gents/d%65mo", json)).toContain("HTTP/1.1 200");
     expect(await http1("GET", "/%68ealthz", json)).toContain("HTTP/1.1 200");
     const encoded = "/valinor%2Ev1.AgentProxy/SendMess%61ge";

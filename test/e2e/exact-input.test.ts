@@ -46,7 +46,7 @@ describe("half of a surrogate pair", () => {
       `{"model":"demo","user":"${half}","messages":[{"role":"user","content":"x"}]}`,
       "/user",
     ],
-  ])("%s with %s is refused, and where it stands is told", async (path, body, pointer) => {
+  ])("%s with %s is refused, and its place is told", async (path, body, pointer) => {
     const calls = stack.model.calls;
     const { status, text } = await post(path, body);
     expect(status).toBe(400);
@@ -82,7 +82,7 @@ describe("a number that a double does not hold", () => {
     ['{"a":{"b":1e400}}', "/a/b"],
     ['{"a":[1,-1e999]}', "/a/1"],
     ['{"id":12345678901234567890}', "/id"],
-  ])("in the configuration %s is refused, and where it stands is told", async (config, pointer) => {
+  ])("in the configuration %s is refused, and its place is told", async (config, pointer) => {
     const before = await stack.registry.listConfigRevisions({ agentId: "demo" });
     const { status, text } = await rpc("PushConfig", `{"agentId":"demo","config":${config}}`);
     expect([status, JSON.parse(text)]).toMatchObject([400, { code: "invalid_argument" }]);
@@ -91,7 +91,7 @@ describe("a number that a double does not hold", () => {
     expect(after.revisions.length).toBe(before.revisions.length);
   });
 
-  it("is refused over gRPC too, where it is no text but bits", async () => {
+  it("is refused over gRPC too, where a number is bits and not text", async () => {
     const proxy = createClient(AgentProxy, createGrpcTransport({ baseUrl: stack.url }));
     for (const value of [Infinity, NaN, 2 ** 60]) {
       await expect(proxy.pushConfig({ agentId: "demo", config: { a: { b: value } } })).rejects.toThrow(

@@ -10,6 +10,7 @@ import { loadConfig } from "../../src/config.ts";
 import { startServer } from "../../src/server.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
 import { startModel } from "../helpers/model.ts";
+import { until } from "../helpers/until.ts";
 import { upTo } from "./collect.ts";
 import { startTestAgent } from "./stack.ts";
 
@@ -40,6 +41,14 @@ describe("64 agents declared in a file", () => {
     };
 
     const first = await start();
+    await until(
+      "every agent is connected",
+      async () => {
+        const { agents: all } = await first.registry.listAgents({ pageSize: 100 });
+        return all.length === 64 && all.every(({ liveness }) => liveness?.connected);
+      },
+      25_000,
+    );
     const answers = await Promise.all(
       names.map((agentId) =>
         first.proxy.sendMessage({ agentId, message: { content: `!echo I am ${agentId}` } }),

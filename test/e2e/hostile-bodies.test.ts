@@ -6,7 +6,7 @@ import { ServerReflection } from "../../gen/ts/grpc/reflection/v1/reflection_pb.
 import { ServerReflection as ServerReflectionV1Alpha } from "../../gen/ts/grpc/reflection/v1alpha/reflection_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
-import { restRoutes } from "../../src/http/rest/rest.ts";
+import { restRoutes } from "../../src/http/api.ts";
 import { boundsOf } from "../../src/rpc/messages/message-bounds.ts";
 import { type Role, routeRows, rpcRows } from "./access-rows.ts";
 import { type AccessWorld, OWN, type Protocol, startAccessWorld } from "./access-world.ts";
@@ -208,7 +208,7 @@ describe("a body that is hostile to a route", () => {
 });
 
 describe("a message", () => {
-  it("of every RPC has a bound, and a small one where it holds names alone", () => {
+  it("of every RPC has a bound, and a small one if it holds names alone", () => {
     for (const method of [...guarded, ...open])
       expect([nameOf(method), boundsOf(method).bytes <= 4 * MIB]).toEqual([nameOf(method), true]);
     for (const method of open) expect(boundsOf(method)).toEqual({ bytes: 4096, compressed: false });

@@ -35,7 +35,7 @@ describe("a reader that stops reading", () => {
     const results = await Promise.all(streams);
     results.forEach((result, index) => expect(result.sequences).toEqual(upTo(102 + index)));
     // 131 words at 2 ms take a quarter of a second; a stalled neighbour must not add its 30 s.
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(25_000);
     await quick();
     // The whole answer has 64 MiB; this process also holds the agent's journal (4 MiB) and the test's own clients.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(24 * 1024 * 1024);
@@ -43,7 +43,8 @@ describe("a reader that stops reading", () => {
   });
 });
 
-describe("an agent that can't be reached", () => {
+// Each waits for the 5 s in which a link may come up.
+describe.concurrent("an agent that can't be reached", () => {
   it("is AGENT_UNREACHABLE with its address and the cause, and other agents answer", async () => {
     await stack.registry.createAgent({ agent: { id: "gone", address: "tcp://127.0.0.1:9" } });
     const gone = stack.proxy.sendMessage({ agentId: "gone", message: { content: "hello" } });

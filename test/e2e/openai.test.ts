@@ -103,7 +103,7 @@ describe("the tools of a client", () => {
     expect(seen()?.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
   });
 
-  it("are refused before the model is asked where the agent's policy does not list them", async () => {
+  it("are refused before the model is asked if the agent's policy does not list them", async () => {
     const push = (tools: string[], mode: ToolPolicy_Mode = ToolPolicy_Mode.LISTED) =>
       stack.proxy.pushConfig({ agentId: "demo", config: {}, toolPolicy: { mode, tools } });
     onTestFinished(async () => void (await push([], ToolPolicy_Mode.ALL)));
@@ -126,7 +126,7 @@ describe("a conversation", () => {
     user("!echo what is my name?"),
   ];
 
-  it("by user has its whole history all the same where the agent's server keeps none", async () => {
+  it("by user has its whole history all the same if the agent's server keeps none", async () => {
     const name = `ann+${randomUUID()}@example.com`;
     await complete(chat.slice(0, 2), { user: name });
     const first = seen();
@@ -230,7 +230,7 @@ describe("an error is of the class that it is", () => {
     await expect(stream("hi", twice)).rejects.toMatchObject(error);
   });
 
-  it("409 ConflictError, where an idempotency key has another message", async () => {
+  it("409 ConflictError, if an idempotency key names another message", async () => {
     const options = { headers: { "Idempotency-Key": randomUUID() } };
     await complete("!echo one", {}, options);
     await expect(complete("!echo two", {}, options)).rejects.toThrow(OpenAI.ConflictError);
@@ -282,7 +282,7 @@ describe("an idempotency key", () => {
     expect(stack.model.calls).toBe(calls + 1);
   });
 
-  it("reads the run that a client left, where it was to go on", async () => {
+  it("reads the run that a client left, if it was to go on", async () => {
     const { calls } = stack.model;
     const headers = { "Idempotency-Key": randomUUID(), "x-valinor-on-disconnect": "continue" };
     for await (const { choices } of await stream("!words 30 !pace 10", {}, { headers })) {

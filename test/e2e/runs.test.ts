@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { OnDisconnect } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
+import { rpcFailureOf } from "../helpers/failures.ts";
 import { collect, upTo } from "./collect.ts";
 import { type Stack, startStack } from "./stack.ts";
 
@@ -13,25 +13,7 @@ beforeAll(async () => {
   stack = await startStack();
 });
 
-/** The error a call ends with: its code, and what its ErrorInfo says. */
-async function failureOf(call: Promise<unknown>) {
-  const error = ConnectError.from(
-    await call.then(
-      () => new Error("the call succeeded"),
-      (reason: unknown) => reason,
-    ),
-  );
-  const [info] = error.findDetails(ErrorInfoSchema);
-  return {
-    code: error.code,
-    reason: info?.reason,
-    domain: info?.domain,
-    metadata: info?.metadata,
-    text: error.rawMessage,
-  };
-}
-
-describe("a run", () => {
+describe("a run that clients read", () => {
   it("is read again from any sequence by its request_id, and the model is called once", async () => {
     const before = stack.model.calls;
     const requestId = randomUUID();
@@ -50,7 +32,7 @@ describe("a run", () => {
 
   it("that nobody knows is RUN_UNKNOWN, and nothing runs", async () => {
     const before = stack.model.calls;
-    const failure = await failureOf(
+    const failure = await rpcFailureOf(
       collect(stack.proxy.stream({ agentId: "demo", requestId: "never-heard-of" })),
     );
     expect(failure).toMatchObject({ code: Code.NotFound, reason: "RUN_UNKNOWN", domain: "valinor.dev" });
@@ -60,7 +42,7 @@ describe("a run", () => {
   it("refuses another message under its request_id", async () => {
     const requestId = randomUUID();
     await stack.proxy.sendMessage({ agentId: "demo", requestId, message: { content: "!echo one" } });
-    const failure = await failureOf(
+    const failure = await rpcFailureOf(
       stack.proxy.sendMessage({ agentId: "demo", requestId, message: { content: "!echo two" } }),
     );
     expect(failure).toMatchObject({ code: Code.AlreadyExists, reason: "REQUEST_ID_REUSED" });
@@ -75,7 +57,7 @@ describe("a run", () => {
       { ...request, onDisconnect: OnDisconnect.CANCEL },
       { signal: leave.signal },
     );
-    const failure = await failureOf(
+    const failure = await rpcFailureOf(
       collect(stream, (event) => {
         if (event.sequence !== 5) return;
         left = performance.now();
@@ -110,10 +92,10 @@ describe("a run", () => {
     const requestId = randomUUID();
     const request = { agentId: "demo", requestId, message: { content: "!pace 20 !words 1000" } };
     const running = Promise.withResolvers<void>();
-    const one = failureOf(
+    const one = rpcFailureOf(
       collect(stack.proxy.stream(request), (event) => event.sequence === 2 && running.resolve()),
     );
-    const two = failureOf(stack.proxy.sendMessage(request));
+    const two = rpcFailureOf(stack.proxy.sendMessage(request));
     await running.promise;
     expect(await stack.proxy.cancelMessage({ agentId: "demo", requestId })).toMatchObject({ found: true });
     for (const failure of await Promise.all([one, two])) {
@@ -128,7 +110,7 @@ describe("a run", () => {
   });
 
   it("whose model fails ends with AGENT_ERROR, the code and the sequence", async () => {
-    const failure = await failureOf(
+    const failure = await rpcFailureOf(
       stack.proxy.sendMessage({ agentId: "demo", message: { content: "!fail 500" } }),
     );
     expect(failure).toMatchObject({
@@ -139,33 +121,38 @@ describe("a run", () => {
   });
 
   it("whose model is cut off midway does not pass for a success", async () => {
-    const failure = await failureOf(
+    const failure = await rpcFailureOf(
       collect(stack.proxy.stream({ agentId: "demo", message: { content: "!words 5 !cut" } })),
     );
     expect(failure).toMatchObject({ reason: "AGENT_ERROR" });
   });
 
   it("obeys the client's deadline, which detaches from it", async () => {
-    const failure = await failureOf(
+    const before = stack.model.calls;
+    const failure = await rpcFailureOf(
       stack.proxy.sendMessage({ agentId: "demo", message: { content: "!stall 5" } }, { timeoutMs: 200 }),
     );
     expect(failure.code).toBe(Code.DeadlineExceeded);
+    // Other tests count the model's calls: this one's has come by then.
+    await vi.waitFor(() => expect(stack.model.calls).toBe(before + 1), { timeout: 5_000 });
   });
 
   it("keeps answering others while a slow one is silent", async () => {
+    const before = stack.model.calls;
     const leave = new AbortController();
     const silent = collect(
       stack.proxy.stream({ agentId: "demo", message: { content: "!stall 30" } }, { signal: leave.signal }),
     );
     const answer = await stack.proxy.sendMessage({ agentId: "demo", message: { content: "!echo here" } });
     expect(answer.content).toContain("here");
+    await vi.waitFor(() => expect(stack.model.calls).toBe(before + 2), { timeout: 5_000 });
     leave.abort();
     await expect(silent).rejects.toThrow(ConnectError);
   });
 });
 
 describe("a tool call", () => {
-  it("reaches the client where the policy allows it, and is TOOL_BLOCKED where it does not", async () => {
+  it("reaches the client if the policy allows it, and is TOOL_BLOCKED if it does not", async () => {
     const message = { content: '!tool get_weather {"city":"Oslo"}' };
     const answer = await stack.proxy.sendMessage({ agentId: "demo", message });
     expect(answer.finishReason).toBe("tool_calls");
@@ -175,7 +162,7 @@ describe("a tool call", () => {
     expect(await stack.proxy.pushConfig({ agentId: "demo", config: {}, toolPolicy })).toMatchObject({
       applied: true,
     });
-    const failure = await failureOf(stack.proxy.sendMessage({ agentId: "demo", message }));
+    const failure = await rpcFailureOf(stack.proxy.sendMessage({ agentId: "demo", message }));
     expect(failure).toMatchObject({
       code: Code.PermissionDenied,
       reason: "TOOL_BLOCKED",
@@ -185,7 +172,7 @@ describe("a tool call", () => {
   });
 });
 
-describe("the answer", () => {
+describe("an answer", () => {
   it("of 20 MB streams through whole", async () => {
     const size = 20 * 1024 * 1024;
     let bytes = 0;
@@ -200,7 +187,7 @@ describe("the answer", () => {
   });
 
   it("over 3 MiB is REPLY_TOO_LARGE for SendMessage, and the link goes on", async () => {
-    const failure = await failureOf(
+    const failure = await rpcFailureOf(
       stack.proxy.sendMessage({ agentId: "demo", message: { content: `!bytes ${3 * 1024 * 1024 + 1}` } }),
     );
     expect(failure).toMatchObject({ code: Code.ResourceExhausted, reason: "REPLY_TOO_LARGE" });
@@ -212,7 +199,7 @@ describe("the answer", () => {
   });
 });
 
-describe("bad input", () => {
+describe("bad input of a client", () => {
   it("is invalid_argument with a sentence that names it, and calls no model", async () => {
     const before = stack.model.calls;
     const calls = [
@@ -224,14 +211,14 @@ describe("bad input", () => {
       stack.proxy.sendMessage({ agentId: "demo", message: { content: "x".repeat(1024 * 1024 + 1) } }),
       collect(stack.proxy.stream({ agentId: "demo" })),
     ];
-    for (const failure of await Promise.all(calls.map(failureOf))) {
+    for (const failure of await Promise.all(calls.map(rpcFailureOf))) {
       expect(failure).toMatchObject({ code: Code.InvalidArgument, reason: "INVALID_ARGUMENT" });
     }
     expect(stack.model.calls).toBe(before);
   });
 
   it("naming an unknown agent is AGENT_NOT_FOUND", async () => {
-    const failure = await failureOf(
+    const failure = await rpcFailureOf(
       stack.proxy.sendMessage({ agentId: "nobody", message: { content: "hello" } }),
     );
     expect(failure).toMatchObject({

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { Code, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { pino } from "pino";
 import { expect, test } from "vitest";
@@ -14,6 +14,7 @@ import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import { configDigest } from "../../protocol/wire/digest.ts";
 import { filesIn, findCanary, makeCanary } from "../helpers/canary.ts";
 import { afterFile, tempDir } from "../helpers/cleanup.ts";
+import { rpcFailureOf } from "../helpers/failures.ts";
 import { startModel } from "../helpers/model.ts";
 import { until } from "../helpers/until.ts";
 import { type Guest, startGuest } from "../link/fake-guest.ts";
@@ -73,15 +74,6 @@ function startHost() {
 function lastConfig(guest: Guest): unknown {
   const frames = guest.sessions.flatMap(({ received }) => received);
   return frames.findLast(({ type }) => type === "config_update")?.payload["config"];
-}
-
-async function failureOf(call: Promise<unknown>): Promise<ConnectError> {
-  return call.then(
-    () => {
-      throw new Error("it did not fail");
-    },
-    (error: unknown) => ConnectError.from(error),
-  );
 }
 
 test("a secret reaches the guest in the open, and is readable nowhere else", async () => {
@@ -146,12 +138,12 @@ test("secret:[redacted] keeps a secret, and what is rolled back has its own agai
   expect(rolledBack).toMatchObject({ applied: true });
   expect(lastConfig(guest)).toEqual({ model: "m1", key: "one" });
 
-  const failure = await failureOf(
+  const failure = await rpcFailureOf(
     proxy.pushConfig({ agentId: "a", config: { other: "secret:[redacted]" }, toolPolicy: ALL }),
   );
   expect(failure.code).toBe(Code.InvalidArgument);
-  expect(failure.message).toContain('"/other"');
-  expect((await failureOf(push({ key: "secret:" }))).code).toBe(Code.InvalidArgument);
+  expect(failure.text).toContain('"/other"');
+  expect((await rpcFailureOf(push({ key: "secret:" }))).code).toBe(Code.InvalidArgument);
   expect(lastConfig(guest)).toEqual({ model: "m1", key: "one" });
 });
 
@@ -160,8 +152,8 @@ test("a server without keys refuses secrets, and says which setting to set", asy
   const guest = await startGuest();
   const { registry, push } = await host.start([]);
   await registry.createAgent({ agent: { id: "a", address: guest.address } });
-  const failure = await failureOf(push({ key: "secret:hidden" }));
-  expect(failure.message).toMatch(/secrets\.key_file or VALINOR_SECRETS_KEY/);
+  const failure = await rpcFailureOf(push({ key: "secret:hidden" }));
+  expect(failure.text).toMatch(/secrets\.key_file or VALINOR_SECRETS_KEY/);
   expect(await push({ model: "m" })).toMatchObject({ revision: 2, applied: true });
 });
 
@@ -224,7 +216,7 @@ test("keys change without a break: the new one seals, the old one opens until it
   expect(lastConfig(guest)).toEqual({ key: "one" });
   expect(await registry.rollbackConfig({ agentId: "a", revision: 3 })).toMatchObject({ applied: true });
   // The revision that the old key sealed is there, and can't be brought back without it.
-  expect((await failureOf(registry.rollbackConfig({ agentId: "a", revision: 2 }))).message).toMatch(/key/);
+  expect((await rpcFailureOf(registry.rollbackConfig({ agentId: "a", revision: 2 }))).text).toMatch(/key/);
 });
 
 test("a guest that refuses a configuration and quotes its secrets tells them to nobody", async () => {
@@ -262,8 +254,8 @@ test("an entry taken out of a list takes its secret along, and another's place h
   expect(await push({ ...shown, servers: [bravo ?? {}] })).toMatchObject({ applied: true });
   expect(lastConfig(guest)).toEqual({ servers: [{ name: "bravo", key: "B" }], texts: ["one", "two"] });
 
-  const failure = await failureOf(push({ servers: [{ ...bravo, name: "carol" }] }));
+  const failure = await rpcFailureOf(push({ servers: [{ ...bravo, name: "carol" }] }));
   expect(failure.code).toBe(Code.InvalidArgument);
-  expect(failure.message).toContain('"/servers/0/key"');
-  expect((await failureOf(push({ texts: shown.texts.slice(1) }))).message).toContain('"/texts/0"');
+  expect(failure.text).toContain('"/servers/0/key"');
+  expect((await rpcFailureOf(push({ texts: shown.texts.slice(1) }))).text).toContain('"/texts/0"');
 });

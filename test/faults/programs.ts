@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Client } from "pg";
 import { tempDir } from "../helpers/cleanup.ts";
 import { freePort } from "../helpers/ports.ts";
 import { type Program, spawnProgram, spawnValinor, startAgentProcess } from "../helpers/process.ts";
 import type { TestPostgres } from "../helpers/postgres.ts";
+import { sql } from "../helpers/sql.ts";
 import { until } from "../helpers/until.ts";
 
 /** A part of the system that can be killed and started again at the same place. */
@@ -108,11 +108,8 @@ export async function startServePart(
 
 /** The database as a part. */
 export async function databasePart(postgres: TestPostgres): Promise<Part> {
-  const client = new Client({ connectionString: postgres.url("postgres") });
-  await client.connect();
-  const { rows } = await client.query<{ data_directory: string }>("show data_directory");
-  await client.end();
-  const pidFile = join(rows[0]?.data_directory ?? "", "postmaster.pid");
+  const { rows } = await sql(postgres.url("postgres"), "show data_directory");
+  const pidFile = join(String(rows[0]?.["data_directory"]), "postmaster.pid");
   return {
     name: "database",
     async kill() {

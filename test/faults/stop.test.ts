@@ -254,7 +254,7 @@ function post(agent: Agent, url: string, content: string): Promise<number> {
   });
 }
 
-test(`SIGTERM to every agent under ${STREAMS} streams: each run has one end, and is the model's text where that is done`, async () => {
+test(`SIGTERM to every agent under ${STREAMS} streams: each run has one end, and is the model's text if that is done`, async () => {
   const { model, agents, client } = await startWorld("drain_seconds: 1", ["--drain-seconds", "2"]);
   const slow = sends("agent").map((send, n) =>
     n % 2 === 0 ? send : makeSend(send.agentId, send.id, 60, PACE_MS),

@@ -10,7 +10,7 @@ const rules: AddressRules = {
 const agent = { tenant: "t", id: "a", vsockCid: 3, address: "" };
 
 describe("the address of an agent", () => {
-  it("is its own where it has one, whatever the transport", () => {
+  it("is its own if it has one, whatever the transport", () => {
     expect(addressOf({ ...agent, address: "unix:///a.sock" }, rules)).toEqual({
       kind: "unix",
       path: "/a.sock",
@@ -26,7 +26,7 @@ describe("the address of an agent", () => {
     });
   });
 
-  it("is derived from its names where the VMM has a socket for each", () => {
+  it("is derived from its names if the VMM has a socket for each", () => {
     expect(addressOf({ ...agent, tenant: "$&$1" }, { ...rules, transport: "hybrid" })).toEqual({
       kind: "hybrid",
       path: "/run/$&$1/a.sock",

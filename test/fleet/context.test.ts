@@ -18,7 +18,7 @@ describe("the context of a guest that tells its digest", () => {
     expect(texts()).toEqual(["text four", "text one", "text three"]);
   });
 
-  it("is emptied where nothing is to be there", async () => {
+  it("is emptied if nothing is to be there", async () => {
     const { guest, state, texts } = await contextGuest();
     state.context.update({ context: "of another life", key: "old" });
     const { find } = await start({ a: guest.address });
@@ -27,7 +27,7 @@ describe("the context of a guest that tells its digest", () => {
     expect(payloadsOf(guest, "context_update")).toEqual([{ context: "", key: "", replace: true }]);
   });
 
-  it("is not pushed again on another link where it is there already", async () => {
+  it("is not pushed again on another link if it is there already", async () => {
     const { guest } = await contextGuest();
     const { find, tell } = await start({ a: guest.address });
     await tell("k", "x");
@@ -38,7 +38,7 @@ describe("the context of a guest that tells its digest", () => {
     expect(payloadsOf(guest, "context_update")).toHaveLength(before);
   });
 
-  it("is pushed again where a heartbeat tells another digest, before the next message", async () => {
+  it("is pushed again if a heartbeat tells another digest, before the next message", async () => {
     const { guest, state, heartbeat, texts } = await contextGuest();
     const { find, tell } = await start({ a: guest.address }, { configMs: 2_000 });
     await tell("k", "x");

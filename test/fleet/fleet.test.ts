@@ -56,7 +56,7 @@ describe("an agent's record that changes", () => {
     expect(guest.sessions).toHaveLength(2);
   });
 
-  it("is reached where its new address says, with its configuration, and left where it was", async () => {
+  it("is reached where its new address says, with its configuration, and left if it was", async () => {
     const [old, next] = [await startGuest(), await startGuest({ bootId: "boot-2" })];
     const { fleet, find, store, push, links } = await start({ a: old.address });
     await push({ n: 1 });
@@ -69,7 +69,7 @@ describe("an agent's record that changes", () => {
     expect(links).toEqual(["a up: protocol 2", "a down: the agent's record has changed", "a up: protocol 2"]);
   });
 
-  it("keeps its link where neither status nor address is another one", async () => {
+  it("keeps its link if neither status nor address is another one", async () => {
     const guest = await startGuest();
     const { fleet, find, store } = await start({ a: guest.address });
     const connection = await find().admit(false, forever);

@@ -16,13 +16,13 @@ describe("what a guest says of a configuration with secrets", () => {
     expect(hiding("redacted", "acte", "reda")("the reda is redacted")).toBe("the [redacted] is [redacted]");
   });
 
-  it("is not shown where it is so long that the search would keep the program busy", () => {
+  it("is not shown if it is so long that the search would keep the program busy", () => {
     const secrets = Array.from({ length: 1_000 }, (_, n) => `secret-number-${n}`);
     const text = `secret-number-7${"x".repeat(4_000_000)}`;
     expect(hiding(...secrets)(text)).toBe(`(a text of ${text.length} characters)`);
   });
 
-  it("is left as it is where there are none", () => {
+  it("is left as it is if there are none", () => {
     const text = "x".repeat(10_000);
     expect(hiding()(text)).toBe(text);
   });

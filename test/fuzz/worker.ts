@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { threadCpuMs } from "../helpers/cpu.ts";
 import { createRandom } from "../helpers/random.ts";
 import { monotonicNow } from "../../protocol/wire/clock.ts";
 import { targetNamed } from "./targets.ts";
@@ -41,19 +42,13 @@ function found(error: unknown): never {
 process.on("uncaughtException", found);
 process.on("unhandledRejection", found);
 
-/** CPU time of this thread, milliseconds. */
-function cpuMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-}
-
 /** Looks at each turn of the loop while `work` runs; answers the longest, in CPU milliseconds. */
 async function longestTurn(work: () => Promise<number>): Promise<{ count: number; ms: number }> {
-  let last = cpuMs();
+  let last = threadCpuMs();
   let ms = 0;
   let over = false;
   const look = () => {
-    const now = cpuMs();
+    const now = threadCpuMs();
     ms = Math.max(ms, now - last);
     last = now;
     if (!over) setImmediate(look);

@@ -2,8 +2,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { Client } from "pg";
 import { freePort } from "./ports.ts";
+import { sql } from "./sql.ts";
 
 /** Where Debian and others put the server's programs, which are not on PATH there. */
 const FOLDERS = ["/usr/lib/postgresql/15/bin", ...(process.env["PATH"] ?? "").split(delimiter)];
@@ -77,14 +77,8 @@ export async function launchPostgres(): Promise<TestPostgres> {
     url: (database) => `postgres://valinor:${PASSWORD}@127.0.0.1:${port}/${database}`,
     async createDatabase() {
       const name = `test_${++databases}`;
-      const client = new Client({ connectionString: server.url("postgres") });
-      await client.connect();
-      try {
-        await client.query(`create database ${name}`);
-        return name;
-      } finally {
-        await client.end();
-      }
+      await sql(server.url("postgres"), `create database ${name}`);
+      return name;
     },
     stop(mode) {
       run("pg_ctl", ["stop", "-D", data, "-m", mode, "-w"]);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { Client } from "pg";
 import { openStore } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/store.ts";
+import { sql } from "./sql.ts";
 
 /** Whether this run keeps stores in PostgreSQL (`npm run test:postgres`); otherwise they are in SQLite's memory. */
 export const onPostgres = process.env["VALINOR_TEST_STORE"] === "postgres";
@@ -17,13 +17,7 @@ export async function testStoreUrl(): Promise<string> {
   const base = inject("postgresUrl");
   if (base === "") throw new Error("there is no PostgreSQL here");
   const name = `t_${randomBytes(8).toString("hex")}`;
-  const client = new Client({ connectionString: `${base}postgres` });
-  await client.connect();
-  try {
-    await client.query(`create database ${name} template ${TEMPLATE}`);
-  } finally {
-    await client.end();
-  }
+  await sql(`${base}postgres`, `create database ${name} template ${TEMPLATE}`);
   return `${base}${name}`;
 }
 

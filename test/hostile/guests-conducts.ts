@@ -1,4 +1,4 @@
-import { type Conduct, frameBytes, type GuestSession } from "./guests-session.ts";
+import { type Conduct, frameOfText, type GuestSession } from "./guests-session.ts";
 
 const MIB = 1024 * 1024;
 const WINDOW = 256 * 1024;
@@ -24,7 +24,7 @@ function flooding(length: number, asFarAs = (limit: number) => limit): Conduct {
     const parts: Buffer[] = [];
     while (run.bytes < asFarAs(limit)) {
       const payload = `{"content":"${content}","done":false,"sequence":${++run.sequence}}`;
-      const bytes = frameBytes("chunk", id, payload);
+      const bytes = frameOfText("chunk", id, payload);
       run.bytes += bytes.length;
       parts.push(bytes);
     }
@@ -71,19 +71,19 @@ export const conducts: { readonly [name: string]: Conduct } = {
   "heartbeats, 1,000 a second": {
     up: (session) => session.every(10, () => Array.from({ length: 10 }, () => session.heartbeat())),
   },
-  "pings, 50 a second": atRate(20, frameBytes("ping", "p", "{}")),
-  "pings, 1,900 a second": atRate(10, Buffer.concat(Array(19).fill(frameBytes("ping", "p", "{}")))),
+  "pings, 50 a second": atRate(20, frameOfText("ping", "p", "{}")),
+  "pings, 1,900 a second": atRate(10, Buffer.concat(Array(19).fill(frameOfText("ping", "p", "{}")))),
   "frames of an unknown type, 17 a second with 49,000 keys": atRate(
     60,
-    frameBytes("gossip", "", manyKeys(49_000)),
+    frameOfText("gossip", "", manyKeys(49_000)),
   ),
   "frames of an unknown type, within the bound of a link": atRate(
     200,
-    frameBytes("gossip", "", manyKeys(3_500)),
+    frameOfText("gossip", "", manyKeys(3_500)),
   ),
   "tiny frames of an unknown type, 1,900 a second": atRate(
     10,
-    Buffer.concat(Array(19).fill(frameBytes("gossip", "", "{}"))),
+    Buffer.concat(Array(19).fill(frameOfText("gossip", "", "{}"))),
   ),
   "answers to others' messages": {
     asked: true,

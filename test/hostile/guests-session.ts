@@ -1,14 +1,12 @@
 import type { Socket } from "node:net";
 import { createFrameDecoder } from "../../protocol/wire/decoder.ts";
 import type { Frame } from "../../protocol/wire/frame.ts";
+import { lengthAndBytes } from "../helpers/frame-bytes.ts";
 
 /** Encodes a frame without any check; `payload` is JSON text. */
-export function frameBytes(type: string, id: string, payload: string): Buffer {
+export function frameOfText(type: string, id: string, payload: string): Buffer {
   const body = Buffer.from(`{"type":"${type}","id":"${id}","payload":${payload}}`);
-  const bytes = Buffer.allocUnsafe(4 + body.length);
-  bytes.writeUInt32BE(body.length);
-  body.copy(bytes, 4);
-  return bytes;
+  return lengthAndBytes(body);
 }
 
 /** What a guest does beside what every guest does. */
@@ -62,7 +60,7 @@ export class GuestSession {
   }
 
   send(type: string, id: string, payload: string): void {
-    this.raw(frameBytes(type, id, payload));
+    this.raw(frameOfText(type, id, payload));
   }
 
   /** Sends bytes, unless 1 MiB waits already: the guest's memory is not what is attacked. */

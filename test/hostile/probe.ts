@@ -3,16 +3,17 @@
  * the CPU time of the thread; while turns of the loop are longer than its period it runs once a turn, so that the most CPU time between
  * two looks is the longest turn's, at most one period too long.
  */
+import { threadCpuMs } from "../helpers/cpu.ts";
 import type { ProbeFigures } from "./harness.ts";
 
 const PERIOD_MS = 5;
 
 let longestTurnMs = 0;
 let peakRss = 0;
-let last = cpuMs();
+let last = threadCpuMs();
 
 setInterval(() => {
-  const now = cpuMs();
+  const now = threadCpuMs();
   longestTurnMs = Math.max(longestTurnMs, now - last);
   last = now;
 }, PERIOD_MS).unref();
@@ -24,7 +25,7 @@ setInterval(() => {
 process.on("message", (message) => {
   if (message === "begin") {
     longestTurnMs = 0;
-    last = cpuMs();
+    last = threadCpuMs();
     peakRss = process.memoryUsage.rss();
   }
   const figures: ProbeFigures = {
@@ -35,9 +36,3 @@ process.on("message", (message) => {
   process.send?.(figures);
 });
 process.channel?.unref();
-
-/** CPU time of this thread, milliseconds. */
-function cpuMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-}

@@ -6,7 +6,7 @@ import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { createLifecycle } from "../../src/core/lifecycle.ts";
 import type { WatchEvent } from "../../src/core/types.ts";
 import { createHandler } from "../../src/handler.ts";
-import { createGuard } from "../../src/http/guard.ts";
+import { createGuard } from "../../src/http/guard/guard.ts";
 import { createListener } from "../../src/http/server/listener.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { caller, fakeCore, type FakeRun, fakeRun } from "./fake-core.ts";

@@ -1,5 +1,6 @@
 import { ValinorError } from "../../src/core/errors.ts";
-import type { Caller, Core, RunEvent, RunOpened, RunStream, StreamInput } from "../../src/core/types.ts";
+import type { StreamInput } from "../../src/core/inputs.ts";
+import type { Caller, Core, RunEvent, RunOpened, RunStream } from "../../src/core/types.ts";
 import type { AgentRecord } from "../../src/store/store.ts";
 
 /** A caller for tests. */

@@ -3,7 +3,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { once } from "node:events";
 import type { Core } from "../../src/core/types.ts";
 import { createListener, type HttpHandler, type ListenerOptions } from "../../src/http/server/listener.ts";
-import { answerNotFound, createRestHandler, type RestOptions } from "../../src/http/rest/rest.ts";
+import { answerNotFound, createRestHandler, type RestOptions } from "../../src/http/api.ts";
 import { onTestFinished } from "vitest";
 import { caller } from "./fake-core.ts";
 

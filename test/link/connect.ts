@@ -6,6 +6,8 @@ import { LinkError } from "../../protocol/wire/errors.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import type { Guest } from "./fake-guest.ts";
 
+export { failureOf } from "../helpers/failures.ts";
+
 /** A signal that never aborts. */
 export const forever = new AbortController().signal;
 
@@ -30,14 +32,4 @@ export async function connectTo(
   );
   afterFile(() => connection.close(new LinkError("closed", "the test is over")));
   return connection;
-}
-
-/** What a promise rejects with. */
-export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => {
-      throw new Error("it did not fail");
-    },
-    (error: unknown) => error,
-  );
 }

@@ -69,7 +69,7 @@ describe("exchanges on one link", () => {
     expect(connection.dropped).toBe(6);
   });
 
-  it("go on where a guest sends unknown types, unknown ids and frames of the host's", async () => {
+  it("go on if a guest sends unknown types, unknown ids and frames of the host's", async () => {
     const guest = await startGuest({
       on: {
         message(session, frame) {
@@ -109,7 +109,7 @@ describe("exchanges on one link", () => {
     await expect(connection.open("message", ask, forever)).rejects.toMatchObject({ code: "unreachable" });
   });
 
-  it("were never begun where the link ends before their frame could leave", async () => {
+  it("were never begun if the link ends before their frame could leave", async () => {
     const guest = await startGuest({ on: { message: "keep" } });
     const connection = await connectTo(guest);
     const exchange = await connection.open("message", ask, forever);
@@ -117,7 +117,7 @@ describe("exchanges on one link", () => {
     expect(await failureOf(exchange.take())).toMatchObject({ code: "unreachable" });
   });
 
-  it("are bounded in number where the guest itself bounds nothing", async () => {
+  it("are bounded in number if the guest itself bounds nothing", async () => {
     const guest = await startGuest({ protocol: 1, on: { message: "keep" } });
     const connection = await connectTo(guest);
     const open = () => connection.open("message", ask, forever);
@@ -158,7 +158,7 @@ describe("a request", () => {
     expect(connection.dropped).toBe(1);
   });
 
-  it("takes no longer than it may where the queue towards the guest is full", async () => {
+  it("takes no longer than it may if the queue towards the guest is full", async () => {
     const guest = await startGuest({ on: { message: "keep" } });
     const connection = await connectTo(guest);
     (await guest.session(1)).socket.pause();
@@ -409,7 +409,7 @@ describe("silence", () => {
   });
 });
 
-it("counts what it drops only where nobody waits for it", async () => {
+it("counts what it drops only if nobody waits for it", async () => {
   const guest = await startGuest({ on: { message: "keep" } });
   const connection = await connectTo(guest);
   const session = await guest.session(1);

@@ -151,7 +151,7 @@ describe("a guest whose answer was given up", () => {
     expect((await connection.closed).message).toBe("it was still open");
   });
 
-  it("is cut off where it goes on and on", async () => {
+  it("is cut off if it goes on and on", async () => {
     const guest = await startGuest({ on: { message: "keep", detach: "keep" } });
     const connection = await connectTo(guest);
     const exchange = await connection.open("message", { role: "user", content: "x" }, forever);

@@ -89,7 +89,7 @@ describe("the hello", () => {
     });
   });
 
-  it("ends where the guest says nothing in time, and closes the socket", async () => {
+  it("ends if the guest says nothing in time, and closes the socket", async () => {
     const guest = await startGuest({ onConnect: () => {} });
     const deadline = new AbortController();
     const failed = failureOf(connectTo(guest, {}, deadline.signal));
@@ -102,7 +102,7 @@ describe("the hello", () => {
     await soon("the socket to close", session.closed);
   });
 
-  it("ends where the guest never answers the hello", async () => {
+  it("ends if the guest never answers the hello", async () => {
     const guest = await startGuest({ on: { hello: "keep" } });
     const deadline = new AbortController();
     const failed = failureOf(connectTo(guest, {}, deadline.signal));
@@ -111,7 +111,7 @@ describe("the hello", () => {
     expect(await failed).toMatchObject({ code: "timeout" });
   });
 
-  it("ends where the guest hangs up", async () => {
+  it("ends if the guest hangs up", async () => {
     const onConnect = (session: Session) => session.socket.end();
     expect(await failure({ onConnect })).toMatchObject({
       code: "interrupted",
@@ -152,7 +152,7 @@ describe("the hello", () => {
     ],
   ];
 
-  it.each(badBytes)("ends where the guest sends %s", async (_what, bytes, expected) => {
+  it.each(badBytes)("ends if the guest sends %s", async (_what, bytes, expected) => {
     expect(await failure({ onConnect: (session) => session.raw(bytes) })).toMatchObject(expected);
   });
 });

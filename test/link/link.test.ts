@@ -115,7 +115,7 @@ describe("a link", () => {
     expect(took).toBeLessThan(6_000);
   });
 
-  it("gives a request up at once where its signal aborts, and keeps nothing of it", async () => {
+  it("gives a request up at once if its signal aborts, and keeps nothing of it", async () => {
     const watched = watch(await freePort());
     const sets = new Set<Set<unknown>>();
     // oxlint-disable-next-line typescript/unbound-method -- it is called with Reflect.apply

@@ -34,7 +34,7 @@ async function watch(behaviour: Partial<Behaviour>, seconds: number, each: (sess
 }
 
 describe("a guest that is silent", () => {
-  it("is asked after 5 s whether it lives, and lost where it does not say so within the ping timeout", async () => {
+  it("is asked after 5 s whether it lives, and lost if it does not say so within the ping timeout", async () => {
     const { session, end } = await watch({ on: { ping: "keep" } }, 15, () => {});
     expect(end).toEqual({ after: 9, message: "the guest answers no ping" });
     await settle();
@@ -57,7 +57,7 @@ describe("a guest that is silent", () => {
     expect(session.received.map(({ type }) => type)).not.toContain("ping");
   });
 
-  it("is closed where a frame that it began is not complete within 30 s, though bytes keep coming", async () => {
+  it("is closed if a frame that it began is not complete within 30 s, though bytes keep coming", async () => {
     let second = 0;
     const { end } = await watch({}, 40, (session) => {
       if (second === 0) session.raw(Buffer.from([0, 0, 1, 0]));

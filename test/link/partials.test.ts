@@ -28,7 +28,7 @@ describe("incomplete frames of all guests", () => {
     expect(budget.total).toBe(0);
   });
 
-  it("beyond 80 % of the budget give way to a new large one where they are slow, the oldest first", () => {
+  it("beyond 80 % of the budget give way to a new large one if they are slow, the oldest first", () => {
     const budget = new PartialBudget();
     const closed: string[] = [];
     for (let i = 0; i < 13; i++) budget.hold(link(`${i}`, closed), 4 * MIB, FRAME);
@@ -38,7 +38,7 @@ describe("incomplete frames of all guests", () => {
     expect(budget.total).toBe(12 * 4 * MIB + 64 * 1024);
   });
 
-  it("beyond 80 % of the budget let no new large one begin where none is slow", () => {
+  it("beyond 80 % of the budget let no new large one begin if none is slow", () => {
     const budget = new PartialBudget();
     const closed: string[] = [];
     for (let i = 0; i < 13; i++) budget.hold(link(`${i}`, closed), 4 * MIB, FRAME);

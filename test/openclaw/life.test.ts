@@ -3,7 +3,8 @@ import { startAgent } from "../../agent/agent.ts";
 import { createLog } from "../../agent/log.ts";
 import { collect, upTo } from "../e2e/collect.ts";
 import { configUpdate, letIn } from "../agent/setup.ts";
-import { failureOf, missing, type RealStack, startRealStack } from "./stack.ts";
+import { rpcFailureOf } from "../helpers/failures.ts";
+import { missing, type RealStack, startRealStack } from "./stack.ts";
 
 let stack: RealStack;
 
@@ -60,7 +61,7 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
     const { aborted } = stack.model;
     const running = Promise.withResolvers<void>();
     const message = { content: "!pace 20 !words 2000" };
-    const reading = failureOf(
+    const reading = rpcFailureOf(
       collect(stack.proxy.stream({ agentId: "demo", requestId, message }), ({ sequence }) => {
         if (sequence === 3) running.resolve();
       }),
@@ -74,7 +75,7 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
   it("stops its model call when the run is blocked for a tool", async () => {
     await stack.push({}, ["read"]);
     const { finished } = stack.model;
-    const failure = await failureOf(stack.say('!tool exec {"command":"true"}'));
+    const failure = await rpcFailureOf(stack.say('!tool exec {"command":"true"}'));
     expect(failure).toMatchObject({ reason: "TOOL_BLOCKED", metadata: { tool: "exec" } });
     // The call that asked for the tool has finished; what the model was to say to its result takes a second.
     await vi.waitFor(() => expect(stack.model.active).toBe(0), { interval: 5, timeout: 5_000 });
@@ -83,7 +84,7 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
   });
 
   it("reports what its model answers as an error of the agent, without addresses", async () => {
-    const failure = await failureOf(stack.say("!fail 400"));
+    const failure = await rpcFailureOf(stack.say("!fail 400"));
     expect(failure).toMatchObject({ reason: "AGENT_ERROR", metadata: { code: "openclaw_error" } });
     expect(failure.text).not.toContain("127.0.0.1");
     expect(await stack.say("!echo still here")).toBe("still here");

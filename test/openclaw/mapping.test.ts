@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { SeenRequest } from "../../dev/model/request.ts";
-import { failureOf, missing, type RealStack, startRealStack } from "./stack.ts";
+import { rpcFailureOf } from "../helpers/failures.ts";
+import { missing, type RealStack, startRealStack } from "./stack.ts";
 
 let stack: RealStack;
 
@@ -50,7 +51,7 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
         reason: expect.stringContaining("OpenClaw has no model scripted/nope"),
       });
       const calls = stack.model.calls;
-      expect(await failureOf(stack.say("hello"))).toMatchObject({ reason: "CONFIG_REJECTED" });
+      expect(await rpcFailureOf(stack.say("hello"))).toMatchObject({ reason: "CONFIG_REJECTED" });
       expect(stack.model.calls).toBe(calls);
       expect(await stack.push({})).toEqual(APPLIED);
     });
@@ -103,7 +104,10 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
       expect(await stack.push({}, tools)).toEqual(APPLIED);
       const mark = join(stack.gateway.workspace, "mark");
       const call = `!tool ${tool} ${JSON.stringify({ command: `touch ${mark}` })}`;
-      expect(await failureOf(stack.say(call))).toMatchObject({ reason: "TOOL_BLOCKED", metadata: { tool } });
+      expect(await rpcFailureOf(stack.say(call))).toMatchObject({
+        reason: "TOOL_BLOCKED",
+        metadata: { tool },
+      });
       expect(existsSync(mark)).toBe(false);
     });
   });

@@ -30,7 +30,7 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw behind the OpenAI rout
     await stack.say("!echo ready");
   });
 
-  it("gets a history where no user is named", async () => {
+  it("gets a history if no user is named", async () => {
     const { choices } = await complete([
       { role: "system", content: "be brief" },
       user("my name is Ann"),
@@ -69,7 +69,7 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw behind the OpenAI rout
     },
   );
 
-  it("is not asked where the policy lists no tool of the client", async () => {
+  it("is not asked if the policy lists no tool of the client", async () => {
     expect(await stack.push({}, ["read"])).toMatchObject({ applied: true });
     const { calls } = stack.model;
     await expect(complete([user("hi")], { tools: [look] })).rejects.toThrow(OpenAI.PermissionDeniedError);

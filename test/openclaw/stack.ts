@@ -1,10 +1,9 @@
-import { type Client, ConnectError, createClient } from "@connectrpc/connect";
+import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { pino } from "pino";
 import { inject } from "vitest";
 import { type Agent, startAgent } from "../../agent/agent.ts";
 import { createLog } from "../../agent/log.ts";
-import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
@@ -98,16 +97,4 @@ export async function startRealStack(wordMs = 0): Promise<RealStack> {
       return reply;
     },
   };
-}
-
-/** The error a call ends with, as far as tests look. */
-export async function failureOf(call: Promise<unknown>) {
-  const error = ConnectError.from(
-    await call.then(
-      () => new Error("the call succeeded"),
-      (reason: unknown) => reason,
-    ),
-  );
-  const [info] = error.findDetails(ErrorInfoSchema);
-  return { reason: info?.reason, metadata: info?.metadata, text: error.rawMessage };
 }

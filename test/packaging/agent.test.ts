@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 
 describe("the single executable", () => {
-  it("is at most 120 MB, where symbols can be stripped", () => {
+  it("is at most 120 MB, if symbols can be stripped", () => {
     const [file] = artefacts["the single executable"].files;
     expect(statSync(file).size).toBeLessThan(120e6);
   });

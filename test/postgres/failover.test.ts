@@ -1,12 +1,11 @@
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { Client } from "pg";
 import { describe, expect, test } from "vitest";
 import { openPostgresStore } from "../../src/store/postgres/postgres.ts";
 import type { Store } from "../../src/store/store.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { freePort } from "../helpers/ports.ts";
 import { missingPostgres, startPostgres, type TestPostgres } from "../helpers/postgres.ts";
+import { sql } from "../helpers/sql.ts";
+import { startTcpSwitch } from "../helpers/tcp-switch.ts";
 import { until } from "../helpers/until.ts";
 import { agent, ann, config } from "../store/records.ts";
 
@@ -16,43 +15,6 @@ const BEFORE = 400;
 const AFTER = 100;
 
 const missing = missingPostgres();
-
-/** The address that a virtual IP or a balancer gives a database: connections go to one server, and later to another. */
-async function startSwitch(port: number) {
-  const sockets = new Set<Socket>();
-  let target = port;
-  const listener = createServer((near) => {
-    const far = connect(target, "127.0.0.1");
-    for (const [from, into] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from);
-      from.on("error", () => into.destroy());
-      from.on("close", () => {
-        sockets.delete(from);
-        into.destroy();
-      });
-      from.pipe(into);
-    }
-  });
-  listener.listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const cut = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  afterFile(() => {
-    cut();
-    listener.close();
-  });
-  return {
-    port: (listener.address() as AddressInfo).port,
-    moveTo(other: number) {
-      target = other;
-      cut();
-    },
-  };
-}
 
 /** A primary that waits for a standby at every commit, as `synchronous_commit` says, and the switch in front of both. */
 async function startPair(level: "on" | "remote_apply") {
@@ -85,19 +47,9 @@ async function startPair(level: "on" | "remote_apply") {
     return rows[0]?.["sync_state"] === "sync";
   });
   const url = new URL(primary.url(database));
-  const way = await startSwitch(Number(url.port));
+  const way = await startTcpSwitch(Number(url.port));
   url.port = String(way.port);
   return { primary, way, url: url.href, standbyPort, startStandby };
-}
-
-async function sql(url: string, text: string) {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await client.query<Record<string, unknown>>(text);
-  } finally {
-    await client.end();
-  }
 }
 
 /** Pushes one configuration after the other, each its own, until told to stop; what fails is not counted. */

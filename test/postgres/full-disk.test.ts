@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Client } from "pg";
 import { describe, expect, test } from "vitest";
 import { openPostgresStore } from "../../src/store/postgres/postgres.ts";
 import type { StoreNews } from "../../src/store/troubles.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { fillDisk, missingMounts, startMounts } from "../helpers/mounts.ts";
 import { missingPostgres, startPostgres } from "../helpers/postgres.ts";
+import { sql } from "../helpers/sql.ts";
 import { agent, ann, config, key } from "../store/records.ts";
 
 const missing = missingPostgres() ?? missingMounts();
@@ -71,13 +71,3 @@ describe.skipIf(missing !== undefined)(`A PostgreSQL server ${missing ?? ""}`, (
     await running.exited;
   });
 });
-
-async function sql(url: string, text: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(text);
-  } finally {
-    await client.end();
-  }
-}

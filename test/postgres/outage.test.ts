@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectError, createClient } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
-import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import {
   type Agent,
@@ -16,6 +15,7 @@ import { startServer } from "../../src/server.ts";
 import { collect } from "../e2e/collect.ts";
 import { startTestAgent } from "../e2e/stack.ts";
 import { afterFile } from "../helpers/cleanup.ts";
+import { rpcFailureOf } from "../helpers/failures.ts";
 import { startModel } from "../helpers/model.ts";
 import { startPostgres } from "../helpers/postgres.ts";
 import { until } from "../helpers/until.ts";
@@ -53,11 +53,8 @@ async function start() {
 /** The reason that a call fails with, and how long that took. */
 async function failure(call: Promise<unknown>): Promise<{ reason: string | undefined; ms: number }> {
   const began = performance.now();
-  const error = await call.then(
-    () => expect.fail("it did not fail"),
-    (thrown: unknown) => ConnectError.from(thrown),
-  );
-  return { reason: error.findDetails(ErrorInfoSchema)[0]?.reason, ms: performance.now() - began };
+  const { reason } = await rpcFailureOf(call);
+  return { reason, ms: performance.now() - began };
 }
 
 describe("while PostgreSQL is away for 20 s", () => {

@@ -1,13 +1,12 @@
-import { Kysely, PostgresDialect } from "kysely";
-import { Client, Pool } from "pg";
+import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { postgresTypes } from "../../src/store/schema/column-types.ts";
-import { migratePostgresStore, openPostgresStore } from "../../src/store/postgres/postgres.ts";
+import { openPostgresStore } from "../../src/store/postgres/postgres.ts";
 import type { Store } from "../../src/store/store.ts";
 import { missingPgbouncer, startPgbouncer } from "../helpers/pgbouncer.ts";
 import { missingPostgres, startPostgres } from "../helpers/postgres.ts";
 import { until } from "../helpers/until.ts";
 import { agent, ann, config, key } from "../store/records.ts";
+import { postgresDatabases } from "../store/suite/postgres-database.ts";
 import { storeSuite } from "../store/suite/suite.ts";
 
 const missing = missingPostgres() ?? missingPgbouncer();
@@ -26,20 +25,6 @@ const ways = {
     ]),
 };
 
-/** Databases that tests are done with, emptied. */
-const free: string[] = [];
-
-async function empty(url: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query("set session_replication_role = replica");
-    await client.query("truncate agents, configs, contexts, keys, audit");
-  } finally {
-    await client.end();
-  }
-}
-
 describe.skipIf(server === undefined).each(Object.entries(ways))(
   `through PgBouncer, %s ${missing ?? ""}`,
   (name, start) => {
@@ -50,28 +35,7 @@ describe.skipIf(server === undefined).each(Object.entries(ways))(
       return pgbouncer(url);
     };
 
-    storeSuite(`PostgreSQL through PgBouncer, ${name}`, async (wanted) => {
-      if (server === undefined) throw new Error("the server is gone");
-      const old = wanted === "empty" ? undefined : free.pop();
-      const url = old ?? server.url(await server.createDatabase());
-      const at = await through(url);
-      if (old === undefined && wanted !== "empty") await migratePostgresStore(at);
-      return {
-        types: postgresTypes,
-        emptying: [
-          "truncate audit",
-          "insert into audit overriding system value values ($1, 0, '', '', '', '', '', '') on conflict (sequence) do update set subject = 'nobody'",
-        ],
-        open: () => openPostgresStore(at),
-        connect: () =>
-          new Kysely({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) }),
-        async remove() {
-          if (wanted === "empty") return;
-          await empty(url);
-          free.push(url);
-        },
-      };
-    });
+    storeSuite(`PostgreSQL through PgBouncer, ${name}`, postgresDatabases(server, through));
 
     describe("the store", () => {
       let url: string;

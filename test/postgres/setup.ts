@@ -1,7 +1,7 @@
 import type { TestProject } from "vitest/node";
-import { Client } from "pg";
 import { openStore } from "../../src/store/open.ts";
 import { launchPostgres, missingPostgres, type TestPostgres } from "../helpers/postgres-server.ts";
+import { sql } from "../helpers/sql.ts";
 import { TEMPLATE } from "../helpers/test-store.ts";
 
 declare module "vitest" {
@@ -13,10 +13,7 @@ declare module "vitest" {
 
 /** A database with the schema, which others are copied from: that is quicker than migrating each. */
 async function makeTemplate(server: TestPostgres): Promise<void> {
-  const client = new Client({ connectionString: server.url("postgres") });
-  await client.connect();
-  await client.query(`create database ${TEMPLATE}`);
-  await client.end();
+  await sql(server.url("postgres"), `create database ${TEMPLATE}`);
   const store = await openStore({ kind: "postgres", url: server.url(TEMPLATE) });
   await store.close();
 }

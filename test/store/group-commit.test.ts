@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { Kysely, sql, type Transaction } from "kysely";
 import { describe, expect, it } from "vitest";
-import { createGroupCommit } from "../../src/store/group-commit.ts";
+import { GroupCommit } from "../../src/store/group-commit.ts";
 import type { Schema } from "../../src/store/schema/schema.ts";
 import { nodeSqliteDialect } from "../../src/store/sqlite/sqlite-dialect.ts";
 
@@ -14,7 +14,8 @@ function open() {
     dialect: nodeSqliteDialect(database),
     log: ({ query }) => void statements.push(query.sql.split(" ")[0] ?? ""),
   });
-  const commit = createGroupCommit(db);
+  const commits = new GroupCommit(db);
+  const commit = <T>(operation: (trx: Transaction<Schema>) => Promise<T>) => commits.run(operation);
   const put = (n: number) => commit(async (trx) => void (await insert(trx, n)));
   const numbers = () =>
     database
@@ -55,7 +56,7 @@ describe("writes that come together", () => {
     ).toBe(0);
   });
 
-  it("are tried one by one where the whole transaction fails", async () => {
+  it("are tried one by one if the whole transaction fails", async () => {
     const { put, commit, numbers, database } = open();
     // As SQLite does by itself where the disk is full.
     const fatal = commit(async () => {

@@ -1,4 +1,4 @@
-import type { Actor } from "../../src/store/actor.ts";
+import type { Actor } from "../../src/store/audit.ts";
 import type { NewAuditEntry } from "../../src/store/audit.ts";
 import type { NewKey } from "../../src/store/keys.ts";
 import type { NewAgent, NewConfig } from "../../src/store/store.ts";

@@ -1,8 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Client, ConnectError, createClient } from "@connectrpc/connect";
+import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { tempDir } from "../helpers/cleanup.ts";
 import { freePort } from "../helpers/ports.ts";
@@ -49,17 +48,4 @@ agents:
       program = await start();
     },
   };
-}
-
-/** The Connect code and the reason that a call fails with. */
-export async function failureOf(
-  call: Promise<unknown>,
-): Promise<{ code: number; reason: string | undefined }> {
-  const error = ConnectError.from(
-    await call.then(
-      () => new Error("the call succeeded"),
-      (cause: unknown) => cause,
-    ),
-  );
-  return { code: error.code, reason: error.findDetails(ErrorInfoSchema)[0]?.reason };
 }

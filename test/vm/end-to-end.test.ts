@@ -5,8 +5,9 @@ import { OnDisconnect, type StreamResponse } from "../../gen/ts/valinor/v1/agent
 import { ToolPolicy_Mode } from "../../gen/ts/valinor/v1/types_pb.ts";
 import { collect, upTo } from "../e2e/collect.ts";
 import { tempDir } from "../helpers/cleanup.ts";
+import { rpcFailureOf } from "../helpers/failures.ts";
 import { until } from "../helpers/until.ts";
-import { type ControlPlane, failureOf, startControlPlane } from "./control-plane.ts";
+import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { median, record } from "./figures.ts";
 import { boot, BOOT_MS, type Machine } from "./machine.ts";
 
@@ -93,7 +94,7 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     const message = { content: '!tool get_weather {"city":"Oslo"}' };
     const toolPolicy = { mode: ToolPolicy_Mode.LISTED, tools: [] };
     await proxy().pushConfig({ agentId: "demo", config: {}, toolPolicy });
-    expect(await failureOf(proxy().sendMessage({ agentId: "demo", message }))).toEqual({
+    expect(await rpcFailureOf(proxy().sendMessage({ agentId: "demo", message }))).toMatchObject({
       code: Code.PermissionDenied,
       reason: "TOOL_BLOCKED",
     });
@@ -105,7 +106,7 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     const requestId = randomUUID();
     const { aborted } = await model();
     const running = Promise.withResolvers<void>();
-    const failure = failureOf(
+    const failure = rpcFailureOf(
       collect(
         proxy().stream({ agentId: "demo", requestId, message: { content: "!pace 50 !words 1000" } }),
         (event) => event.sequence === 2 && running.resolve(),
@@ -113,7 +114,7 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     );
     await running.promise;
     expect(await proxy().cancelMessage({ agentId: "demo", requestId })).toMatchObject({ found: true });
-    expect(await failure).toEqual({ code: Code.Canceled, reason: "RUN_CANCELLED" });
+    expect(await failure).toMatchObject({ code: Code.Canceled, reason: "RUN_CANCELLED" });
     await expect.poll(async () => (await model()).aborted, { timeout: 10_000 }).toBe(aborted + 1);
   });
 
@@ -172,7 +173,7 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     const requestId = randomUUID();
     const message = { content: "!pace 50 !words 2000" };
     const running = Promise.withResolvers<void>();
-    const failure = failureOf(
+    const failure = rpcFailureOf(
       collect(
         proxy().stream({ agentId: "demo", requestId, message, onDisconnect: OnDisconnect.CONTINUE }),
         (event) => event.sequence === 2 && running.resolve(),
@@ -181,22 +182,22 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     await running.promise;
     const killedAt = performance.now();
     await machine.control("kill-agent");
-    expect(await failure).toEqual({ code: Code.Unavailable, reason: "RUN_INTERRUPTED" });
+    expect(await failure).toMatchObject({ code: Code.Unavailable, reason: "RUN_INTERRUPTED" });
     record("agent killed to answering again", (await firstAnswer(killedAt)) / 1_000, "s");
     const after = await proxy().getAgentStatus({ agentId: "demo" });
     expect(after.bootId).not.toBe(before.bootId);
     expect(after.observedRevision).toBe(revision);
     // The run died with the process: it is said to be lost, and is not run again.
     const { calls } = await model();
-    expect((await failureOf(proxy().sendMessage({ agentId: "demo", requestId, message }))).reason).toBe(
+    expect((await rpcFailureOf(proxy().sendMessage({ agentId: "demo", requestId, message }))).reason).toBe(
       "RUN_LOST",
     );
     expect((await model()).calls).toBe(calls);
   });
 
-  it("is given up in time where the whole guest stands still, and is there again when it goes on", async () => {
+  it("is given up in time if the whole guest stands still, and is there again when it goes on", async () => {
     const running = Promise.withResolvers<void>();
-    const failure = failureOf(
+    const failure = rpcFailureOf(
       collect(
         proxy().stream({ agentId: "demo", message: { content: "!pace 20 !words 5000" } }),
         (event) => event.sequence === 2 && running.resolve(),
@@ -205,7 +206,7 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     await running.promise;
     machine.qemu.kill("SIGSTOP");
     const stoppedAt = performance.now();
-    expect(await failure).toEqual({ code: Code.Unavailable, reason: "RUN_INTERRUPTED" });
+    expect(await failure).toMatchObject({ code: Code.Unavailable, reason: "RUN_INTERRUPTED" });
     const took = performance.now() - stoppedAt;
     record("guest stopped to run interrupted", took / 1_000, "s");
     expect(took).toBeLessThan(HALF_OPEN_MS);
@@ -213,9 +214,9 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     record("guest going on to answering again", (await firstAnswer(performance.now())) / 1_000, "s");
   });
 
-  it("is given up in time where its machine is killed, and the next machine answers at the same address", async () => {
+  it("is given up in time if its machine is killed, and the next machine answers at the same address", async () => {
     const running = Promise.withResolvers<void>();
-    const failure = failureOf(
+    const failure = rpcFailureOf(
       collect(
         proxy().stream({ agentId: "demo", message: { content: "!pace 20 !words 5000" } }),
         (event) => event.sequence === 2 && running.resolve(),
@@ -224,12 +225,12 @@ describe.skipIf(inject("reason") !== "")("an agent in a guest, over vsock", () =
     await running.promise;
     machine.qemu.kill("SIGKILL");
     const killedAt = performance.now();
-    expect(await failure).toEqual({ code: Code.Unavailable, reason: "RUN_INTERRUPTED" });
+    expect(await failure).toMatchObject({ code: Code.Unavailable, reason: "RUN_INTERRUPTED" });
     const took = performance.now() - killedAt;
     record("machine killed to run interrupted", took / 1_000, "s");
     expect(took).toBeLessThan(HALF_OPEN_MS);
     await machine.kill();
-    const { reason } = await failureOf(
+    const { reason } = await rpcFailureOf(
       proxy().sendMessage({ agentId: "demo", message: { content: "hello" } }),
     );
     expect(reason).toBe("AGENT_UNREACHABLE");

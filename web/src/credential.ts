@@ -10,7 +10,7 @@ export const credential = signal(box.getItem(KEY) ?? "");
 /** True once the server has refused a call for want of a good credential. */
 export const credentialWanted = signal(false);
 
-/** Takes a credential, or drops it where empty. */
+/** Takes a credential, or drops it if it is empty. */
 export function setCredential(text: string): void {
   const value = text.trim();
   if (value === "") box.removeItem(KEY);

@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { AGENT_ID_PATTERN } from "@valinor/protocol/rules";
 
 /** Tabs of an agent's page. */
 export const tabs = ["chat", "status", "config", "context"] as const;
@@ -11,9 +12,11 @@ export type Route =
   | { readonly view: "list" }
   | { readonly view: "agent"; readonly id: string; readonly tab: Tab };
 
+const AGENT_HASH = new RegExp(`^#/agents/(${AGENT_ID_PATTERN})(?:/([a-z]+))?$`);
+
 /** Reads the part of the address after `#`; what names nothing is the list. */
 export function parseRoute(hash: string): Route {
-  const match = /^#\/agents\/([A-Za-z0-9][A-Za-z0-9._-]{0,62})(?:\/([a-z]+))?$/.exec(hash);
+  const match = AGENT_HASH.exec(hash);
   if (match?.[1] === undefined) return { view: "list" };
   return { view: "agent", id: match[1], tab: tabs.find((tab) => tab === match[2]) ?? "chat" };
 }

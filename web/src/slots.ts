@@ -1,12 +1,6 @@
-import { reasonOf } from "./backoff.ts";
+import type { Slots } from "@valinor/client";
 
-/** Bounds how many streams are open at once. */
-export interface Slots {
-  /** Takes a slot, waiting in order for a free one; the answer gives it back. Rejects with the signal's reason. */
-  take(signal: AbortSignal): Promise<() => void>;
-}
-
-/** Slots of this page alone. */
+/** Slots of only this page, given in the order in which they were asked for. */
 export function createLocalSlots(count: number): Slots {
   const waiting: (() => void)[] = [];
   let free = count;
@@ -17,7 +11,7 @@ export function createLocalSlots(count: number): Slots {
   };
   return {
     take(signal) {
-      if (signal.aborted) return Promise.reject(reasonOf(signal));
+      if (signal.aborted) return Promise.reject(signal.reason);
       if (free > 0) {
         free--;
         return Promise.resolve(once(giveBack));
@@ -25,7 +19,7 @@ export function createLocalSlots(count: number): Slots {
       return new Promise((resolve, reject) => {
         const abort = () => {
           waiting.splice(waiting.indexOf(grant), 1);
-          reject(reasonOf(signal));
+          reject(signal.reason);
         };
         const grant = () => {
           signal.removeEventListener("abort", abort);
@@ -62,12 +56,16 @@ export function createSharedSlots(locks: LockManager, name: string, count: numbe
   };
 }
 
-/** Asks for all of the locks, keeps the first that is granted and gives up the others. */
+/**
+ * Asks for all of the locks, keeps the first that is granted and gives up the others. Rejects with the signal's reason, or with the
+ * browser's error if it grants none.
+ */
 function lockOne(locks: LockManager, names: readonly string[], signal: AbortSignal): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const settled = new AbortController();
     const either = AbortSignal.any([signal, settled.signal]);
     let taken = false;
+    let fault: unknown;
     const hold = () => {
       if (taken || signal.aborted) return undefined;
       taken = true;
@@ -76,8 +74,11 @@ function lockOne(locks: LockManager, names: readonly string[], signal: AbortSign
       settled.abort();
       return promise;
     };
-    const requests = names.map((name) => locks.request(name, { signal: either }, hold).catch(() => {}));
-    void Promise.all(requests).then(() => taken || reject(reasonOf(signal)));
+    const ask = (name: string) =>
+      locks.request(name, { signal: either }, hold).catch((error: unknown) => {
+        if (!either.aborted) fault = error;
+      });
+    void Promise.all(names.map(ask)).then(() => taken || reject(signal.aborted ? signal.reason : fault));
   });
 }
 

@@ -1,4 +1,4 @@
-/** localStorage or sessionStorage where the browser allows it, otherwise one that lasts as long as the page. */
+/** localStorage or sessionStorage if the browser allows it, otherwise one that lasts as long as the page. */
 export function storage(kind: "local" | "session"): Storage | MemoryBox {
   try {
     const box = kind === "local" ? localStorage : sessionStorage;
@@ -24,7 +24,7 @@ function createMemoryBox(): MemoryBox {
   };
 }
 
-/** Reads a JSON list of texts or objects from storage; `undefined` entries and what is no list become an empty one. */
+/** Reads a JSON list of texts or objects from storage; `undefined` entries are left out, and what is not a list is an empty one. */
 export function readList<T>(
   box: Pick<Storage, "getItem">,
   key: string,

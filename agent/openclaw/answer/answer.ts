@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Bounds } from "../../bounds.ts";
 import { Failure } from "../../runs/failure.ts";
-import { type Completion, createCompletion, type ModelEvent } from "./completion.ts";
+import { Completion, type ModelEvent } from "./completion.ts";
 import { decodedBytes } from "./decode.ts";
 import { describeBody } from "../describe.ts";
 import { parseModelJson } from "./json.ts";
@@ -18,7 +18,7 @@ export type TakeEvents = (events: readonly ModelEvent[]) => Promise<void> | unde
 /** An answer of a model's server whose body has not been read. */
 export interface AnswerBody {
   readonly body: Readable;
-  /** `content-type` and `content-encoding`; empty where there is none. */
+  /** `content-type` and `content-encoding`; empty if there is none. */
   readonly type: string;
   readonly encoding: string;
 }
@@ -35,7 +35,7 @@ interface Reading {
 
 /**
  * Reads an answer, streamed or in one piece, whatever its headers say of that, and hands on the events of each piece of its
- * body, an empty list where a piece completes none; the last event is `finish`. `onId` is told the answer's id. Throws
+ * body, an empty list for a piece that completes none; the last event is `finish`. `onId` is told the answer's id. Throws
  * Failure after the events that came before it.
  */
 export async function readAnswer(
@@ -45,7 +45,7 @@ export async function readAnswer(
   onId: (id: string) => void = () => {},
 ): Promise<void> {
   let batch: ModelEvent[] = [];
-  const completion = createCompletion(bounds, (event) => batch.push(event), onId);
+  const completion = new Completion(bounds, (event) => batch.push(event), onId);
   const reading = createReading(/^\s*text\/event-stream/i.test(answer.type), completion, bounds);
   let failure: Failure | undefined;
   /** Takes a step and hands on what came of it, also what came before a failure. */
@@ -80,7 +80,7 @@ export async function readAnswer(
   if (failure !== undefined) throw failure;
 }
 
-/** Reads a body as text, decompressed. Throws Failure `too_large` over `most` bytes, `read_error` where it breaks. */
+/** Reads a body as text, decompressed. Throws Failure `too_large` over `most` bytes, `read_error` if it breaks. */
 export async function readText(answer: AnswerBody, most: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -133,7 +133,7 @@ function createReading(isEventStream: boolean, completion: Completion, bounds: B
 
 type Form = "stream" | "json" | "words";
 
-/** What an answer that begins so is; undefined where more is needed to tell. */
+/** What an answer that begins so is; undefined if more is needed to tell. */
 function formOf(head: string, isEventStream: boolean): Form | undefined {
   if (head === "") return undefined;
   if (head.startsWith("{") || head.startsWith("[")) return "json";

@@ -6,7 +6,7 @@ import { Failure } from "../../runs/failure.ts";
 import { hasReasoning, textOf } from "./content.ts";
 import { describeError } from "../describe.ts";
 import { readReason, UNKNOWN_REASON } from "./finish.ts";
-import { createToolCalls, type ToolCall } from "./tool-calls.ts";
+import { type ToolCall, ToolCalls } from "./tool-calls.ts";
 import { readUsage } from "./usage.ts";
 
 /** What comes of a model's answer. */
@@ -16,121 +16,136 @@ export type ModelEvent =
   /** The last event of an answer that is complete. */
   | { readonly kind: "finish"; readonly finishReason: string; readonly usage: UsageJson | undefined };
 
-/** Makes events of the JSON of an OpenAI-style answer, streamed or whole. */
-export interface Completion {
-  /** Takes one object, or a list of them. Throws Failure where it is an error or too much. */
-  take(value: unknown): void;
-  /**
-   * The answer has ended: `told`, by its end mark or because it came whole, or with its connection alone. Only the first is
-   * complete without a finish reason. Throws Failure `empty_response` or `truncated` where it is not complete.
-   */
-  end(how: "told" | "closed"): void;
-  /** True once the model said why it stopped: what comes then may add usage, but nothing is missing any more. */
-  readonly finished: boolean;
-}
+/** How an answer ended: `told` by its end mark or because it came whole, or `closed` with its connection alone. */
+export type AnswerEnd = "told" | "closed";
 
-/**
- * Makes a completion that hands its events to `emit`: text of choice 0, tool calls of every choice. `onId` is called once
- * with the answer's id, before any event, where it has one.
- */
-export function createCompletion(
-  bounds: Bounds,
-  emit: (event: ModelEvent) => void,
-  onId: (id: string) => void = () => {},
-): Completion {
-  const calls = createToolCalls(bounds, (call) => emit({ kind: "tool_call", call }));
-  const text = createText((piece) => emit({ kind: "text", text: piece }));
-  let id: string | undefined;
-  let heard = false; // anything that a model made
-  let reasoned = false;
-  let streamed = false;
-  let finishReason: string | undefined;
-  let usage: UsageJson | undefined;
-  const saidAnything = () => text.any || calls.any;
+/** Makes events of the JSON of an OpenAI-style answer, streamed or whole: text of choice 0, tool calls of every choice. */
+export class Completion {
+  readonly #emit: (event: ModelEvent) => void;
+  readonly #onId: (id: string) => void;
+  readonly #calls: ToolCalls;
+  readonly #text: Text;
+  #id: string | undefined;
+  /** Whether anything came that a model made. */
+  #heard = false;
+  #reasoned = false;
+  #streamed = false;
+  #finishReason: string | undefined;
+  #usage: UsageJson | undefined;
 
-  function takeObject(value: UnknownObject): void {
-    checkAnswer(value);
-    if (id === undefined && typeof value["id"] === "string") onId((id = value["id"]));
-    const choices: readonly unknown[] = Array.isArray(value["choices"]) ? value["choices"] : [];
-    heard ||= choices.length > 0;
-    for (const [position, choice] of choices.entries()) if (isObject(choice)) takeChoice(choice, position);
-    usage = readUsage(value) ?? usage;
+  /** Hands events to `emit`. `onId` is called once with the answer's id, before any event, if it has one. */
+  constructor(bounds: Bounds, emit: (event: ModelEvent) => void, onId: (id: string) => void = () => {}) {
+    this.#emit = emit;
+    this.#onId = onId;
+    this.#calls = new ToolCalls(bounds, (call) => emit({ kind: "tool_call", call }));
+    this.#text = new Text((text) => emit({ kind: "text", text }));
   }
 
-  function takeChoice(choice: UnknownObject, position: number): void {
+  /** Takes one object, or a list of them. Throws Failure if it is an error or too much. */
+  take(value: unknown): void {
+    const list: unknown[] = Array.isArray(value) ? value : [value];
+    if (!list.every(isObject)) throw new Failure("parse_error", "the model's answer is not a JSON object");
+    for (const object of list) this.#takeObject(object);
+  }
+
+  /**
+   * The answer has ended. Without a finish reason, only one that was `told` to end is complete. Throws Failure `empty_response` or
+   * `truncated` if it is not complete.
+   */
+  end(how: AnswerEnd): void {
+    const reason = this.#finishReason;
+    if (how === "closed" && reason === undefined && this.#heard)
+      throw new Failure("truncated", "the model's answer is not complete");
+    this.#calls.finishAll();
+    if (!this.#saidAnything())
+      throw new Failure("empty_response", nothing(this.#heard, this.#reasoned, reason));
+    this.#emit({ kind: "finish", finishReason: reason ?? UNKNOWN_REASON, usage: this.#usage });
+  }
+
+  /** True once the model said why it stopped: what comes then may add usage, but nothing is missing any more. */
+  get finished(): boolean {
+    return this.#finishReason !== undefined;
+  }
+
+  #takeObject(value: UnknownObject): void {
+    checkAnswer(value);
+    if (this.#id === undefined && typeof value["id"] === "string") this.#onId((this.#id = value["id"]));
+    const choices: readonly unknown[] = Array.isArray(value["choices"]) ? value["choices"] : [];
+    this.#heard ||= choices.length > 0;
+    for (let position = 0; position < choices.length; position++) {
+      const choice = choices[position];
+      if (isObject(choice)) this.#takeChoice(choice, position);
+    }
+    this.#usage = readUsage(value) ?? this.#usage;
+  }
+
+  #takeChoice(choice: UnknownObject, position: number): void {
     checkError(choice);
     const index = isUint32(choice["index"]) ? choice["index"] : position;
     const { delta, message } = choice;
     if (isObject(delta)) {
-      streamed = true;
-      takeDelta(index, delta, false);
+      this.#streamed = true;
+      this.#takeDelta(index, delta, false);
       // Some servers repeat the whole message at the end of a stream.
-    } else if (isObject(message) && !(streamed && saidAnything())) takeDelta(index, message, true);
-    else if (typeof choice["text"] === "string" && index === 0) text.take(choice["text"]);
+    } else if (isObject(message) && !(this.#streamed && this.#saidAnything()))
+      this.#takeDelta(index, message, true);
+    else if (typeof choice["text"] === "string" && index === 0) this.#text.take(choice["text"]);
     const reason = readReason(choice["finish_reason"]);
     if (reason === undefined) return;
-    calls.finish(index);
-    if (index === 0) finishReason = reason;
+    this.#calls.finish(index);
+    if (index === 0) this.#finishReason = reason;
   }
 
-  function takeDelta(index: number, delta: UnknownObject, whole: boolean): void {
+  #takeDelta(index: number, delta: UnknownObject, whole: boolean): void {
     const { tool_calls: toolCalls, function_call: functionCall } = delta;
-    if (index === 0) text.take(textOf(delta));
-    if (!reasoned && !text.any) reasoned = hasReasoning(delta);
-    calls.take(index, toolCalls, whole);
-    if (isObject(functionCall) && !hasAny(toolCalls)) calls.take(index, [{ function: functionCall }], whole);
+    if (index === 0) this.#text.take(textOf(delta));
+    if (!this.#reasoned && !this.#text.any) this.#reasoned = hasReasoning(delta);
+    this.#calls.take(index, toolCalls, whole);
+    if (isObject(functionCall) && !hasAny(toolCalls))
+      this.#calls.take(index, [{ function: functionCall }], whole);
   }
 
-  return {
-    take(value) {
-      const list: unknown[] = Array.isArray(value) ? value : [value];
-      if (!list.every(isObject)) throw new Failure("parse_error", "the model's answer is not a JSON object");
-      list.forEach(takeObject);
-    },
-    end(how) {
-      if (how === "closed" && finishReason === undefined && heard) {
-        throw new Failure("truncated", "the model's answer is not complete");
-      }
-      calls.finishAll();
-      if (!saidAnything()) throw new Failure("empty_response", nothing(heard, reasoned, finishReason));
-      emit({ kind: "finish", finishReason: finishReason ?? UNKNOWN_REASON, usage });
-    },
-    get finished() {
-      return finishReason !== undefined;
-    },
-  };
+  #saidAnything(): boolean {
+    return this.#text.any || this.#calls.any;
+  }
 }
 
 /** Hands text on, well-formed: half of a surrogate pair at the end of a piece waits for the other half. */
-function createText(emit: (text: string) => void) {
-  let held = "";
-  let any = false;
-  return {
-    take(piece: string): void {
-      if (piece === "") return;
-      let whole = held + piece;
-      held = "";
-      if (endsInHighSurrogate(whole, whole.length)) {
-        held = whole.slice(-1);
-        whole = whole.slice(0, -1);
-      }
-      if (whole === "") return;
-      any = true;
-      emit(whole.isWellFormed() ? whole : whole.toWellFormed());
-    },
-    get any() {
-      return any;
-    },
-  };
+class Text {
+  readonly #emit: (text: string) => void;
+  #held = "";
+  #any = false;
+
+  constructor(emit: (text: string) => void) {
+    this.#emit = emit;
+  }
+
+  take(piece: string): void {
+    if (piece === "") return;
+    let whole = this.#held + piece;
+    this.#held = "";
+    if (endsInHighSurrogate(whole, whole.length)) {
+      this.#held = whole.slice(-1);
+      whole = whole.slice(0, -1);
+    }
+    if (whole === "") return;
+    this.#any = true;
+    this.#emit(whole.isWellFormed() ? whole : whole.toWellFormed());
+  }
+
+  /** True once something was handed on. */
+  get any(): boolean {
+    return this.#any;
+  }
 }
 
-/** Throws Failure `openclaw_error` where an object tells of an error: under `error`, or in another shape instead of an answer. */
+/** Throws Failure `openclaw_error` for an object that tells of an error: under `error`, or in another shape instead of an answer. */
 function checkAnswer(value: UnknownObject): void {
   checkError(value);
   if (value["object"] === "error" || value["type"] === "error" || isBareError(value)) throw reported(value);
 }
 
-/** The same for what stands under `error` alone; an empty object is none. */
+/** The same for what is under `error` alone; an empty object is no error. */
 function checkError(value: UnknownObject): void {
   const { error } = value;
   if (!error || (isObject(error) && Object.keys(error).length === 0)) return;
@@ -141,7 +156,7 @@ function reported(error: unknown): Failure {
   return new Failure("openclaw_error", `OpenClaw reports: ${describeError(error)}`);
 }
 
-/** `{"detail":...}`, `{"message":"..."}`, `{"errors":[...]}` where an answer should be. */
+/** True for `{"detail":...}`, `{"message":"..."}` or `{"errors":[...]}` in the place of an answer. */
 function isBareError(value: UnknownObject): boolean {
   if ("choices" in value || "delta" in value || "finish_reason" in value) return false;
   const { detail, message, errors } = value;

@@ -10,7 +10,7 @@ export function textOf(delta: UnknownObject): string {
   return contentText(delta["content"]) + (typeof delta["refusal"] === "string" ? delta["refusal"] : "");
 }
 
-/** True where a `delta` or `message` holds thoughts of the model. They are not shown. */
+/** True if a `delta` or `message` holds thoughts of the model. They are not shown. */
 export function hasReasoning(delta: UnknownObject): boolean {
   const { content } = delta;
   const parts = Array.isArray(content) ? (content as unknown[]) : [];

@@ -9,9 +9,9 @@ const LAYERS = 3;
 
 /**
  * The bytes of a body as they were before the server compressed it, whether that was asked for and said or not. What it is compressed
- * with is read from its first bytes; the header decides only where these tell nothing. The body itself is not destroyed when the
- * reader leaves. Throws Failure `parse_error` for a body that cannot be decompressed, `too_large` where more than
- * `modelDecodedBytes` come of it; rejects with the body's own error where it breaks.
+ * with is read from its first bytes; the header decides only if these bytes tell nothing. The body itself is not destroyed when the
+ * reader leaves. Throws Failure `parse_error` for a body that cannot be decompressed, `too_large` if more than
+ * `modelDecodedBytes` come of it; rejects with the body's own error if it breaks.
  */
 export async function* decodedBytes(
   body: Readable,
@@ -91,7 +91,7 @@ function isText(head: Buffer): boolean {
   return head.every((byte) => byte >= 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d);
 }
 
-/** True for bytes with which an answer begins that is not compressed: to be asked where the compression has no mark of its own. */
+/** True for bytes that begin an answer without compression: for compressions that have no mark of their own. */
 function beginsAnswer(head: Buffer): boolean {
   return /^(?:\{\s*"|\[\s*\{|data|even|: )/.test(head.toString("latin1"));
 }

@@ -2,7 +2,7 @@ import { isObject } from "@valinor/protocol";
 import { Failure } from "../../runs/failure.ts";
 
 /** Longest reason that is passed on, in UTF-16 units. */
-const LENGTH = 64;
+const MAX_LENGTH = 64;
 
 /** Reason of an answer that is complete and does not say why it ended. */
 export const UNKNOWN_REASON = "unknown";
@@ -12,14 +12,14 @@ const FAILED =
   /^(?:.*error.*|abort(?:ed)?|(?:user_)?cancel(?:l?ed)?|fail(?:ed|ure)?|timeout|interrupted|insufficient_system_resource|malformed_function_call)$/;
 
 /**
- * Reads a `finish_reason`: undefined where there is none yet. Some servers write an empty text, or the word null, in every piece; some
+ * Reads a `finish_reason`: undefined if there is none yet. Some servers write an empty text, or the word null, in every piece; some
  * write an object with the reason under `type`.
  * Throws Failure `openclaw_error` for a reason that says that the model failed.
  */
 export function readReason(value: unknown): string | undefined {
   const told = isObject(value) ? value["type"] : value;
   if (typeof told !== "string") return undefined;
-  const reason = told.trim().slice(0, LENGTH).toWellFormed();
+  const reason = told.trim().slice(0, MAX_LENGTH).toWellFormed();
   if (reason === "" || reason === "null") return undefined;
   if (FAILED.test(reason.toLowerCase()))
     throw new Failure("openclaw_error", `OpenClaw reports: the model ended with finish_reason ${reason}`);

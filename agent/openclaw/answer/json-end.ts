@@ -1,4 +1,4 @@
-/** Tells where a JSON object or list that comes in pieces is at its end. */
+/** Tells whether a JSON object or list that comes in pieces is complete. */
 export interface JsonEnd {
   /** Looks at the next piece. */
   add(text: string): void;

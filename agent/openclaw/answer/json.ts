@@ -5,7 +5,7 @@ import { Failure } from "../../runs/failure.ts";
 const SMALL = 4_096;
 
 /**
- * Parses JSON of a model. Throws SyntaxError for what is none, Failure `too_large` where it nests deeper or has more values than a
+ * Parses JSON of a model. Throws SyntaxError for text that is not JSON, Failure `too_large` if it nests deeper or has more values than a
  * frame of the link may: parsing that would take the agent a second and hundreds of megabytes.
  */
 export function parseModelJson(text: string): unknown {

@@ -6,7 +6,7 @@ import { parseModelJson } from "./json.ts";
 
 /** One server-sent event. */
 export interface SseEvent {
-  /** Undefined where the event has none. */
+  /** Undefined if the event has no name. */
   readonly name: string | undefined;
   readonly data: string;
 }
@@ -31,15 +31,15 @@ export function createSse(
   return (text) => parser.feed(text);
 }
 
-/** What an event tells: objects of an answer, none where it is a sign of life, and whether the answer's end mark came. */
+/** What an event tells: the objects of an answer (none in a sign of life), and whether the answer's end mark came. */
 export interface Told {
   readonly values: readonly unknown[];
   readonly done: boolean;
 }
 
 /**
- * Reads an event. Throws Failure `openclaw_error` for one of the name `error`, `parse_error` for data that is no JSON. Where the data is
- * none as a whole, each of its lines is read as one event: some servers leave out the blank lines between them.
+ * Reads an event. Throws Failure `openclaw_error` for one of the name `error`, `parse_error` for data that is not JSON. If the data as
+ * a whole is not JSON, each of its lines is read as one event: some servers leave out the blank lines between them.
  */
 export function readEvent({ name, data }: SseEvent): Told {
   // The hot path: one object, as nearly every event is.
@@ -70,7 +70,7 @@ function describeData(text: string): string {
   return describeError(parseJson(text) ?? text);
 }
 
-/** Undefined where it is no JSON. Throws Failure `too_large`. */
+/** Undefined for text that is not JSON. Throws Failure `too_large`. */
 function parseJson(text: string): unknown {
   try {
     return parseModelJson(text);
@@ -80,7 +80,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Words are told where there are any; of JSON that is broken nothing is. */
+/** What the data says in words, if it has any; broken JSON says nothing. */
 function notJson(text: string): Failure {
   const words = /^[{["]/.test(text) ? "" : `: ${describeError(text)}`;
   return new Failure("parse_error", `the model's answer is not JSON${words}`, new SyntaxError("no JSON"));

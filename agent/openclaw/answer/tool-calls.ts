@@ -11,18 +11,6 @@ export interface ToolCall {
   readonly arguments: string;
 }
 
-/** Puts tool calls together from their pieces. */
-export interface ToolCalls {
-  /** Takes the `tool_calls` of one choice of one piece of the answer; each is a call of its own where `whole`. */
-  take(choice: number, pieces: unknown, whole: boolean): void;
-  /** The choice has ended: so have its calls. */
-  finish(choice: number): void;
-  /** All choices have. */
-  finishAll(): void;
-  /** True once there was a call. */
-  readonly any: boolean;
-}
-
 /** A call that is still being written, or waits for one before it. */
 interface OpenCall {
   readonly choice: number;
@@ -40,40 +28,71 @@ type ToolBounds = Pick<Bounds, "toolArgumentsBytes" | "openToolCalls">;
 
 /** Longest id and name of a call, in UTF-16 units. */
 const NAME_LENGTH = 256;
-/** Ids of an answer that are remembered, so that none stands for two calls. */
+/** Ids of an answer that are remembered, so that no id names two calls. */
 const IDS = 1_024;
 
 /**
- * Makes the collector of one answer's tool calls. A call is told when its choice has begun another one and its arguments are
+ * Puts the tool calls of one answer together from their pieces. A call is told when its choice has begun another one and its arguments are
  * whole JSON, or when its choice ends; in the order in which they began. Throws Failure `too_large` over a bound and
  * `parse_error` for a call without a name.
  */
-export function createToolCalls(bounds: ToolBounds, emit: (call: ToolCall) => void): ToolCalls {
-  const open: OpenCall[] = [];
-  const ids = createIds();
-  let any = false;
+export class ToolCalls {
+  readonly #bounds: ToolBounds;
+  readonly #emit: (call: ToolCall) => void;
+  readonly #open: OpenCall[] = [];
+  readonly #ids = new Ids();
+  #any = false;
 
-  function tell(call: OpenCall): void {
-    open.splice(open.indexOf(call), 1);
-    const name = call.name.toWellFormed();
-    if (name === "") throw new Failure("parse_error", "the model calls a tool without a name");
-    emit({ id: ids.take(call.id.toWellFormed()), name, arguments: call.parts.join("").toWellFormed() });
+  constructor(bounds: ToolBounds, emit: (call: ToolCall) => void) {
+    this.#bounds = bounds;
+    this.#emit = emit;
   }
 
-  function finish(where: (call: OpenCall) => boolean): void {
-    for (const call of open.filter(where)) tell(call);
+  /** Takes the `tool_calls` of one choice of one piece of the answer; if they come `whole`, each is a call of its own. */
+  take(choice: number, list: unknown, whole: boolean): void {
+    const pieces = readPieces(list);
+    for (const [position, piece] of pieces.entries()) {
+      if (whole) addTo(this.#begin(choice, position), piece, this.#bounds);
+      // A single piece that has no index goes on with the call before it; several are told apart by their places.
+      else this.#takePiece(choice, piece, pieces.length > 1 ? position : undefined);
+    }
   }
 
-  function begin(choice: number, index: number): OpenCall {
-    for (const call of open.filter((other) => other.choice === choice)) {
+  /** The choice has ended: so have its calls. */
+  finish(choice: number): void {
+    for (const call of this.#open.filter((each) => each.choice === choice)) this.#tell(call);
+  }
+
+  /** All choices have ended. */
+  finishAll(): void {
+    for (let [call] = this.#open; call !== undefined; [call] = this.#open) this.#tell(call);
+  }
+
+  /** True once there was a call. */
+  get any(): boolean {
+    return this.#any;
+  }
+
+  #takePiece(choice: number, piece: Piece, place: number | undefined): void {
+    if (piece.id === "" && piece.name === "" && piece.args === "") return;
+    const mine = this.#open.filter((call) => call.choice === choice && !call.sealed);
+    const known = find(mine, piece, place);
+    if (known !== undefined && !beginsAnother(known, piece)) return addTo(known, piece, this.#bounds);
+    // Without an index a call is put behind the others, which may still go on by their ids.
+    const index = piece.index ?? place ?? Math.max(-1, ...mine.map((call) => call.index)) + 1;
+    addTo(this.#begin(choice, index), piece, this.#bounds);
+  }
+
+  #begin(choice: number, index: number): OpenCall {
+    for (const call of this.#open.filter((other) => other.choice === choice)) {
       if (call.index === index) call.sealed = true;
       if (!call.sealed && !call.end.reached) break; // more of it may come
-      tell(call);
+      this.#tell(call);
     }
-    if (open.length >= bounds.openToolCalls) {
-      throw new Failure("too_large", `the model writes more than ${bounds.openToolCalls} tool calls at once`);
-    }
-    any = true;
+    const { openToolCalls: most } = this.#bounds;
+    if (this.#open.length >= most)
+      throw new Failure("too_large", `the model writes more than ${most} tool calls at once`);
+    this.#any = true;
     const call: OpenCall = {
       choice,
       index,
@@ -84,52 +103,33 @@ export function createToolCalls(bounds: ToolBounds, emit: (call: ToolCall) => vo
       bytes: 0,
       end: createJsonEnd(),
     };
-    open.push(call);
+    this.#open.push(call);
     return call;
   }
 
-  function takePiece(choice: number, piece: Piece, place: number | undefined): void {
-    if (piece.id === "" && piece.name === "" && piece.args === "") return;
-    const mine = open.filter((call) => call.choice === choice && !call.sealed);
-    const known = find(mine, piece, place);
-    if (known !== undefined && !beginsAnother(known, piece)) return addTo(known, piece, bounds);
-    // Without an index a call is put behind the others, which may still go on by their ids.
-    const index = piece.index ?? place ?? Math.max(-1, ...mine.map((call) => call.index)) + 1;
-    addTo(begin(choice, index), piece, bounds);
+  #tell(call: OpenCall): void {
+    this.#open.splice(this.#open.indexOf(call), 1);
+    const name = call.name.toWellFormed();
+    if (name === "") throw new Failure("parse_error", "the model calls a tool without a name");
+    const id = this.#ids.take(call.id.toWellFormed());
+    this.#emit({ id, name, arguments: call.parts.join("").toWellFormed() });
   }
-
-  return {
-    take(choice, list, whole) {
-      const pieces = readPieces(list);
-      for (const [position, piece] of pieces.entries()) {
-        if (whole) addTo(begin(choice, position), piece, bounds);
-        // A piece alone that has no index goes on with the call before it; several are told apart by their places.
-        else takePiece(choice, piece, pieces.length > 1 ? position : undefined);
-      }
-    },
-    finish: (choice) => finish((call) => call.choice === choice),
-    finishAll: () => finish(() => true),
-    get any() {
-      return any;
-    },
-  };
 }
 
-/** Clients tell calls apart by their ids alone, so that one that is missing, or stood for another call before, is replaced. */
-function createIds() {
-  const taken = new Set<string>();
-  return {
-    take(told: string): string {
-      const id = told === "" || taken.has(told) ? `call_${randomBytes(12).toString("hex")}` : told;
-      taken.add(id);
-      const [oldest] = taken;
-      if (taken.size > IDS && oldest !== undefined) taken.delete(oldest);
-      return id;
-    },
-  };
+/** Clients tell calls apart by their ids alone, so that a missing id, or one that another call had before, is replaced. */
+class Ids {
+  readonly #taken = new Set<string>();
+
+  take(told: string): string {
+    const id = told === "" || this.#taken.has(told) ? `call_${randomBytes(12).toString("hex")}` : told;
+    this.#taken.add(id);
+    const [oldest] = this.#taken;
+    if (this.#taken.size > IDS && oldest !== undefined) this.#taken.delete(oldest);
+    return id;
+  }
 }
 
-/** The call that a piece goes on with, where there is one. */
+/** The call that a piece goes on with, if there is one. */
 function find(mine: readonly OpenCall[], piece: Piece, place: number | undefined): OpenCall | undefined {
   const named = piece.id === "" ? undefined : mine.findLast(({ id }) => id === piece.id);
   if (piece.index === undefined && named !== undefined) return named;
@@ -154,8 +154,8 @@ function addTo(call: OpenCall, piece: Piece, { toolArgumentsBytes: most }: ToolB
 }
 
 /**
- * True where a piece does not go on with a call but begins the next: by another id, or by a name once arguments have come, where it
- * is another name or the arguments are whole. Servers repeat names, and some make an id anew for each piece, so that neither a
+ * True if a piece does not go on with a call but begins the next: by another id, or by a name once arguments have come, if it
+ * is another name or the arguments are whole. Servers repeat names, and some make a new id for each piece, so that neither a
  * repeated name nor an id without a name begins anything while arguments are on their way.
  */
 function beginsAnother(call: OpenCall, { id, name, args }: Piece): boolean {
@@ -165,7 +165,7 @@ function beginsAnother(call: OpenCall, { id, name, args }: Piece): boolean {
   return name !== call.name || afterWhole;
 }
 
-/** The name with a piece of it: one that is repeated, or that comes whole after its beginning, is not added. */
+/** The name with a further piece of it: a piece that repeats the name, or its beginning, is not added. */
 function nameWith(call: OpenCall, name: string): string {
   if (name === "" || call.parts.length > 0) return call.name === "" ? name : call.name;
   return name.startsWith(call.name) ? name : call.name + name;

@@ -2,7 +2,7 @@ import { type UnknownObject, isObject, isUint32 } from "@valinor/protocol";
 
 /** What a piece of a tool call says, whatever its form. Empty texts: nothing. */
 export interface Piece {
-  /** Undefined where the server does not number its calls. */
+  /** Undefined if the server does not number its calls. */
   readonly index: number | undefined;
   readonly id: string;
   readonly name: string;

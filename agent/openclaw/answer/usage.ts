@@ -1,10 +1,10 @@
 import type { UsageJson } from "@valinor/proto/valinor/link/v1/link";
 import { type UnknownObject, isObject } from "@valinor/protocol";
 
-const MOST = 0xffff_ffff;
+const MAX_COUNT = 0xffff_ffff;
 
 /**
- * Reads the tokens that one object of an answer tells, wherever its server puts them; undefined where it tells none. Counts that
+ * Reads the token counts in one object of an answer, wherever its server puts them; undefined if it has none. Counts that
  * are texts or fractions are read as whole numbers; a total that is missing is the sum.
  */
 export function readUsage(value: UnknownObject): UsageJson | undefined {
@@ -30,12 +30,12 @@ function readCounts(counts: UnknownObject): UsageJson | undefined {
   return {
     prompt_tokens: prompt ?? 0,
     completion_tokens: completion ?? 0,
-    total_tokens: total ?? Math.min(MOST, (prompt ?? 0) + (completion ?? 0)),
+    total_tokens: total ?? Math.min(MAX_COUNT, (prompt ?? 0) + (completion ?? 0)),
   };
 }
 
 function countOf(value: unknown): number | undefined {
   const count = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   if (typeof count !== "number" || !(count >= 0)) return undefined;
-  return Math.min(MOST, Math.round(count));
+  return Math.min(MAX_COUNT, Math.round(count));
 }

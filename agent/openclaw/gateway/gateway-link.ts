@@ -9,14 +9,14 @@ const CALLS = 16;
 
 /**
  * A call of the gateway that failed. `code` is OpenClaw's own, or `unreachable`, `timeout`, `closed`, `busy` or
- * `invalid` where it never answered in a way that counts.
+ * `invalid` if it gave no answer that can be used.
  */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: string;
-  /** True where the same call may succeed later. */
+  /** True if the same call may succeed later. */
   readonly retryable: boolean;
-  /** How long OpenClaw asks to wait before that, where it says so. */
+  /** How long OpenClaw asks to wait before that; undefined if it does not say. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: string, message: string, retryable: boolean, retryAfterMs?: number) {
@@ -76,7 +76,7 @@ export async function openGatewayLink(target: GatewayTarget): Promise<GatewayLin
     calls.fail(error);
     // The closing handshake is worth no wait: the gateway takes a lost connection for a closed one.
     connection?.destroy();
-    dispatcher.destroy(() => {});
+    dispatcher.destroy(() => {}); // nothing of it is needed any more, whatever becomes of it
     closed.resolve();
   }
 

@@ -1,18 +1,6 @@
-import type { UnknownObject } from "@valinor/protocol";
+import { type UnknownObject, longestPauseMs } from "@valinor/protocol";
 import type { Bounds } from "../../bounds.ts";
 import { type GatewayLink, type GatewayTarget, openGatewayLink } from "./gateway-link.ts";
-
-/** OpenClaw's gateway, reached when it is needed. */
-export interface Gateway {
-  /** Calls a method, connecting first where there is no connection. Rejects with GatewayError. */
-  call(method: string, params?: object): Promise<UnknownObject>;
-  /**
-   * Keeps a connection, so that items are told, until `release`: a lost one is opened again. `opened` resolves when there
-   * is one or one attempt has failed; it never rejects.
-   */
-  hold(): { readonly opened: Promise<void>; release(): void };
-  close(): void;
-}
 
 /** Bounds of a gateway and of its connections. */
 export type GatewayOptions = Omit<GatewayTarget, "bounds"> & {
@@ -20,90 +8,114 @@ export type GatewayOptions = Omit<GatewayTarget, "bounds"> & {
     Pick<Bounds, "gatewayIdleMs" | "gatewayRedialMinMs" | "gatewayRedialMaxMs">;
 };
 
+/** A wish for a connection, so that items are told. */
+export interface GatewayHold {
+  /** Resolves when there is a connection or one attempt has failed; never rejects. */
+  readonly opened: Promise<void>;
+  /** Ends the wish (twice is once). */
+  release(): void;
+}
+
 /**
- * Makes a gateway. A connection that is neither called nor held for `gatewayIdleMs` is closed: OpenClaw sends every
- * operator the text of every run over and over, which nobody here reads.
+ * OpenClaw's gateway, reached when it is needed. A connection that is neither called nor held for `gatewayIdleMs` is closed: OpenClaw sends
+ * every operator the text of every run over and over, which nobody here reads.
  */
-export function createGateway(options: GatewayOptions): Gateway {
-  const { bounds } = options;
-  let link: Promise<GatewayLink> | undefined;
-  let holders = 0;
-  let failures = 0;
-  let closed = false;
-  let redial: NodeJS.Timeout | undefined;
-  let idle: NodeJS.Timeout | undefined;
+export class Gateway {
+  readonly #options: GatewayOptions;
+  #link: Promise<GatewayLink> | undefined;
+  #holders = 0;
+  #failures = 0;
+  #closed = false;
+  #redial: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
 
-  function open(): Promise<GatewayLink> {
-    clearTimeout(redial);
-    link ??= connect();
-    return link;
+  constructor(options: GatewayOptions) {
+    this.#options = options;
   }
 
-  async function tryOpen(): Promise<void> {
-    await open().catch(() => {});
-  }
-
-  async function connect(): Promise<GatewayLink> {
+  /** Calls a method, connecting first if there is no connection. Rejects with GatewayError. */
+  async call(method: string, params: object = {}): Promise<UnknownObject> {
+    clearTimeout(this.#idle);
     try {
-      const opened = await openGatewayLink(options);
-      failures = 0;
-      if (closed) opened.close();
-      void opened.closed.then(lost);
+      return await (await this.#open()).call(method, params);
+    } finally {
+      this.#rest();
+    }
+  }
+
+  /** Keeps a connection until `release`: one that is lost is opened again. */
+  hold(): GatewayHold {
+    this.#holders++;
+    clearTimeout(this.#idle);
+    let held = true;
+    return {
+      opened: this.#tryOpen(),
+      release: () => {
+        if (!held) return;
+        held = false;
+        this.#holders--;
+        this.#rest();
+      },
+    };
+  }
+
+  /** Closes the connection, and opens none again. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#redial);
+    clearTimeout(this.#idle);
+    this.#closeLink();
+  }
+
+  #open(): Promise<GatewayLink> {
+    clearTimeout(this.#redial);
+    return (this.#link ??= this.#connect());
+  }
+
+  async #tryOpen(): Promise<void> {
+    try {
+      await this.#open();
+    } catch {
+      // Counted in #failures: whoever holds a connection gets another attempt, and a call says itself what is wrong.
+    }
+  }
+
+  async #connect(): Promise<GatewayLink> {
+    try {
+      const opened = await openGatewayLink(this.#options);
+      this.#failures = 0;
+      if (this.#closed) opened.close();
+      void opened.closed.then(() => this.#lost());
       return opened;
     } catch (error) {
-      failures++;
-      lost();
+      this.#failures++;
+      this.#lost();
       throw error;
     }
   }
 
-  /** There is no connection any more; who holds one gets another, after a wait that doubles. */
-  function lost(): void {
-    link = undefined;
-    clearTimeout(redial);
-    if (closed || holders === 0) return;
-    const { gatewayRedialMinMs: least, gatewayRedialMaxMs: most } = bounds;
-    redial = setTimeout(() => void tryOpen(), Math.min(most, least * 2 ** failures));
+  /** There is no connection any more; whoever holds one gets another, after a wait that doubles. */
+  #lost(): void {
+    this.#link = undefined;
+    clearTimeout(this.#redial);
+    if (this.#closed || this.#holders === 0) return;
+    const { gatewayRedialMinMs: firstMs, gatewayRedialMaxMs: longestMs } = this.#options.bounds;
+    const pauseMs = longestPauseMs({ firstMs, longestMs }, this.#failures);
+    this.#redial = setTimeout(() => void this.#tryOpen(), pauseMs);
   }
 
-  /** Counts the time without use anew. */
-  function rest(): void {
-    clearTimeout(idle);
-    if (holders > 0 || closed) return;
-    idle = setTimeout(
-      () => void link?.then((opened) => opened.close()).catch(() => {}),
-      bounds.gatewayIdleMs,
+  /** Starts counting the time without use again. */
+  #rest(): void {
+    clearTimeout(this.#idle);
+    if (this.#holders > 0 || this.#closed) return;
+    this.#idle = setTimeout(() => this.#closeLink(), this.#options.bounds.gatewayIdleMs);
+  }
+
+  #closeLink(): void {
+    // A connection that could not be opened needs no closing; its failure was told to whoever asked for it.
+    void this.#link?.then(
+      (opened) => opened.close(),
+      () => {},
     );
   }
-
-  return {
-    async call(method, params = {}) {
-      clearTimeout(idle);
-      try {
-        return await (await open()).call(method, params);
-      } finally {
-        rest();
-      }
-    },
-    hold() {
-      holders++;
-      clearTimeout(idle);
-      let held = true;
-      return {
-        opened: tryOpen(),
-        release() {
-          if (!held) return;
-          held = false;
-          holders--;
-          rest();
-        },
-      };
-    },
-    close() {
-      closed = true;
-      clearTimeout(redial);
-      clearTimeout(idle);
-      void link?.then((opened) => opened.close()).catch(() => {});
-    },
-  };
 }

@@ -5,7 +5,7 @@ const GREETING = '"connect.challenge"';
 /** Largest greeting that is looked at. */
 const GREETING_BYTES = 64 * 1024;
 
-/** True where a server greets a WebSocket as OpenClaw's gateway does, within `probeTimeoutMs`. Never rejects. */
+/** True if a server greets a WebSocket as OpenClaw's gateway does, within `probeTimeoutMs`. Never rejects. */
 export async function greetsAsOpenClaw(
   url: string,
   bounds: Pick<Bounds, "connectMs" | "probeTimeoutMs">,

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { isObject } from "@valinor/protocol";
 
 /**
- * The default model that OpenClaw had before a configuration named another one: `null` where it had none, `undefined`
- * where no configuration has changed it.
+ * The default model that OpenClaw had before a configuration named another one: `null` if it had none, `undefined` if no
+ * configuration has changed it.
  */
 export interface OwnModel {
+  /** Rejects if it can't be read. */
   get(): Promise<string | null | undefined>;
-  /** Rejects where it cannot be written. */
+  /** Rejects if it can't be written. */
   set(model: string | null | undefined): Promise<void>;
 }
 
@@ -30,13 +31,14 @@ export function createOwnModel(stateDir: string | undefined): OwnModel {
   };
 }
 
-/** What the file says; one that is not there or makes no sense says nothing. */
+/** What the file says; a file that does not exist or makes no sense says nothing. Rejects if it can't be read for another reason. */
 async function read(path: string): Promise<string | null | undefined> {
   try {
     const value = JSON.parse(await readFile(path, "utf8")) as unknown;
     const model = isObject(value) ? value["model"] : undefined;
     return typeof model === "string" || model === null ? model : undefined;
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }

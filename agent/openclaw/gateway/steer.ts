@@ -20,14 +20,14 @@ interface Owned {
   readonly deny: readonly string[] | undefined;
 }
 
-/** Writes that lose against somebody else's are begun anew this often. */
+/** How often a write is tried if it loses against somebody else's. */
 const ATTEMPTS = 5;
 /** A write that was answered is usually in force; else it is looked for again after this. */
 const LOOK_MS = 200;
 
 /**
  * Makes a running OpenClaw obey: checks the names against what it has, writes what differs, and resolves when that is in
- * force, with a sentence where it is refused. Rejects with GatewayError where that could not be found out; a retryable
+ * force, with a sentence if it is refused. Rejects with GatewayError if that could not be found out; a retryable
  * one is worth another attempt. The signal ends waiting.
  */
 export async function steer(
@@ -74,7 +74,7 @@ async function unknownTools({ policy }: Steering, gateway: Gateway): Promise<str
   return unknown.length === 0 ? undefined : `OpenClaw has no tool ${unknown.join(", ")}`.slice(0, 500);
 }
 
-/** What is to stand there. A list without names is no limit to OpenClaw, so that none at all has to be denied. */
+/** What OpenClaw's configuration is to hold. OpenClaw takes a list without names for no limit, so that all tools have to be denied then. */
 function targetOf({ model, policy }: Steering, now: Owned, own: string | null | undefined): Owned {
   const primary = model ?? (own === undefined ? now.primary : (own ?? undefined));
   if (policy.mode === "all") return { primary, allow: undefined, deny: undefined };
@@ -116,7 +116,7 @@ async function write(before: UnknownObject, target: Owned, gateway: Gateway): Pr
   }
 }
 
-/** Looks until the gateway that runs has what stands in the file. */
+/** Looks until the running gateway has what is in the file. */
 async function waitUntilInForce(
   snapshot: UnknownObject,
   target: Owned,

@@ -1,5 +1,4 @@
-import { type RetryNotice, type AgentsView } from "@valinor/client";
-import { watchAgents } from "@valinor/client/internal";
+import type { AgentsView, WatchOptions } from "@valinor/client";
 import { AgentSchema } from "@valinor/proto/valinor/v1/agent_registry";
 import type { Environment } from "../../terminal/environment.ts";
 import { agentRow } from "./agents.ts";
@@ -23,15 +22,16 @@ export async function agentsWatch(options: AgentsWatchOptions, env: Environment)
   await withServer(options, env, async (session) => {
     let seen = false;
     let wasLive = false;
-    const onRetry = ({ error }: RetryNotice): void => {
-      if (!seen) throw error;
+    const watching: WatchOptions = {
+      signal: session.signal,
+      shouldRetry: ({ begun, transient }) => begun && transient,
     };
     const print = options.output === "json" ? printJson : printLines;
     if (options.output !== "json")
       writeOwn(
         line(["TIME", "CHANGE", "ID", "STATUS", "LINK", "CONFIG", "OPENCLAW", "RUNS", "ADDRESS", "PROBLEM"]),
       );
-    for await (const view of watchAgents(session.agents, { signal: session.signal, onRetry })) {
+    for await (const view of session.client.watchAgents(watching)) {
       if (options.output === "json" && view.live !== wasLive)
         writeJsonLine({ event: view.live ? "connected" : "disconnected" });
       else if (!view.live) note("valinor: the connection is lost; going on as soon as possible ...");

@@ -34,7 +34,7 @@ export async function allAgents(session: Session, filter = ""): Promise<Agent[]>
   const agents: Agent[] = [];
   let pageToken = "";
   for (let pages = 0; pages < MAX_PAGES; pages++) {
-    const page = await session.agents.listAgents({ pageSize: PAGE, pageToken, filter }, session.call);
+    const page = await session.client.agents.listAgents({ pageSize: PAGE, pageToken, filter }, session.call);
     agents.push(...page.agents);
     if (page.nextPageToken === "") return agents;
     pageToken = page.nextPageToken;
@@ -69,7 +69,7 @@ export interface AgentFieldOptions extends ServerOptions {
 export async function agentsCreate(id: string, options: AgentFieldOptions, env: Environment): Promise<void> {
   const agent = fieldsOf(id, options);
   await withServer(options, env, async (session) => {
-    const { agent: created } = await session.agents.createAgent({ agent }, session.call);
+    const { agent: created } = await session.client.agents.createAgent({ agent }, session.call);
     tellAgent("created", created, options);
   });
 }
@@ -86,7 +86,7 @@ export async function agentsSet(id: string, options: AgentFieldOptions, env: Env
     throw new CliError("say what to change: --status, --address or --cid", { exitCode: 2 });
   const updateMask = create(FieldMaskSchema, { paths });
   await withServer(options, env, async (session) => {
-    const { agent: updated } = await session.agents.updateAgent({ agent, updateMask }, session.call);
+    const { agent: updated } = await session.client.agents.updateAgent({ agent, updateMask }, session.call);
     tellAgent("changed", updated, options);
   });
 }
@@ -103,10 +103,10 @@ export async function agentsRm(id: string, options: AgentsRmOptions, env: Enviro
   await withServer(options, env, async (session) => {
     // First, so that nobody is asked about an agent that is not there.
     if (options.yes !== true) {
-      await session.agents.getAgent({ agentId: id }, session.call);
+      await session.client.agents.getAgent({ agentId: id }, session.call);
       await confirm(id, session.signal);
     }
-    await session.agents.deleteAgent({ agentId: id }, session.call);
+    await session.client.agents.deleteAgent({ agentId: id }, session.call);
     note(`deleted ${id}`);
   });
 }
@@ -137,8 +137,8 @@ function fieldsOf(id: string, { address, cid, status }: AgentFieldOptions) {
 }
 
 function tellAgent(what: string, agent: Agent | undefined, { output }: AgentFieldOptions): void {
-  if (agent === undefined) throw new CliError("the server answers without an agent");
+  if (agent === undefined) throw new CliError("the server answered without an agent");
   if (output === "json") return writeJson(messageJson(AgentSchema, agent));
-  const where = agent.address || (agent.vsockCid === 0 ? "no address" : `cid ${agent.vsockCid}`);
-  writeOwn(`${what} ${cell(agent.id)}: ${statusName(agent.status)}, ${cell(where)}\n`);
+  const place = agent.address || (agent.vsockCid === 0 ? "no address" : `cid ${agent.vsockCid}`);
+  writeOwn(`${what} ${cell(agent.id)}: ${statusName(agent.status)}, ${cell(place)}\n`);
 }

@@ -16,7 +16,7 @@ export interface ContextPushOptions extends ServerOptions, WaitOptions {
 
 /**
  * Sets an entry of an agent's context, and waits until the agent has it; an empty text removes the entry. Rejects with CliError, exit
- * code 3 where it is stored and not applied.
+ * code 3 if it is stored and not applied.
  */
 export async function contextPush(
   agentId: string,
@@ -32,7 +32,7 @@ export async function contextPush(
       file === undefined
         ? await readInput(text, "text", { signal: session.signal })
         : await readFileOrStdin(file, session.signal);
-    const first = await session.proxy.pushContext({ agentId, key, context }, session.call);
+    const first = await session.client.pushContext(agentId, context, key, session.call);
     const change: Change = { agentId, what: key === "" ? "the context" : `the context ${key}`, revision: 0 };
     const outcome = await untilApplied(session, change, first, options);
     if (options.output === "json")

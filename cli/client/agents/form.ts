@@ -38,7 +38,7 @@ export function configStateName(state: ConfigState): string {
   return state === ConfigState.UNSPECIFIED ? "unknown" : nameOf(ConfigState, state).toLowerCase();
 }
 
-/** Name of an enum's value; its number where a newer server has one that is not known here. */
+/** Name of an enum's value; its number if a newer server has one that is not known here. */
 function nameOf(names: Readonly<Record<string, number>>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? String(value);
 }
@@ -59,12 +59,12 @@ export function policyText(policy: ToolPolicy | undefined): string {
   return tools.length === 0 ? "none" : tools.join(",");
 }
 
-/** A time to the second, in UTC; empty where there is none. */
+/** A time to the second, in UTC; empty if there is none. */
 export function timeText(time: Timestamp | undefined): string {
   return time === undefined ? "" : `${timestampDate(time).toISOString().slice(0, 19)}Z`;
 }
 
-/** Text of the problem of a liveness: why there is no link, else why its configuration is not in force; empty where all is well. */
+/** Text of the problem of a liveness: why there is no link, else why its configuration is not in force; empty if all is well. */
 export function problemOf(liveness: AgentLiveness | undefined): string {
   if (liveness === undefined) return "";
   const openclaw = liveness.openclaw === "down" ? "OpenClaw is down" : "";

@@ -86,8 +86,8 @@ function addPush(config: Command, env: Environment): void {
     .argument("<agent>", "agent")
     .argument("<file>", "JSON (.json) or YAML; - for stdin")
     .addOption(new Option("--policy <mode>", "all: the agent may use every tool").choices(["all"]))
-    .option("--tools <list>", "tools that it may use alone, with commas between them")
-    .option("--no-tools", "it may use no tool (default: tools stay as they are)")
+    .option("--tools <list>", "comma-separated list of the only tools the agent may use")
+    .option("--no-tools", "the agent may use no tool (default: tools stay as they are)")
     .addOption(expectedRevision())
     .addOption(output())
     .action(async (agent: string, file: string, options: import("../config/push.ts").ConfigPushOptions) => {
@@ -121,13 +121,13 @@ function withFields(command: Command): Command {
       "--address <address>",
       "tcp://HOST:PORT, unix:///PATH, unix:///PATH?port=PORT or vsock://CID:PORT",
     )
-    .option("--cid <number>", "vsock context id of its machine; 0 for none", whole(0))
+    .option("--cid <number>", "vsock context ID (CID) of its machine; 0 for none", whole(0))
     .option("--status <status>", "provisioning, running, stopped or failed")
     .addOption(output());
 }
 
 function expectedRevision(): Option {
-  return new Option("--expected-revision <number>", "fail where another revision is the newest").argParser(
+  return new Option("--expected-revision <number>", "fail if another revision is the newest").argParser(
     whole(1),
   );
 }

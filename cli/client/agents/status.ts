@@ -15,7 +15,7 @@ export interface StatusOptions extends ServerOptions {
 /** Prints what the server knows of an agent; the agent isn't asked. Rejects with CliError. */
 export async function status(agentId: string, options: StatusOptions, env: Environment): Promise<void> {
   await withServer(options, env, async (session) => {
-    const known = await session.proxy.getAgentStatus({ agentId }, session.call);
+    const known = await session.client.status(agentId, session.call);
     if (options.output === "json")
       return writeJson({ agent_id: agentId, ...messageJson(GetAgentStatusResponseSchema, known) });
     const rows = statusRows(agentId, known).filter(([, value]) => value !== "");
@@ -44,9 +44,7 @@ function statusRows(agentId: string, known: GetAgentStatusResponse): [string, st
     ["openclaw", kindText === "" ? openclaw : `${openclaw} (${kindText})`],
     [
       "requests",
-      known.remembers === ""
-        ? ""
-        : `remembered ${known.remembers === "disk" ? "on disk" : "in memory alone"}`,
+      known.remembers === "" ? "" : `remembered ${known.remembers === "disk" ? "on disk" : "only in memory"}`,
     ],
     ["config", `${configStateName(known.configState)}, ${revisions}`],
     ["why", known.configReason],

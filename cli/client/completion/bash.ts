@@ -2,15 +2,8 @@ import type { CommandWord, FlagWord } from "./words.ts";
 
 /** The script for bash 4 and newer. */
 export function bashScript(commands: readonly CommandWord[]): string {
-  return `# Completion of valinor for bash. Load it in ~/.bashrc: source <(valinor completion bash)
-
-# Ids of the agents; nothing where the server does not answer.
-__valinor_agents() {
-  valinor agents ls -o json "\${__valinor_server[@]}" 2>/dev/null </dev/null |
-    sed -n 's/^ *"id": "\\([A-Za-z0-9._-]*\\)",\\{0,1\\}$/\\1/p'
-}
-
-# What stands behind a flag: none, file, dir, text, or the words themselves.
+  return `${HEAD}
+# What follows a flag: none, file, dir, text, or the words themselves.
 __valinor_value() {
   case "$1" in
 ${commands.flatMap(valueLines).join("\n")}
@@ -42,7 +35,20 @@ ${commands.flatMap(argumentLines).join("\n")}
   esac
 }
 
-_valinor() {
+${COMPLETE}`;
+}
+
+const HEAD = `# Completion of valinor for bash. Load it in ~/.bashrc: source <(valinor completion bash)
+
+# Ids of the agents; nothing if the server does not answer.
+__valinor_agents() {
+  valinor agents ls -o json "\${__valinor_server[@]}" 2>/dev/null </dev/null |
+    sed -n 's/^ *"id": "\\([A-Za-z0-9._-]*\\)",\\{0,1\\}$/\\1/p'
+}
+`;
+
+/** Walks through the words of the line, and asks the tables above for what may follow. */
+const COMPLETE = `_valinor() {
   local line="\${COMP_LINE:0:COMP_POINT}" at="valinor" cur="" word value pending="" behind="" count=0
   local -a words __valinor_server=()
   COMPREPLY=()
@@ -63,7 +69,7 @@ _valinor() {
     elif [[ " $(__valinor_children "$at") " == *" $word "* ]]; then
       at="$at $word"
     elif [[ -n $(__valinor_children "$at") ]]; then
-      # No command that there is.
+      # No such command.
       return
     else
       count=$((count + 1))
@@ -88,7 +94,6 @@ _valinor() {
 
 complete -o filenames -F _valinor valinor
 `;
-}
 
 function valueLines({ path, flags }: CommandWord): string[] {
   return flags.flatMap(({ long, short, value }) => {

@@ -8,7 +8,7 @@ import { writeOwn } from "../output.ts";
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
-/** Prints the completion script of a shell, made from the commands that there are. Throws CliError for another shell. */
+/** Prints the completion script of a shell, made from the existing commands. Throws CliError for another shell. */
 export function completion(shell: string, program: Command): void {
   if (!Object.hasOwn(scripts, shell))
     throw new CliError(`there are completions for bash, zsh and fish, not for ${shell}`, { exitCode: 2 });

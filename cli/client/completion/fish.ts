@@ -5,7 +5,7 @@ export function fishScript(commands: readonly CommandWord[]): string {
   const known = new Map(commands.map((command) => [command.path, command]));
   return `# Completion of valinor for fish. Load it in config.fish: valinor completion fish | source
 
-# Ids of the agents; nothing where the server does not answer.
+# Ids of the agents; nothing if the server does not answer.
 function __valinor_agents
   valinor agents ls -o json 2>/dev/null </dev/null | string match -rg '^ *"id": "([A-Za-z0-9._-]*)",?$'
 end

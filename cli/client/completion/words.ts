@@ -4,7 +4,7 @@ import type { Command, Option } from "commander";
 export interface FlagWord {
   /** `--output`. */
   readonly long: string;
-  /** `-o`; undefined where there is none. */
+  /** `-o`; undefined if there is none. */
   readonly short: string | undefined;
   /** What follows it: nothing, one of these words, a file, a directory, or any text. */
   readonly value: "none" | "file" | "dir" | "text" | readonly string[];

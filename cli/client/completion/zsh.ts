@@ -5,7 +5,7 @@ export function zshScript(commands: readonly CommandWord[]): string {
   return `#compdef valinor
 # Completion of valinor for zsh. Load it in ~/.zshrc, after compinit: source <(valinor completion zsh)
 
-# Ids of the agents; nothing where the server does not answer.
+# Ids of the agents; nothing if the server does not answer.
 __valinor_agents() {
   local -a ids
   ids=(\${(f)"$(valinor agents ls -o json 2>/dev/null </dev/null | sed -n 's/^ *"id": "\\([A-Za-z0-9._-]*\\)",\\{0,1\\}$/\\1/p')"})

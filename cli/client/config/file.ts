@@ -4,8 +4,8 @@ import { parseDocument, YAMLError } from "yaml";
 import { CliError } from "../../terminal/errors.ts";
 
 /**
- * The configuration that a text holds: JSON where the file's name ends in `.json`, else YAML, of which JSON is a part. Throws CliError,
- * exit code 2, that says where it is wrong: it must be one mapping, with nothing in it that JSON does not have.
+ * The configuration that a text holds: JSON if the file's name ends in `.json`, else YAML, which includes JSON. Throws CliError,
+ * exit code 2, that names the place of the fault: it must be one mapping, and hold only what JSON can hold.
  */
 export function parseConfig(text: string, file: string): JsonObject {
   const name = file === "-" ? "stdin" : file;
@@ -13,7 +13,7 @@ export function parseConfig(text: string, file: string): JsonObject {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw wrong(`${name} must hold one mapping of settings, such as {"temperature": 0.2}`);
   const odd = findOdd(value, "");
-  if (odd !== undefined) throw wrong(`${name}: ${odd || "/"} is nothing that JSON has`);
+  if (odd !== undefined) throw wrong(`${name}: ${odd || "/"} cannot be written as JSON`);
   return value as JsonObject;
 }
 
@@ -21,7 +21,7 @@ function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw wrong(`${name} is no JSON: ${error instanceof Error ? error.message : ""}`, error);
+    throw wrong(`${name} is not JSON: ${error instanceof Error ? error.message : ""}`, error);
   }
 }
 
@@ -46,7 +46,7 @@ function firstLine(text: string): string {
   return text.split("\n", 1)[0] ?? "";
 }
 
-/** JSON pointer of a value that JSON can't have; undefined where there is none. */
+/** JSON pointer of a value that JSON can't have; undefined if there is none. */
 function findOdd(value: unknown, at: string): string | undefined {
   if (value === null || typeof value === "string" || typeof value === "boolean") return undefined;
   if (typeof value === "number") return Number.isFinite(value) ? undefined : at;

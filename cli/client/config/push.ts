@@ -12,7 +12,7 @@ import { type ServerOptions, type Session, withServer } from "../session.ts";
 export interface ConfigPushOptions extends ServerOptions, WaitOptions {
   /** `all`: every tool. */
   readonly policy?: "all";
-  /** Names with commas between them; false: no tool. */
+  /** Comma-separated names; false: no tool. */
   readonly tools?: string | false;
   readonly expectedRevision?: number;
   readonly output?: OutputForm;
@@ -22,7 +22,7 @@ type Policy = MessageInitShape<typeof ToolPolicySchema>;
 
 /**
  * Stores a configuration from a file or stdin and waits until the agent has applied it. Without a flag for tools, they stay as they
- * are. Rejects with CliError, exit code 3 where it is stored and not applied.
+ * are. Rejects with CliError, exit code 3 if it is stored and not applied.
  */
 export async function configPush(
   agent: string,
@@ -35,8 +35,9 @@ export async function configPush(
     const config = parseConfig(await readFileOrStdin(file, session.signal), file);
     const expectedRevision = options.expectedRevision ?? 0;
     const policy = named ?? (await currentPolicy(session, agent, expectedRevision));
-    const answer = await session.proxy.pushConfig(
-      { agentId: agent, config, expectedRevision, ...policy },
+    const answer = await session.client.pushConfig(
+      agent,
+      { config, expectedRevision, ...policy },
       session.call,
     );
     await finish(session, agent, answer, options);
@@ -58,7 +59,7 @@ export async function configRollback(
 ): Promise<void> {
   await withServer(options, env, async (session) => {
     const expectedRevision = options.expectedRevision ?? 0;
-    const answer = await session.agents.rollbackConfig(
+    const answer = await session.client.agents.rollbackConfig(
       { agentId: agent, revision, expectedRevision },
       session.call,
     );
@@ -81,7 +82,7 @@ async function finish(
   if (!outcome.applied) throw notApplied(change, outcome);
 }
 
-/** What the flags say of tools; undefined where they say nothing. Throws CliError. */
+/** What the flags say of tools; undefined if they say nothing. Throws CliError. */
 function policyOf({ policy, tools }: ConfigPushOptions): { toolPolicy: Policy } | undefined {
   if (policy !== undefined && tools !== undefined)
     throw new CliError("give one of --policy all, --tools and --no-tools", { exitCode: 2 });
@@ -89,7 +90,7 @@ function policyOf({ policy, tools }: ConfigPushOptions): { toolPolicy: Policy } 
   if (tools === undefined) return undefined;
   const names = tools === false ? [] : tools.split(",").map((name) => name.trim());
   if (names.includes(""))
-    throw new CliError("--tools must be names with commas between them; no tool at all is --no-tools", {
+    throw new CliError("--tools must be a comma-separated list of names; for no tool at all use --no-tools", {
       exitCode: 2,
     });
   return { toolPolicy: { mode: ToolPolicy_Mode.LISTED, tools: names } };
@@ -101,7 +102,10 @@ async function currentPolicy(
   agentId: string,
   expected: number,
 ): Promise<{ toolPolicy: Policy; expectedRevision: number }> {
-  const { revisions } = await session.agents.listConfigRevisions({ agentId, pageSize: 1 }, session.call);
+  const { revisions } = await session.client.agents.listConfigRevisions(
+    { agentId, pageSize: 1 },
+    session.call,
+  );
   const [newest] = revisions;
   const toolPolicy = newest?.toolPolicy ?? { mode: ToolPolicy_Mode.ALL, tools: [] };
   return { toolPolicy, expectedRevision: expected || (newest?.revision ?? 0) };

@@ -61,7 +61,7 @@ export async function configHistory(
   });
 }
 
-/** A revision that is kept; the newest where none is named. */
+/** A revision that is kept; the newest if none is named. */
 async function findRevision(session: Session, agentId: string, wanted: number | undefined) {
   for await (const revision of revisionsOf(session, agentId, wanted === undefined ? 1 : PAGE))
     if (wanted === undefined || revision.revision === wanted) return revision;
@@ -79,7 +79,10 @@ async function* revisionsOf(
 ): AsyncGenerator<ConfigRevision> {
   let pageToken = "";
   for (let pages = 0; pages < MAX_PAGES; pages++) {
-    const page = await session.agents.listConfigRevisions({ agentId, pageSize, pageToken }, session.call);
+    const page = await session.client.agents.listConfigRevisions(
+      { agentId, pageSize, pageToken },
+      session.call,
+    );
     yield* page.revisions;
     if (page.nextPageToken === "") return;
     pageToken = page.nextPageToken;

@@ -30,7 +30,7 @@ const faults: Readonly<Record<string, ConnectFault>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "bad_certificate",
 };
 
-/** What kept a connection from being made, and its code; undefined where the error tells of none. */
+/** What kept a connection from being made, and its code; undefined if the error tells of none. */
 export function connectFault(error: unknown): { fault: ConnectFault; code: string } | undefined {
   for (const code of codesOf(error)) {
     const fault = Object.hasOwn(faults, code) ? faults[code] : faultOfFamily(code);
@@ -50,7 +50,7 @@ export function explainFault(fault: ConnectFault, code: string, server: URL): { 
     case "unknown_host":
       return { what: `the name ${server.hostname} can't be resolved`, hint: "Check --server." };
     case "no_route":
-      return { what: "there is no way to it", hint: "Check --server and the network." };
+      return { what: "there is no route to it", hint: "Check --server and the network." };
     case "timeout":
       return { what: "it does not answer", hint: "Check --server; a firewall may drop what is sent." };
     case "reset":
@@ -60,17 +60,17 @@ export function explainFault(fault: ConnectFault, code: string, server: URL): { 
       };
     case "not_http":
       return {
-        what: "what listens there speaks no HTTP",
+        what: "what listens there does not speak HTTP",
         hint: "Another program has the port; check --server.",
       };
     case "not_tls":
       return {
-        what: `what listens there speaks no TLS (${code})`,
+        what: `what listens there does not speak TLS (${code})`,
         hint: "Name it with http:// instead of https://.",
       };
     case "bad_certificate":
       return {
-        what: `its certificate is not good here (${code})`,
+        what: `its certificate is not trusted here (${code})`,
         hint: "Name the CA that signed it with --ca-file, and the server by the name in its certificate.",
       };
   }

@@ -4,7 +4,7 @@ import { ValinorError } from "@valinor/client";
 import type { Environment } from "../../terminal/environment.ts";
 import { explainError } from "../errors/explain.ts";
 import { note } from "../output.ts";
-import { messageOptions, openRun } from "./run.ts";
+import { messageOptions, patience } from "./reading.ts";
 import { type ServerOptions, type Session, withServer } from "../session.ts";
 import { createPrinter } from "./stream.ts";
 
@@ -51,7 +51,7 @@ async function fromPipe(session: Session, talk: Talk): Promise<void> {
 }
 
 async function onTerminal(session: Session, talk: Talk): Promise<void> {
-  await session.proxy.getAgentStatus({ agentId: talk.agent }, session.call);
+  await session.client.status(talk.agent, session.call);
   note(`Talking to ${talk.agent}, conversation ${talk.conversation}. Ctrl-C stops an answer, Ctrl-D ends.`);
   const terminal = createInterface({
     input: process.stdin,
@@ -83,14 +83,10 @@ async function onTerminal(session: Session, talk: Talk): Promise<void> {
 }
 
 async function answer(session: Session, talk: Talk, line: string, signal: AbortSignal): Promise<void> {
-  const plan = { agentId: talk.agent, message: line, ...messageOptions(talk) };
-  const run = openRun(session, plan, signal);
+  const reading = { ...messageOptions(talk), ...patience(signal) };
   const print = createPrinter();
   try {
-    for await (const event of run.stream) {
-      if (event.type === "opened") run.opened();
-      print(event);
-    }
+    for await (const event of session.client.stream(talk.agent, line, reading)) print(event);
   } finally {
     print(undefined);
   }

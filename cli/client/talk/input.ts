@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { CliError } from "../../terminal/errors.ts";
+import { limits } from "@valinor/protocol";
 
 /** Most that is read of a file or of stdin; servers take less. */
-const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_BYTES = limits.frameBytes;
 
 /**
- * The text that a command is given: the argument; or stdin, for `-`, or where there is no argument and stdin is no terminal. One
- * newline at the end of stdin is left out where `trim` says so: `echo` and editors put it there. Rejects with CliError.
+ * The text that a command is given: the argument; or stdin, for `-`, or if there is no argument and stdin is not a terminal. One
+ * newline at the end of stdin is left out if `trim` says so: `echo` and editors put it there. Rejects with CliError.
  */
 export async function readInput(
   argument: string | undefined,
@@ -62,7 +63,7 @@ function decode(bytes: Buffer, name: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new CliError(`${name} holds no text in UTF-8`, { cause: error, exitCode: 2 });
+    throw new CliError(`${name} is not text in UTF-8`, { cause: error, exitCode: 2 });
   }
 }
 

@@ -3,8 +3,8 @@ import type { Environment } from "../../terminal/environment.ts";
 import { readInput } from "./input.ts";
 import { note, type OutputForm, writeJson, writeOwn, writeText } from "../output.ts";
 import { showProgress } from "./progress.ts";
-import { type MessageOptions, messageOptions, openRun } from "./run.ts";
-import { type ServerOptions, type Session, withServer } from "../session.ts";
+import { type MessageOptions, messageOptions, patience } from "./reading.ts";
+import { type ServerOptions, withServer } from "../session.ts";
 
 /** Flags of `valinor send`. */
 export interface SendOptions extends ServerOptions, MessageOptions {
@@ -21,7 +21,8 @@ export async function send(
   await withServer(options, env, async (session) => {
     const text = await readInput(message, "message", { trim: true, signal: session.signal });
     const progress = showProgress(`waiting for ${agent}`);
-    const answer = await wholeAnswer(session, agent, text, options).finally(() => progress.stop());
+    const reading = { ...messageOptions(options), ...patience(session.signal) };
+    const answer = await session.client.send(agent, text, reading).finally(() => progress.stop());
     if (options.output === "json") return writeJson(answerJson(answer));
     for (const call of answer.toolCalls) note(toolCallLine(call));
     writeText(answer.content);
@@ -32,34 +33,6 @@ export async function send(
 /** A client tool's call, for people. */
 export function toolCallLine({ toolName, arguments: args }: ToolCall): string {
   return `[tool call] ${toolName} ${args}`;
-}
-
-async function wholeAnswer(
-  session: Session,
-  agentId: string,
-  message: string,
-  options: SendOptions,
-): Promise<SendResult> {
-  const { stream, opened } = openRun(
-    session,
-    { agentId, message, ...messageOptions(options) },
-    session.signal,
-  );
-  const texts: string[] = [];
-  const toolCalls: ToolCall[] = [];
-  let end: Pick<SendResult, "finishReason" | "usage"> = { finishReason: "", usage: undefined };
-  let resumable = true;
-  for await (const event of stream) {
-    if (event.type === "opened") {
-      opened();
-      ({ resumable } = event);
-    } else if (event.type === "text") texts.push(event.text);
-    else if (event.type === "tool_call") toolCalls.push(event);
-    else end = event;
-  }
-  const { finishReason, usage } = end;
-  const content = texts.join("");
-  return { requestId: stream.requestId, content, finishReason, usage, toolCalls, resumable };
 }
 
 function answerJson({ requestId, content, finishReason, usage, toolCalls, resumable }: SendResult): object {

@@ -1,9 +1,9 @@
-import { ValinorError, type StreamEvent } from "@valinor/client";
+import { type EventStream, type StreamEvent, ValinorError } from "@valinor/client";
 import type { Environment } from "../../terminal/environment.ts";
 import { CliError } from "../../terminal/errors.ts";
 import { readInput } from "./input.ts";
 import { note, type OutputForm, writeJsonLine, writeOwn, writeText } from "../output.ts";
-import { type MessageOptions, messageOptions, openRun } from "./run.ts";
+import { type MessageOptions, messageOptions, patience } from "./reading.ts";
 import { toolCallLine, usageJson } from "./send.ts";
 import { type ServerOptions, type Session, withServer } from "../session.ts";
 
@@ -27,25 +27,20 @@ export async function stream(
   checkAttach(message, options);
   await withServer(options, env, async (session) => {
     const { after } = options;
-    const plan =
-      after === undefined
-        ? { message: await readInput(message, "message", { trim: true, signal: session.signal }) }
-        : { afterSequence: after };
-    const run = openRun(session, { agentId: agent, ...plan, ...messageOptions(options) }, session.signal);
+    const events = await openEvents(session, agent, message, options);
     const print = options.output === "json" ? printJson : createPrinter();
     let last = after ?? 0;
     try {
-      for await (const event of run.stream) {
-        if (event.type === "opened") run.opened();
-        else last = event.sequence;
+      for await (const event of events) {
+        if (event.type !== "opened") last = event.sequence;
         print(event);
       }
     } catch (error) {
       if (options.output !== "json") print(undefined);
-      else if (error instanceof ValinorError) writeJsonLine(errorJson(error, run.stream.requestId));
+      else if (error instanceof ValinorError) writeJsonLine(errorJson(error, events.requestId));
       tellHowToGoOn(session, error, {
         agent,
-        requestId: run.stream.requestId,
+        requestId: events.requestId,
         last,
         attached: after !== undefined,
       });
@@ -54,7 +49,7 @@ export async function stream(
   });
 }
 
-/** Prints events as they come for people; `undefined` stands for an end that is none. */
+/** Prints events as they come for people; `undefined` stands for an end without `done`. */
 export function createPrinter(): (event: StreamEvent | undefined) => void {
   let atLineStart = true;
   const endLine = (): void => {
@@ -75,6 +70,21 @@ export function createPrinter(): (event: StreamEvent | undefined) => void {
       if (!["stop", "tool_calls", ""].includes(event.finishReason)) note(`[ended: ${event.finishReason}]`);
     }
   };
+}
+
+/** The events of a new run, or of the run that the flags name. */
+async function openEvents(
+  session: Session,
+  agent: string,
+  message: string | undefined,
+  options: StreamCommandOptions,
+): Promise<EventStream> {
+  const { signal, client } = session;
+  const { after, requestId } = options;
+  if (after !== undefined && requestId !== undefined)
+    return client.attach(agent, requestId, { afterSequence: after, ...patience(signal) });
+  const text = await readInput(message, "message", { trim: true, signal });
+  return client.stream(agent, text, { ...messageOptions(options), ...patience(signal) });
 }
 
 function checkAttach(message: string | undefined, { after, requestId }: StreamCommandOptions): void {

@@ -15,9 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// domain of the ErrorInfo that Valinor's servers send.
-const domain = "valinor.dev"
-
 // ErrSilent is the cause of an outage that no error told of: the server said nothing for longer than it ever should.
 var ErrSilent = errors.New("valinor: the server has gone silent")
 
@@ -34,7 +31,7 @@ func (e *GapError) Error() string {
 	return fmt.Sprintf("valinor: event %d follows event %d", e.Next, e.Last)
 }
 
-// Info gives the ErrorInfo of a Valinor server's error, of Connect or of gRPC; nil where the error has none, as a broken
+// Info gives the ErrorInfo of a Valinor server's error, of Connect or of gRPC; nil if the error has none, as that of a broken
 // connection has none.
 func Info(err error) *errdetails.ErrorInfo {
 	for _, detail := range details(err) {
@@ -45,10 +42,10 @@ func Info(err error) *errdetails.ErrorInfo {
 	return nil
 }
 
-// Reason gives the reason of an error, as docs/errors.md lists them; empty where it has none.
+// Reason gives the reason of an error, one of the constants Reason... or one that only a newer server gives; empty if it has none.
 func Reason(err error) string { return Info(err).GetReason() }
 
-// RetryDelay gives how long to wait before a retry, where the server says that one can help; otherwise 0.
+// RetryDelay gives how long to wait before a retry, if the server says that one can help; otherwise 0.
 func RetryDelay(err error) time.Duration {
 	for _, detail := range details(err) {
 		if retry, ok := detail.(*errdetails.RetryInfo); ok {
@@ -58,7 +55,7 @@ func RetryDelay(err error) time.Duration {
 	return 0
 }
 
-// EndedAt gives the sequence of the event that ended the run, where the error did; otherwise 0, and the run may be going on.
+// EndedAt gives the sequence of the event that ended the run, if the error did; otherwise 0, and the run may be going on.
 func EndedAt(err error) uint32 {
 	sequence, parseErr := strconv.ParseUint(Info(err).GetMetadata()["sequence"], 10, 32)
 	if parseErr != nil {
@@ -84,20 +81,6 @@ func details(err error) []any {
 	return nil
 }
 
-// transientReasons are those after which the same call may succeed without anybody doing something about it.
-// AGENT_NOT_RUNNING and AGENT_UNASSIGNED are not among them: somebody has to start the agent's machine first.
-var transientReasons = map[string]bool{
-	"AGENT_UNREACHABLE": true,
-	"RUN_INTERRUPTED":   true,
-	"CONFIG_PENDING":    true,
-	"AGENT_TIMEOUT":     true,
-	"AGENT_BUSY":        true,
-	"RATE_LIMITED":      true,
-	"DRAINING":          true,
-	"STORE_UNAVAILABLE": true,
-	"AUTH_UNAVAILABLE":  true,
-}
-
 // isTransient says whether the same call may succeed when it is made again.
 func isTransient(err error) bool {
 	if _, ok := errors.AsType[*GapError](err); ok {
@@ -107,17 +90,13 @@ func isTransient(err error) bool {
 		return EndedAt(err) == 0 && transientReasons[info.GetReason()]
 	}
 	// Everything else without a reason is a connection: one that breaks within an event is an invalid argument to Connect.
-	switch codeOf(err) {
-	case connect.CodeUnauthenticated, connect.CodePermissionDenied, connect.CodeUnimplemented, connect.CodeResourceExhausted:
-		return false
-	}
-	return true
+	reason, isBare := bareCodes[codeOf(err)]
+	return !isBare || transientReasons[reason]
 }
 
 // leavesOpen says whether the agent may have got the message although the call failed.
 func leavesOpen(err error) bool {
-	switch Reason(err) {
-	case "", "RUN_INTERRUPTED", "AGENT_TIMEOUT", "INTERNAL":
+	if reason := Reason(err); reason == "" || openReasons[reason] {
 		return true
 	}
 	// A server that stops says so by naming the last event that it gave.

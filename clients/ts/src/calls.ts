@@ -1,37 +1,82 @@
 import type { Transport } from "@connectrpc/connect";
 import { connectionLost, toValinorError } from "./errors.ts";
 
+/** An API key or a JWT, or a function that gives one: it is asked for every call, so that tokens can be renewed. Empty: none. */
+export type Credential = string | (() => string | Promise<string>);
+
+/** Who calls, and how long a call may take. */
+export interface CallerOptions {
+  /** Sent as `Authorization: Bearer`. */
+  readonly apiKey?: Credential;
+  /** Tenant to work on, for credentials that may work on several; default: the credential's own. */
+  readonly tenant?: string;
+  /** Milliseconds after which a call that streams nothing fails; default: no bound but the server's. */
+  readonly callTimeoutMs?: number;
+  /** Is told that the server refused a credential (UNAUTHENTICATED): the one that the call had, empty if it had none. */
+  readonly onRefused?: (credential: string) => void;
+}
+
 /** The same transport, with every error a ValinorError; a call that its signal aborted rejects with the signal's reason. */
-export function typedErrors(transport: Transport): Transport {
+export function typedErrors(transport: Transport, caller: CallerOptions = {}): Transport {
   return {
-    async unary(...call) {
+    async unary(method, signal, timeoutMs, header, ...rest) {
+      const call = new Call(caller, signal);
       try {
-        return await transport.unary(...call);
+        const limit = timeoutMs ?? caller.callTimeoutMs;
+        return await transport.unary(method, signal, limit, await call.headers(header), ...rest);
       } catch (error) {
-        throw typed(error, call[1]);
+        throw call.failure(error);
       }
     },
-    async stream(...call) {
+    async stream(method, signal, timeoutMs, header, ...rest) {
+      const call = new Call(caller, signal);
       try {
-        const response = await transport.stream(...call);
-        return { ...response, message: rethrow(response.message, call[1]) };
+        const headers = await call.headers(header);
+        const response = await transport.stream(method, signal, timeoutMs, headers, ...rest);
+        return { ...response, message: call.rethrow(response.message) };
       } catch (error) {
-        throw typed(error, call[1]);
+        throw call.failure(error);
       }
     },
   };
 }
 
-async function* rethrow<T>(messages: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw typed(error, signal);
-  }
-}
+/** One call: which credential it had, and what its errors mean. */
+class Call {
+  readonly #caller: CallerOptions;
+  readonly #signal: AbortSignal | undefined;
+  #credential = "";
 
-function typed(error: unknown, signal: AbortSignal | undefined): unknown {
-  return signal?.aborted === true ? signal.reason : toValinorError(error);
+  constructor(caller: CallerOptions, signal: AbortSignal | undefined) {
+    this.#caller = caller;
+    this.#signal = signal;
+  }
+
+  /** The call's headers, with who calls. */
+  async headers(given: HeadersInit | undefined): Promise<Headers> {
+    const { apiKey, tenant } = this.#caller;
+    const headers = new Headers(given);
+    this.#credential = typeof apiKey === "function" ? await apiKey() : (apiKey ?? "");
+    if (this.#credential !== "") headers.set("Authorization", `Bearer ${this.#credential}`);
+    if (tenant !== undefined) headers.set("X-Valinor-Tenant", tenant);
+    return headers;
+  }
+
+  /** What the call rejects with. */
+  failure(error: unknown): unknown {
+    if (this.#signal?.aborted === true) return this.#signal.reason;
+    const typed = toValinorError(error);
+    if (typed.reason === "UNAUTHENTICATED") this.#caller.onRefused?.(this.#credential);
+    return typed;
+  }
+
+  async *rethrow<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      yield* messages;
+    } catch (error) {
+      throw this.failure(error);
+    }
+  }
 }
 
 /**

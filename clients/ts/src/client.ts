@@ -1,4 +1,4 @@
-import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
@@ -10,27 +10,33 @@ import {
   type PushContextResponse,
 } from "@valinor/proto/valinor/v1/agent_proxy";
 import { AgentRegistry } from "@valinor/proto/valinor/v1/agent_registry";
-import { typedErrors } from "./calls.ts";
+import { type CallerOptions, typedErrors } from "./calls.ts";
 import { collect, type SendResult } from "./collect.ts";
 import type { RetryOptions } from "./retry.ts";
+import type { Slots } from "./slots.ts";
 import { createStream, type EventStream } from "./stream.ts";
 import { type AgentsView, watchAgents, type WatchOptions } from "./watch.ts";
 
-/** An API key or a JWT, or a function that gives one: it is asked for every call, so that tokens can be renewed. */
-export type Credential = string | (() => string | Promise<string>);
+/** Where the server is, and who calls it. */
+export type ClientOptions = CallerOptions &
+  (
+    | {
+        /** Such as `https://valinor.example.com`. Calls go by `fetch`, in Node as in browsers. */
+        readonly baseUrl: string;
+      }
+    | {
+        /** Such as one of `@connectrpc/connect-node`, for gRPC or one HTTP/2 connection for all calls. */
+        readonly transport: Transport;
+      }
+  );
 
-/** Where the server is, or a transport that knows; see Connect's documentation for transports. */
-export type ClientOptions =
-  | {
-      /** Such as `https://valinor.example.com`. Calls go by `fetch`, in Node as in browsers. */
-      readonly baseUrl: string;
-      /** Sent as `Authorization: Bearer`. */
-      readonly apiKey?: Credential;
-    }
-  | {
-      /** Such as one of `@connectrpc/connect-node`, for gRPC or one HTTP/2 connection for all calls. */
-      readonly transport: Transport;
-    };
+/** How one call that streams nothing is made. */
+export interface CallOptions {
+  /** Ends the call, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which the call fails; default: the client's `callTimeoutMs`. */
+  readonly timeoutMs?: number;
+}
 
 /** A message: its text, or its text and role. `tool` is the answer to a client tool's call; default `user`. */
 export type MessageInput = string | { readonly role?: "user" | "tool"; readonly content: string };
@@ -50,12 +56,20 @@ export interface ReadOptions extends RetryOptions {
   readonly giveUpAfterMs?: number;
   /** Milliseconds without a word of the server after which the connection counts as lost; default 45,000. */
   readonly silenceMs?: number;
+  /** A slot is taken before each call of the stream and given back after it; time that is waited for one counts as no outage. */
+  readonly slots?: Slots;
 }
 
 /** How a message is run. */
 export interface StreamOptions extends ReadOptions {
   /** Name of the run, 1 to 128 of `A-Z a-z 0-9 . _ : -`; default: a random one. The same name never runs twice. */
   readonly requestId?: string;
+  /**
+   * A stream of this requestId was begun before, by a page or a process that is gone: the agent may have the message. The run is
+   * attached to, and the message is sent only if the agent says that it has no such run; never again to agents of protocol 1, which
+   * cannot say it. Default false.
+   */
+  readonly sentBefore?: boolean;
   /** Conversation that the message belongs to; default: a fresh one. */
   readonly conversationId?: string;
   /** Lets an agent answer that has not applied its latest configuration; default false. */
@@ -77,22 +91,32 @@ export type ConfigInput = Omit<MessageInitShape<typeof PushConfigRequestSchema>,
 export interface ValinorClient {
   /**
    * Runs a message and gives its events as they come. Cuts are mended by themselves: no event is given twice and none is left out,
-   * and the message never runs twice. The loop ends after `done`; leaving it earlier cancels the run. It rejects where the run
-   * ended in an error (which has `sequence`), where no retry can help, or after `giveUpAfterMs` without progress.
+   * and the message never runs twice. The loop ends after `done`; leaving it earlier cancels the run. It rejects if the run
+   * ended in an error (which has `sequence`), if no retry can help, or after `giveUpAfterMs` without progress.
    */
   stream(agentId: string, message: MessageInput, options?: StreamOptions): EventStream;
-  /** Reads a run that exists, in the same way; RUN_UNKNOWN where there is none. */
+  /** Reads a run that exists, in the same way; RUN_UNKNOWN if there is none. */
   attach(agentId: string, requestId: string, options?: AttachOptions): EventStream;
   /** Runs a message and gives the whole answer. It is read as a stream: it may be long, in time and in size. */
   send(agentId: string, message: MessageInput, options?: StreamOptions): Promise<SendResult>;
   /** Ends a run; its readers get RUN_CANCELLED. */
-  cancel(agentId: string, requestId: string, reason?: string): Promise<CancelMessageResponse>;
+  cancel(
+    agentId: string,
+    requestId: string,
+    reason?: string,
+    options?: CallOptions,
+  ): Promise<CancelMessageResponse>;
   /** What is known of an agent, without asking it. */
-  status(agentId: string): Promise<GetAgentStatusResponse>;
-  /** Replaces an agent's whole configuration; `applied` is true only where the agent has acknowledged this very one. */
-  pushConfig(agentId: string, config: ConfigInput): Promise<PushConfigResponse>;
-  /** Sets an entry of an agent's context; an empty text removes it. */
-  pushContext(agentId: string, context: string, key?: string): Promise<PushContextResponse>;
+  status(agentId: string, options?: CallOptions): Promise<GetAgentStatusResponse>;
+  /** Replaces an agent's whole configuration; `applied` is true only if the agent has acknowledged this very one. */
+  pushConfig(agentId: string, config: ConfigInput, options?: CallOptions): Promise<PushConfigResponse>;
+  /** Sets an entry of an agent's context; an empty text removes it. Default of `key`: the default entry. */
+  pushContext(
+    agentId: string,
+    context: string,
+    key?: string,
+    options?: CallOptions,
+  ): Promise<PushContextResponse>;
   /** Watches the tenant's agents as one continuous view; see `AgentsView`. */
   watchAgents(options?: WatchOptions): AsyncGenerator<AgentsView, undefined>;
   /** The registry's calls as they are: create, get, list, update and delete agents, list and roll back configurations. */
@@ -103,17 +127,19 @@ export interface ValinorClient {
 
 /** Makes a client. It holds no connection open: there is nothing to close. */
 export function createValinorClient(options: ClientOptions): ValinorClient {
-  const transport = typedErrors("transport" in options ? options.transport : fetchTransport(options));
+  const transport = typedErrors(transportOf(options), options);
   const proxy = createClient(AgentProxy, transport);
   const agents = createClient(AgentRegistry, transport);
   const client: ValinorClient = {
     stream: (agentId, message, options) => createStream(proxy, { agentId, message, ...options }),
     attach: (agentId, requestId, options) => createStream(proxy, { agentId, requestId, ...options }),
     send: (agentId, message, options) => collect(client.stream(agentId, message, options)),
-    cancel: (agentId, requestId, reason = "") => proxy.cancelMessage({ agentId, requestId, reason }),
-    status: (agentId) => proxy.getAgentStatus({ agentId }),
-    pushConfig: (agentId, config) => proxy.pushConfig({ ...config, agentId }),
-    pushContext: (agentId, context, key = "") => proxy.pushContext({ agentId, context, key }),
+    cancel: (agentId, requestId, reason = "", options) =>
+      proxy.cancelMessage({ agentId, requestId, reason }, options),
+    status: (agentId, options) => proxy.getAgentStatus({ agentId }, options),
+    pushConfig: (agentId, config, options) => proxy.pushConfig({ ...config, agentId }, options),
+    pushContext: (agentId, context, key = "", options) =>
+      proxy.pushContext({ agentId, context, key }, options),
     watchAgents: (options) => watchAgents(agents, options),
     agents,
     proxy,
@@ -121,15 +147,6 @@ export function createValinorClient(options: ClientOptions): ValinorClient {
   return client;
 }
 
-function fetchTransport(options: { readonly baseUrl: string; readonly apiKey?: Credential }): Transport {
-  const { baseUrl, apiKey } = options;
-  return createConnectTransport({ baseUrl, interceptors: apiKey === undefined ? [] : [authorize(apiKey)] });
-}
-
-function authorize(credential: Credential): Interceptor {
-  return (next) => async (request) => {
-    const token = typeof credential === "string" ? credential : await credential();
-    request.header.set("Authorization", `Bearer ${token}`);
-    return next(request);
-  };
+function transportOf(options: ClientOptions): Transport {
+  return "transport" in options ? options.transport : createConnectTransport({ baseUrl: options.baseUrl });
 }

@@ -8,7 +8,7 @@ export interface SendResult {
   readonly content: string;
   /** `stop`, `length`, `tool_calls`, or as the model says. */
   readonly finishReason: string;
-  /** Undefined where the model did not count. */
+  /** Undefined if the model did not count. */
   readonly usage: TokenUsage | undefined;
   /** Calls of client tools, in the model's order. */
   readonly toolCalls: readonly ToolCall[];

@@ -1,9 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "@valinor/proto/google/rpc/error_details";
-import { type KnownReason, type Reason, transientReasons } from "./reasons.ts";
-
-/** Domain of the ErrorInfo that Valinor's servers send. */
-const DOMAIN = "valinor.dev";
+import { bareCodes, clientReasons, type KnownReason, ERROR_DOMAIN } from "@valinor/proto/reasons";
+import { type Reason, transientReasons } from "./reasons.ts";
 
 /** Names of Connect's codes, as its JSON spells them. */
 export type CodeName =
@@ -79,7 +77,7 @@ export function isTransient(error: ValinorError): boolean {
 
 /** The error of a connection that could not be made, or broke. */
 export function connectionLost(message: string, cause?: unknown): ValinorError {
-  return new ValinorError("CONNECTION_LOST", message, { code: "unavailable", cause });
+  return new ValinorError("CONNECTION_LOST", message, { code: clientReasons.CONNECTION_LOST, cause });
 }
 
 /** Any thrown value as a ValinorError; one that is none of the server's is told by its code. */
@@ -87,7 +85,7 @@ export function toValinorError(thrown: unknown): ValinorError {
   if (thrown instanceof ValinorError) return thrown;
   const error = ConnectError.from(thrown);
   const code = codeName(error.code);
-  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === DOMAIN);
+  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === ERROR_DOMAIN);
   if (info === undefined) return withoutInfo(error, code);
   return new ValinorError(info.reason, error.rawMessage, {
     code,
@@ -111,19 +109,14 @@ export function ofRun(error: ValinorError, requestId: string, afterSequence: num
 }
 
 /** Proxies in between answer with a bare status, which Connect turns into a code; everything else is a broken connection. */
-const reasonsByCode: Partial<Record<CodeName, KnownReason>> = {
-  unauthenticated: "UNAUTHENTICATED",
-  permission_denied: "PERMISSION_DENIED",
-  unimplemented: "UNIMPLEMENTED",
-  deadline_exceeded: "AGENT_TIMEOUT",
-  resource_exhausted: "LIMIT_EXCEEDED",
-};
-
 function withoutInfo(error: ConnectError, code: CodeName): ValinorError {
-  const reason = reasonsByCode[code];
   const message = error.rawMessage;
-  if (reason !== undefined) return new ValinorError(reason, message, { code, cause: error });
-  return connectionLost(`the connection to the server failed: ${message}`, error);
+  if (!isBareCode(code)) return connectionLost(`the connection to the server failed: ${message}`, error);
+  return new ValinorError(bareCodes[code], message, { code, cause: error });
+}
+
+function isBareCode(code: CodeName): code is keyof typeof bareCodes {
+  return Object.hasOwn(bareCodes, code);
 }
 
 function retryAfterMs(error: ConnectError): number | undefined {

@@ -26,7 +26,7 @@ export interface OpenedEvent {
   readonly attached: boolean;
   /** The stream survives cuts; false for agents of protocol 1. */
   readonly resumable: boolean;
-  /** Name of the run's life: a run that begins anew under the same name has another. Empty where the agent tells none. */
+  /** Name of the run's life: a run that begins anew under the same name has another. Empty if the agent tells none. */
   readonly life: string;
 }
 
@@ -49,7 +49,7 @@ export interface DoneEvent {
   readonly sequence: number;
   /** `stop`, `length`, `tool_calls`, or as the model says. */
   readonly finishReason: string;
-  /** Undefined where the model did not count. */
+  /** Undefined if the model did not count. */
   readonly usage: TokenUsage | undefined;
 }
 

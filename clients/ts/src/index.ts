@@ -1,10 +1,11 @@
 // The package's entry: what a user imports stands here by name, and nothing else does.
+export type { CallerOptions, Credential } from "./calls.ts";
 export {
   type AttachOptions,
+  type CallOptions,
   type ClientOptions,
   type ConfigInput,
   createValinorClient,
-  type Credential,
   type MessageInput,
   type ReadOptions,
   type StreamOptions,
@@ -21,8 +22,11 @@ export type {
   ToolCall,
   ToolCallEvent,
 } from "./events.ts";
-export type { ClientReason, KnownReason, Reason } from "./reasons.ts";
+export type { Reason } from "./reasons.ts";
+export type { ClientReason, KnownReason } from "@valinor/proto/reasons";
 export type { RetryNotice, RetryOptions } from "./retry.ts";
+export type { Delivery } from "./progress.ts";
+export type { Slots } from "./slots.ts";
 export type { EventStream } from "./stream.ts";
 export type { AgentsView, WatchOptions } from "./watch.ts";
 export type { Agent } from "@valinor/proto/valinor/v1/agent_registry";

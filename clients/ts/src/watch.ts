@@ -8,7 +8,7 @@ import {
 } from "@valinor/proto/valinor/v1/agent_registry";
 import { readCall } from "./calls.ts";
 import { connectionLost, isReason, toValinorError } from "./errors.ts";
-import { createOutages, type RetryOptions } from "./retry.ts";
+import { Outages, type RetryOptions } from "./retry.ts";
 
 /** The tenant's agents as they are now, and what has changed since the view before. */
 export interface AgentsView {
@@ -38,7 +38,7 @@ interface Known {
 
 /**
  * Watches the tenant's agents as one continuous view. The first view has all of them, and each later one tells a change. After a
- * cut the watch is made again by itself; what has changed meanwhile comes as one view. It ends with an error only where none
+ * cut the watch is made again by itself; what has changed meanwhile comes as one view. It ends with an error only if none
  * of that can help, such as a credential that is not good any more (once a watch was up, a fresh one is tried first).
  */
 export async function* watchAgents(
@@ -46,7 +46,7 @@ export async function* watchAgents(
   options: WatchOptions = {},
 ): AsyncGenerator<AgentsView, undefined> {
   const signal = options.signal ?? new AbortController().signal;
-  const outages = createOutages(options.giveUpAfterMs ?? Infinity, options.onRetry);
+  const outages = new Outages(options.giveUpAfterMs ?? Infinity, options);
   const known: Known = { agents: new Map(), snapshot: undefined };
   const silenceMs = (): number => options.silenceMs ?? 45_000;
   let live = false;
@@ -58,6 +58,7 @@ export async function* watchAgents(
         const change = apply(known, event);
         if (change === undefined) continue;
         outages.over();
+        outages.answered();
         if (!live || change.changed.length + change.removed.length > 0) {
           live = true;
           yield { agents: known.agents, ...change, live };

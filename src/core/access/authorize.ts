@@ -1,3 +1,4 @@
+import type { Actor } from "../../store/audit.ts";
 import { ValinorError } from "../errors.ts";
 import type { Caller, Permission } from "../types.ts";
 
@@ -11,7 +12,7 @@ export interface AccessRow {
 }
 
 /**
- * The access table: everything that a caller can ask for, whatever speaks it. Every RPC and route stands here
+ * The access table: everything that a caller can ask for, whatever speaks it. Every RPC and route is here
  * (test/core/access/authorize.test.ts), and every call comes through it (gate.ts).
  */
 const access = {
@@ -72,8 +73,8 @@ for (const [action, row] of Object.entries(accessTable) as [Action, AccessRow][]
   for (const door of [row.rpc ?? [], row.routes ?? []].flat()) if (!doors.has(door)) doors.set(door, action);
 
 /**
- * What a caller asks for who comes to an RPC or REST route, named as in the table; where a route leads to several actions, the first:
- * all of them take the same permission. Throws Error for one that is not in the table.
+ * The action behind an RPC or REST route, named as in the table. If a route leads to several actions it is the first: all of them take the
+ * same permission. Throws Error for a route that is not in the table.
  */
 export function actionAt(door: string): Action {
   const action = doors.get(door);
@@ -87,7 +88,7 @@ export function permissionOf(action: Action): Permission {
 }
 
 /**
- * Throws PERMISSION_DENIED where the caller may not do this. Permissions don't imply one another (roles bundle them), but
+ * Throws PERMISSION_DENIED if the caller may not do this. Permissions don't imply one another (roles bundle them), but
  * `platform:admin` passes everywhere.
  */
 export function authorize(caller: Caller, action: Action): void {
@@ -111,3 +112,8 @@ export const localCaller: Caller = {
   credential: "local",
   permissions: new Set(allPermissions),
 };
+
+/** Who calls, as revisions and the audit log name it. */
+export function actorOf(caller: Caller): Actor {
+  return { subject: caller.subject, credential: caller.credential };
+}

@@ -1,4 +1,4 @@
-import type { Audit } from "../audit/audit.ts";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { type Action, actionAt, authorize, permissionOf } from "./authorize.ts";
 import { toValinorError } from "../errors.ts";
 import type { Quota } from "./quota.ts";
@@ -13,24 +13,26 @@ export interface Gate {
    */
   admit(caller: Caller, door: string, agentId?: string): Caller | Promise<Caller>;
   /**
-   * Counts the request and checks that the caller may do this; undefined or resolved: it may. Rejects (or throws) with
-   * RATE_LIMITED or PERMISSION_DENIED; a denial is written to the audit log. `agentId`: the agent that it is about, where there is one.
+   * Counts the request and checks that the caller may do this; if it returns undefined or resolves, the caller may. Rejects (or throws)
+   * with RATE_LIMITED or PERMISSION_DENIED; a denial is reported. `agentId` names the agent that the action is about, if there is one.
    */
   check(caller: Caller, action: Action, agentId?: string): Promise<void> | undefined;
   /** As check, for a further action of a request that was counted already. Throws PERMISSION_DENIED. */
   allow(caller: Caller, action: Action, agentId?: string): void;
 }
 
+/** Told of each action that was denied; `agentId` is empty if the action is about no single agent. */
+export type OnDenied = (caller: Caller, agentId: string, detail: JsonObject) => void;
+
 /** Makes the gate of the calls. */
-export function createGate(options: { readonly quota: Quota; readonly audit: Audit }): Gate {
-  const { quota, audit } = options;
+export function createGate(quota: Quota, onDenied: OnDenied): Gate {
   const counted = new WeakSet<Caller>();
   const allow = (caller: Caller, action: Action, agentId = "") => {
     try {
       authorize(caller, action);
     } catch (error) {
       if (toValinorError(error).reason === "PERMISSION_DENIED")
-        audit.note(caller, "denied", agentId, { action, permission: permissionOf(action) });
+        onDenied(caller, agentId, { action, permission: permissionOf(action) });
       throw error;
     }
   };

@@ -4,7 +4,7 @@ import type { Caller } from "../types.ts";
 
 /** Bounds what a tenant, and each credential of it, may ask for. */
 export interface Quota {
-  /** Counts a request; undefined where nothing bounds it. Rejects with RATE_LIMITED, which has the time to wait. */
+  /** Counts a request; undefined if nothing bounds it. Rejects with RATE_LIMITED, which says how long to wait. */
   request(caller: Caller): Promise<void> | undefined;
   /** Counts a run that begins or is attached to; the answer ends it (twice is once). Throws RATE_LIMITED. */
   run(caller: Caller): () => void;

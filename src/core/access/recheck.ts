@@ -4,17 +4,17 @@ import { monotonicNow } from "@valinor/protocol";
 
 /** Looks time and again whether a caller may go on. */
 export interface Recheck {
-  /** Milliseconds until the next look; Infinity where the credential never expires. */
+  /** Milliseconds until the next look; Infinity if the credential never expires. */
   dueMs(): number;
-  /** Looks where it is time. Rejects with the error that ends the call. */
+  /** Looks if it is time to. Rejects with the error that ends the call. */
   ifDue(): Promise<void>;
   /** Looks now. Rejects as ifDue. */
   now(): Promise<void>;
 }
 
 /**
- * Rechecks a caller every `everyMs`. Where nobody can tell (the store is away), the call goes on, and is looked at again after
- * `retryMs`: who was let in before stays until the answer is no.
+ * Rechecks a caller every `everyMs`. If nobody can tell (the store is away), the call goes on, and is looked at again after
+ * `retryMs`: a caller that was let in before stays until the answer is no.
  */
 export function createRecheck(caller: Caller, everyMs: number, retryMs: number): Recheck {
   let dueAt = monotonicNow() + everyMs;

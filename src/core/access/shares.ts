@@ -4,7 +4,7 @@ import { ValinorError } from "../errors.ts";
 /** How many of something that lasts may be held at once. */
 export interface ShareLimits {
   readonly all: number;
-  /** Of those without a good credential, all together: what is above it is kept for callers who are known. */
+  /** Of callers without a good credential, all together: the rest is kept for callers that are known. */
   readonly strangers: number;
   /** Of those without a good credential, from one address. */
   readonly peer: number;
@@ -13,22 +13,22 @@ export interface ShareLimits {
   readonly credential: number;
 }
 
-/** Who holds one. */
+/** Whoever holds one. */
 export interface Holder {
   /** The connection's remote address. */
   readonly address: string;
   readonly connection: object;
-  /** Names a good credential; absent for a stranger. A proxy's address stands for all of its clients: who is known is not counted by it. */
+  /** Names a good credential; absent for a stranger. A proxy's address is that of all its clients: a caller that is known is not counted by address. */
   readonly credential?: string;
 }
 
-/** Counts who holds how many. */
+/** Counts how many each holder has. */
 export interface Shares {
   /** Takes one; the answer gives it back (twice is once). Throws LIMIT_EXCEEDED, which says whose share is used up. */
   take(holder: Holder): () => void;
 }
 
-/** Milliseconds after which one who was refused may find a place. */
+/** Milliseconds after which a refused caller may find a place. */
 const RETRY_MS = 5_000;
 
 /** Makes the counters. `what` names what is held, in the plural. */
@@ -76,7 +76,7 @@ function giveBack(counts: Map<unknown, number>, name: unknown): void {
   else counts.delete(name);
 }
 
-/** Who has one IPv6 address has all of its /64. */
+/** Whoever has one IPv6 address has all of its /64. */
 function networkOf(address: string): string {
   if (!isIPv6(address) || address.startsWith("::ffff:")) return address;
   const { hostname } = new URL(`http://[${address.replace(/%.*$/, "")}]`);

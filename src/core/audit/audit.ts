@@ -1,8 +1,11 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { AuditAction, AuditStore, NewAuditEntry } from "../../store/audit.ts";
 import { boundEntry } from "./audit-detail.ts";
-import { createAuditWriter, droppedEntry } from "./audit-writer.ts";
+import { AuditWriter, droppedEntry } from "./audit-writer.ts";
 import type { Caller } from "../types.ts";
+
+/** What the audit log has of a caller. */
+export type AuditedCaller = Pick<Caller, "tenant" | "subject" | "credential">;
 
 /** Writes down in the audit log what no transaction of the store writes by itself: denials and blocked tools. */
 export interface Audit {
@@ -11,12 +14,7 @@ export interface Audit {
    * is written as `audit.dropped`. What is said again within 10 s is written once more, with `detail.count` for how often. `detail`
    * holds no secret and no message text.
    */
-  note(
-    who: Pick<Caller, "tenant" | "subject" | "credential">,
-    action: AuditAction,
-    agentId: string,
-    detail: JsonObject,
-  ): void;
+  note(who: AuditedCaller, action: AuditAction, agentId: string, detail: JsonObject): void;
   /** Writes what waits, for 2 s at most. Never rejects; what is noted afterwards is lost. */
   close(): Promise<void>;
 }
@@ -25,7 +23,7 @@ export interface Audit {
 const WINDOW_MS = 10_000;
 /** Most different entries of one tenant in that time; the others are counted. Nobody fills the disk by being refused. */
 const TENANT_ENTRIES = 200;
-/** The same of those whom nobody knows: they can make up as many keys as they like, at no cost. */
+/** The same for callers that are not known: they can make up as many keys as they like, at no cost. */
 const STRANGER_ENTRIES = 20;
 /** Most tenants in that time; those above share one window. */
 const TENANTS = 1_000;
@@ -45,57 +43,67 @@ export function createAudit(options: {
   readonly store: Pick<AuditStore, "appendAudit">;
   onError(error: unknown): void;
 }): Audit {
-  const writer = createAuditWriter(options.store, (error) => options.onError(error));
-  const windows = new Map<string, Window>();
-  const timers = new Set<NodeJS.Timeout>();
-  let held = 0;
+  return new WindowedAudit(new AuditWriter(options.store, (error) => options.onError(error)));
+}
 
-  const isFull = ({ tenant, entries }: Window) =>
-    held >= ENTRIES || entries.size >= (tenant === "" ? STRANGER_ENTRIES : TENANT_ENTRIES);
+class WindowedAudit implements Audit {
+  readonly #writer: AuditWriter;
+  readonly #windows = new Map<string, Window>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  /** Different entries in all windows. */
+  #held = 0;
 
-  function windowOf(name: string): Window {
-    const tenant = windows.has(name) || windows.size < TENANTS ? name : "";
-    const known = windows.get(tenant);
+  constructor(writer: AuditWriter) {
+    this.#writer = writer;
+  }
+
+  note(who: AuditedCaller, action: AuditAction, agentId: string, detail: JsonObject): void {
+    const { tenant, subject, credential } = who;
+    const entry = boundEntry({ tenant, subject, credential, action, agentId, detail });
+    const window = this.#windowOf(entry.tenant);
+    const text = JSON.stringify(entry);
+    const same = window.entries.get(text);
+    if (same !== undefined) same.again++;
+    else if (this.#isFull(window)) window.dropped++;
+    else {
+      this.#held++;
+      window.entries.set(text, { entry, again: 0 });
+      this.#writer.add(entry);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    for (const window of this.#windows.values()) this.#end(window);
+    await this.#writer.close();
+  }
+
+  #isFull({ tenant, entries }: Window): boolean {
+    return this.#held >= ENTRIES || entries.size >= (tenant === "" ? STRANGER_ENTRIES : TENANT_ENTRIES);
+  }
+
+  #windowOf(name: string): Window {
+    const tenant = this.#windows.has(name) || this.#windows.size < TENANTS ? name : "";
+    const known = this.#windows.get(tenant);
     if (known !== undefined) return known;
     const window: Window = { tenant, entries: new Map(), dropped: 0 };
-    windows.set(tenant, window);
+    this.#windows.set(tenant, window);
     const timer = setTimeout(() => {
-      timers.delete(timer);
-      end(window);
+      this.#timers.delete(timer);
+      this.#end(window);
     }, WINDOW_MS).unref();
-    timers.add(timer);
+    this.#timers.add(timer);
     return window;
   }
 
-  /** Says what was only counted. */
-  function end(window: Window): void {
-    windows.delete(window.tenant);
-    held -= window.entries.size;
+  /** Writes what was only counted. */
+  #end(window: Window): void {
+    this.#windows.delete(window.tenant);
+    this.#held -= window.entries.size;
     for (const { entry, again } of window.entries.values()) {
-      if (again > 0) writer.add({ ...entry, detail: { ...entry.detail, count: again } });
+      if (again > 0) this.#writer.add({ ...entry, detail: { ...entry.detail, count: again } });
     }
-    if (window.dropped > 0) writer.add(droppedEntry(window.tenant, window.dropped));
+    if (window.dropped > 0) this.#writer.add(droppedEntry(window.tenant, window.dropped));
   }
-
-  return {
-    note({ tenant, subject, credential }, action, agentId, detail) {
-      const entry = boundEntry({ tenant, subject, credential, action, agentId, detail });
-      const window = windowOf(entry.tenant);
-      const text = JSON.stringify(entry);
-      const same = window.entries.get(text);
-      if (same !== undefined) same.again++;
-      else if (isFull(window)) window.dropped++;
-      else {
-        held++;
-        window.entries.set(text, { entry, again: 0 });
-        writer.add(entry);
-      }
-    },
-    async close() {
-      for (const timer of timers) clearTimeout(timer);
-      timers.clear();
-      for (const window of windows.values()) end(window);
-      await writer.close();
-    },
-  };
 }

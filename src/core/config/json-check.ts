@@ -15,14 +15,14 @@ export class ChangedNumber {
   }
 }
 
-const HALF = "holds half of a surrogate pair, which is no text: send the whole character";
+const HALF = "holds half of a surrogate pair, which is not text: send the whole character";
 const NOT_FINITE = "is a number beyond what a double holds: send it as a text";
 const TOO_LONG = "is a whole number beyond 2^53, which would be rounded: send it as a text";
 
 /**
  * The first thing in a JSON value that could not be kept as it was sent: half of a surrogate pair in a text or key, which every further
  * writer would make something else of; a number that is not finite (`1e400`), which JSON writes as null. With `wholeNumbers` also those
- * beyond 2^53, of which nobody can tell any more whether they are what was sent. The value must not nest without bound.
+ * beyond 2^53, for which it can't be told any more whether they are what was sent. The value must not nest without bound.
  */
 export function findJsonFault(
   value: unknown,
@@ -38,9 +38,9 @@ export function findJsonFault(
   if (value instanceof ChangedNumber) return { pointer, what: TOO_LONG };
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, member] of Object.entries(value)) {
-    const at = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    if (!key.isWellFormed()) return { pointer: at.toWellFormed(), what: HALF };
-    const fault = findJsonFault(member, at, { wholeNumbers });
+    const place = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (!key.isWellFormed()) return { pointer: place.toWellFormed(), what: HALF };
+    const fault = findJsonFault(member, place, { wholeNumbers });
     if (fault !== undefined) return fault;
   }
   return undefined;
@@ -51,7 +51,7 @@ const SUSPICIOUS = /\\u[dD][89a-fA-F]|\d[eE]\+?\d{3}|\d{16}/;
 const WHOLE = /^-?\d{16,}$/;
 
 /**
- * Parses JSON. With `wholeNumbers`, a whole number that a double does not hold stands as a ChangedNumber. Answers what findJsonFault finds
+ * Parses JSON. With `wholeNumbers`, a whole number that a double does not hold becomes a ChangedNumber. Answers what findJsonFault finds
  * as well. Throws SyntaxError.
  */
 export function parseExactly(

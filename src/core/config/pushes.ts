@@ -4,23 +4,21 @@ import { notApplied, type Verdict } from "../../fleet/push.ts";
 import { waitAtMost } from "../../link/backoff.ts";
 import { type AgentKey, type ContextRecord, type NewConfig, StoreError } from "../../store/store.ts";
 import { REDACTED } from "../../store/vault/vault.ts";
-import { configDigest, monotonicNow } from "@valinor/protocol";
-import { actorOf } from "../access/actor.ts";
+import { configDigest, limits, monotonicNow } from "@valinor/protocol";
+import { actorOf } from "../access/authorize.ts";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "../runs/frame-check.ts";
 import { findJsonFault } from "./json-check.ts";
 import type { Gate } from "../access/gate.ts";
 import { translate } from "../guest-errors.ts";
 import type { CoreOptions } from "../options.ts";
-import { createRestorer } from "./restorer.ts";
-import type { Caller, Core, PushResult, ToolPolicyInput } from "../types.ts";
+import { Restorer } from "./restorer.ts";
+import type { PushConfigInput, PushContextInput, ToolPolicyInput } from "../inputs.ts";
+import type { FindAgent } from "../registry/find-agent.ts";
+import type { Caller, ContextResult, PushResult } from "../types.ts";
 
-/** Largest configuration as JSON text, and largest context entry; both leave room for the frame around them. */
-const CONFIG_BYTES = 1024 * 1024;
-/** Largest text of a context entry. */
-const CONTEXT_BYTES = 256 * 1024;
-/** How often a configuration that keeps a secret is sealed anew where another one was stored meanwhile. */
-const SEAL_TRIES = 3;
+/** How often a configuration that keeps a secret is sealed again if another one was stored meanwhile. */
+const MAX_SEALINGS = 3;
 
 /** A verdict, or that there was none in time. */
 type Answer<V extends Verdict> = V | (Verdict & { readonly timedOut: boolean });
@@ -29,98 +27,103 @@ type Answer<V extends Verdict> = V | (Verdict & { readonly timedOut: boolean });
 export type NextConfig = Omit<NewConfig, "actor">;
 
 /**
- * Stores a configuration, pushes it and waits at most `configMs` for the guest's word. Where the guest had a revision that the store
- * did not know, the result names the one that it was given instead. Rejects with StoreError.
+ * Stores a configuration, pushes it and waits at most `configMs` for the guest's word. If the guest had a revision that the store did
+ * not know, the result names the revision that the configuration was given instead. Rejects with StoreError.
  */
 export async function storeAndPush(
-  options: Pick<CoreOptions, "store" | "configMs">,
+  options: AnswerOptions & Pick<CoreOptions, "store">,
   agent: AgentHandle,
   next: NextConfig,
   caller: Caller,
   signal: AbortSignal,
 ): Promise<PushResult> {
   const stored = await options.store.putConfig(agent.record, { ...next, actor: actorOf(caller) });
-  const answer = await answerOf(agent, agent.configStored(stored), options.configMs, signal);
+  const answer = await answerOf(options, agent, agent.configStored(stored), signal);
   const revision = "revision" in answer ? answer.revision : stored.revision;
   return { revision, applied: answer.applied, reason: answer.reason };
 }
 
 /** The calls that change what an agent is to have. */
-export function createPushes(
-  options: CoreOptions,
-  find: (caller: Caller, agentId: string) => AgentHandle | Promise<AgentHandle>,
-  gate: Gate,
-): Pick<Core, "pushConfig" | "pushContext"> {
-  const { store, vault, configMs } = options;
-  const restorer = createRestorer(store);
+export class PushCalls {
+  readonly #options: AnswerOptions & Pick<CoreOptions, "store" | "vault">;
+  readonly #gate: Gate;
+  readonly #find: FindAgent;
+  readonly #restorer: Restorer;
+
+  constructor(options: AnswerOptions & Pick<CoreOptions, "store" | "vault">, gate: Gate, find: FindAgent) {
+    this.#options = options;
+    this.#gate = gate;
+    this.#find = find;
+    this.#restorer = new Restorer(options.store, options.onUnheardError);
+  }
+
+  /** Core.pushConfig. */
+  async pushConfig(caller: Caller, input: PushConfigInput, signal: AbortSignal): Promise<PushResult> {
+    await this.#gate.check(caller, "pushConfig", input.agentId);
+    const agent = await this.#find(caller, input.agentId);
+    const { config, policy, expectedRevision } = input;
+    const { mode, tools } = policy;
+    checkSize("config", config, limits.configBytes);
+    checkFrame("config_update", { config, tool_allowlist: tools, tool_policy: { mode, tools } });
+    checkJson("config", config);
+    const push = (next: NextConfig) => storeAndPush(this.#options, agent, next, caller, signal);
+    try {
+      if (JSON.stringify(config).includes(JSON.stringify(REDACTED)))
+        return await this.#storeKeeping(agent, input, push);
+      return await push({ ...this.#seal(agent.record, config, policy, {}), expectedRevision });
+    } catch (error) {
+      throw translate(error).with({ agent_id: input.agentId });
+    }
+  }
+
+  /** Core.pushContext. */
+  async pushContext(caller: Caller, input: PushContextInput, signal: AbortSignal): Promise<ContextResult> {
+    await this.#gate.check(caller, "pushContext", input.agentId);
+    const agent = await this.#find(caller, input.agentId);
+    const { key, payload } = input;
+    checkSize("context", payload["context"], limits.contextEntryBytes);
+    checkSize("context entry", payload, 2 * limits.contextEntryBytes);
+    checkFrame("context_update", payload);
+    const { store } = this.#options;
+    try {
+      const before = (await store.contexts(agent.record)).find((entry) => entry.key === key);
+      const record = await store.putContext(agent.record, { key, payload }, actorOf(caller));
+      const answer = await answerOf(this.#options, agent, this.#judged(agent, record, before), signal);
+      const { applied, refused, reason } = answer;
+      return { applied, refused, reason, timedOut: "timedOut" in answer && answer.timedOut };
+    } catch (error) {
+      throw translate(error).with({ agent_id: input.agentId });
+    }
+  }
 
   /** The configuration as it is stored. Throws VaultError. */
-  function seal(key: AgentKey, config: JsonObject, policy: ToolPolicyInput, current: JsonObject): NextConfig {
-    const sealed = vault.seal(key, config, current);
+  #seal(key: AgentKey, config: JsonObject, policy: ToolPolicyInput, current: JsonObject): NextConfig {
+    const sealed = this.#options.vault.seal(key, config, current);
     const sha256 = configDigest(sealed, policy);
     return { config: sealed, policy, sha256, rollbackOf: 0, expectedRevision: 0 };
   }
 
-  /** A secret is kept from the current configuration: that one must still be the current one when it is stored. */
-  async function storeKeeping(
+  /** Stores a configuration that keeps a secret of the current one, which must still be current then. */
+  async #storeKeeping(
     agent: AgentHandle,
-    input: Parameters<Core["pushConfig"]>[1],
+    input: PushConfigInput,
     push: (next: NextConfig) => Promise<PushResult>,
   ): Promise<PushResult> {
     for (let tries = 1; ; tries++) {
-      const current = await store.currentConfig(agent.record);
-      const next = seal(agent.record, input.config, input.policy, current?.config ?? {});
+      const current = await this.#options.store.currentConfig(agent.record);
+      const next = this.#seal(agent.record, input.config, input.policy, current?.config ?? {});
       const expectedRevision = input.expectedRevision || (current?.revision ?? 0);
       try {
         return await push({ ...next, expectedRevision });
       } catch (error) {
         const overtaken = error instanceof StoreError && error.code === "revision_conflict";
-        if (!overtaken || input.expectedRevision !== 0 || tries === SEAL_TRIES) throw error;
+        if (!overtaken || input.expectedRevision !== 0 || tries === MAX_SEALINGS) throw error;
       }
     }
   }
 
-  return {
-    async pushConfig(caller, input, signal) {
-      await gate.check(caller, "pushConfig", input.agentId);
-      const agent = await find(caller, input.agentId);
-      const { config, policy, expectedRevision } = input;
-      const { mode, tools } = policy;
-      checkSize("config", config, CONFIG_BYTES);
-      checkFrame("config_update", { config, tool_allowlist: tools, tool_policy: { mode, tools } });
-      checkJson("config", config);
-      const push = (next: NextConfig) => storeAndPush(options, agent, next, caller, signal);
-      try {
-        if (JSON.stringify(config).includes(JSON.stringify(REDACTED)))
-          return await storeKeeping(agent, input, push);
-        return await push({ ...seal(agent.record, config, policy, {}), expectedRevision });
-      } catch (error) {
-        throw translate(error).with({ agent_id: input.agentId });
-      }
-    },
-
-    async pushContext(caller, input, signal) {
-      await gate.check(caller, "pushContext", input.agentId);
-      const agent = await find(caller, input.agentId);
-      checkSize("context", input.payload["context"], CONTEXT_BYTES);
-      checkSize("context entry", input.payload, 2 * CONTEXT_BYTES);
-      checkFrame("context_update", input.payload);
-      try {
-        const { key, payload } = input;
-        const before = (await store.contexts(agent.record)).find((entry) => entry.key === key);
-        const record = await store.putContext(agent.record, { key, payload }, actorOf(caller));
-        const verdict = judged(agent, record, before);
-        const answer = await answerOf(agent, verdict, configMs, signal);
-        const { applied, refused, reason } = answer;
-        return { applied, refused, reason, timedOut: "timedOut" in answer && answer.timedOut };
-      } catch (error) {
-        throw translate(error).with({ agent_id: input.agentId });
-      }
-    },
-  };
-
-  /** The guest's word on an entry. One that it refuses is not kept, however late it says so. */
-  async function judged(
+  /** The guest's word on an entry. An entry that it refuses is not kept, however late it says so. */
+  async #judged(
     agent: AgentHandle,
     record: ContextRecord,
     before: ContextRecord | undefined,
@@ -129,28 +132,36 @@ export function createPushes(
     if (verdict.applied) return verdict;
     const { refused } = verdict;
     const onRestored = () => agent.contextsChanged();
-    await restorer.notKept({ key: agent.record, entry: record, before, refused, onRestored });
+    await this.#restorer.notKept({ key: agent.record, entry: record, before, refused, onRestored });
     return verdict;
   }
 }
 
+type AnswerOptions = Pick<CoreOptions, "configMs" | "onUnheardError">;
+
 /**
- * Waits for the link and for the guest's word, `ms` at most in all. Rejects only where the verdict does in that time; what comes
- * later is the business of whoever gave the promise.
+ * Waits for the link and for the guest's word, `configMs` at most in all. Rejects only if the verdict does so in that time; an unexpected
+ * error that comes later is reported.
  */
 async function answerOf<V extends Verdict>(
+  { configMs: ms, onUnheardError }: AnswerOptions,
   agent: AgentHandle,
   verdict: Promise<V>,
-  ms: number,
   signal: AbortSignal,
 ): Promise<Answer<V>> {
   const began = monotonicNow();
   let got: { readonly value: V } | { readonly error: unknown } | undefined;
+  let isAnswered = false;
   const settled = verdict.then(
     (value) => void (got = { value }),
-    (error: unknown) => void (got = { error }),
+    (error: unknown) => {
+      got = { error };
+      if (isAnswered && translate(error).reason === "INTERNAL")
+        onUnheardError(error, "a push failed after its caller was answered");
+    },
   );
   const answer = (otherwise: Answer<V>): Answer<V> => {
+    isAnswered = true;
     if (got === undefined) return otherwise;
     if ("error" in got) throw got.error;
     return got.value;
@@ -169,7 +180,7 @@ async function answerOf<V extends Verdict>(
   return answer({ ...notApplied(reason), timedOut: !isAway });
 }
 
-/** What would be stored as something else than was sent is refused. */
+/** Refuses what would be stored as something else than was sent. */
 function checkJson(what: string, value: JsonObject): void {
   const fault = findJsonFault(value, "", { wholeNumbers: true });
   if (fault === undefined) return;

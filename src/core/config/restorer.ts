@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs } from "../../link/backoff.ts";
 import type { AgentKey, ContextRecord, Store } from "../../store/store.ts";
 
@@ -8,72 +7,86 @@ export interface NotKept {
   readonly entry: ContextRecord;
   /** What was before it. */
   readonly before: ContextRecord | undefined;
-  /** True where the guest turned it down; else another one overtook it, or it just is not there yet. */
+  /** True if the guest turned it down; otherwise another entry overtook it, or it has not reached the guest yet. */
   readonly refused: boolean;
-  /** Called where the store was changed. */
+  /** Called if the store was changed. */
   onRestored(): void;
 }
 
-/** Takes back context entries that a guest refused. */
-export interface Restorer {
-  /**
-   * An entry was not applied. Where it was refused, what was before it is put back, unless another entry has taken its place.
-   * Resolves when that is done; where the store does not answer it is tried again behind the caller, for a minute or so. Never rejects.
-   */
-  notKept(what: NotKept): Promise<void>;
-}
-
 /** Most entries that are remembered as not kept. */
-const MOST = 1_024;
-/** Attempts to put an entry back, and most that are under way behind their callers. */
+const MAX_REMEMBERED = 1_024;
+/** Attempts to put an entry back. */
 const ATTEMPTS = 25;
-const MOST_BEHIND = 1_024;
+/** Most entries that are put back behind their callers at the same time. */
+const MAX_BEHIND = 1_024;
 
-/** Makes the restorer of a store. */
-export function createRestorer(store: Pick<Store, "restoreContext">): Restorer {
+/** Takes back context entries that a guest refused. */
+export class Restorer {
+  readonly #store: Pick<Store, "restoreContext">;
+  readonly #onGivenUp: (error: unknown, text: string) => void;
   /** What was before each entry that the guest did not take, by version: two refused in a row go back to before the first. */
-  const befores = new Map<string, ContextRecord | undefined>();
-  let behind = 0;
+  readonly #befores = new Map<string, ContextRecord | undefined>();
+  #behind = 0;
 
-  function lastGood(before: ContextRecord | undefined): ContextRecord | undefined {
+  /** `onGivenUp` is told of an entry that could not be put back. */
+  constructor(store: Pick<Store, "restoreContext">, onGivenUp: (error: unknown, text: string) => void) {
+    this.#store = store;
+    this.#onGivenUp = onGivenUp;
+  }
+
+  /**
+   * An entry was not applied. If it was refused, what was before it is put back, unless another entry has taken its place. Resolves when
+   * that is done; if the store does not answer, it is tried again behind the caller, for a minute or so. Never rejects.
+   */
+  async notKept(what: NotKept): Promise<void> {
+    this.#remember(what);
+    if (!what.refused) return;
+    const error = await this.#restore(what);
+    if (error !== undefined) void this.#restoreBehind(what, error);
+  }
+
+  #remember({ entry, before }: NotKept): void {
+    this.#befores.delete(entry.version);
+    this.#befores.set(entry.version, before);
+    const [oldest] = this.#befores.keys();
+    if (this.#befores.size > MAX_REMEMBERED && oldest !== undefined) this.#befores.delete(oldest);
+  }
+
+  #lastGood(before: ContextRecord | undefined): ContextRecord | undefined {
     let good = before;
-    while (good !== undefined && befores.has(good.version)) good = befores.get(good.version);
+    while (good !== undefined && this.#befores.has(good.version)) good = this.#befores.get(good.version);
     return good;
   }
 
-  function remember({ entry, before }: NotKept): void {
-    befores.delete(entry.version);
-    befores.set(entry.version, before);
-    const [oldest] = befores.keys();
-    if (befores.size > MOST && oldest !== undefined) befores.delete(oldest);
-  }
-
-  /** True where it is done, be it that there was nothing to do. */
-  async function restore(what: NotKept): Promise<boolean> {
+  /** Undefined once it is done, even if there was nothing to do; otherwise what went wrong. */
+  async #restore(what: NotKept): Promise<Error | undefined> {
     const { key, entry, before } = what;
     try {
-      if (await store.restoreContext(key, entry, lastGood(before))) what.onRestored();
-      return true;
-    } catch {
-      return false;
+      if (await this.#store.restoreContext(key, entry, this.#lastGood(before))) what.onRestored();
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error("the entry was not put back", { cause: error });
     }
   }
 
-  async function restoreBehind(what: NotKept): Promise<void> {
-    if (behind >= MOST_BEHIND) return;
-    behind++;
-    for (let tries = 1; tries < ATTEMPTS; tries++) {
-      await sleep(backoffMs(tries), undefined, { ref: false });
-      if (await restore(what)) break;
+  async #restoreBehind(what: NotKept, first: Error): Promise<void> {
+    let error: Error | undefined = first;
+    if (this.#behind < MAX_BEHIND) {
+      this.#behind++;
+      for (let tries = 1; tries < ATTEMPTS && error !== undefined; tries++) {
+        await sleep(backoffMs(tries));
+        error = await this.#restore(what);
+      }
+      this.#behind--;
     }
-    behind--;
+    if (error === undefined) return;
+    this.#onGivenUp(error, `agent ${what.key.id} refused a context entry, which could not be taken back`);
   }
+}
 
-  return {
-    async notKept(what) {
-      remember(what);
-      if (!what.refused || (await restore(what))) return;
-      void restoreBehind(what);
-    },
-  };
+/** Waits without keeping the process alive. */
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
 }

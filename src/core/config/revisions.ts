@@ -1,77 +1,77 @@
-import type { AgentHandle } from "../../fleet/handle.ts";
-import type { AgentKey, ConfigRecord, NewConfig, Store } from "../../store/store.ts";
 import { configDigest } from "@valinor/protocol";
-import { changedPaths } from "./changed-paths.ts";
-import { ValinorError } from "../errors.ts";
+import type { AgentKey, ConfigRecord, Store } from "../../store/store.ts";
 import type { Gate } from "../access/gate.ts";
+import { ValinorError } from "../errors.ts";
 import { translate } from "../guest-errors.ts";
+import type { ListRevisionsInput, RollbackInput } from "../inputs.ts";
 import type { CoreOptions } from "../options.ts";
+import type { FindAgent } from "../registry/find-agent.ts";
 import { createPageRoom } from "../registry/page-bytes.ts";
 import { decodePageToken, encodePageToken } from "../registry/page-token.ts";
-import { redact } from "../audit/redact.ts";
-import type { Caller, ConfigRevisionPage, ConfigRevisionView, Core, PushResult } from "../types.ts";
+import type { Caller, ConfigRevisionPage, ConfigRevisionView, PushResult } from "../types.ts";
+import { changedPaths } from "./changed-paths.ts";
+import { storeAndPush } from "./pushes.ts";
+import { redact } from "./redact.ts";
 
-/** Stores a sealed configuration as a new revision, and pushes it as pushConfig does. Rejects with errors of the layers below. */
-export type StoreAndPush = (
-  agent: AgentHandle,
-  next: Omit<NewConfig, "actor">,
-  caller: Caller,
-  signal: AbortSignal,
-) => Promise<PushResult>;
-
-/** Revisions of a page where the client names no number. */
-const PAGE = 100;
+/** Revisions of a page unless the client names another number. */
+const DEFAULT_PAGE_SIZE = 100;
 /** What a revision's number looks like. */
 const REVISION = /^[1-9]\d{0,9}$/;
 /** Revisions read from the store at once; each may have 1 MiB. */
 const READ = 8;
 
-/** The call that lists an agent's configurations. */
-export function createRevisionList({ store }: CoreOptions, gate: Gate): Pick<Core, "listConfigRevisions"> {
-  return {
-    async listConfigRevisions(caller, { agentId, pageSize, pageToken }) {
-      await gate.check(caller, "listConfigRevisions", agentId);
-      const scope = `revisions ${agentId}`;
-      const before = Number(decodePageToken(scope, pageToken, REVISION));
-      const key = { tenant: caller.tenant, id: agentId };
-      try {
-        const page = await readPage(store, key, before, pageSize === 0 ? PAGE : pageSize);
-        if (before === 0 && page.revisions.length === 0)
-          throw notFound("AGENT_NOT_FOUND", `agent ${agentId}`);
-        const { revisions, next } = page;
-        return { revisions, nextPageToken: next === 0 ? "" : encodePageToken(scope, String(next)) };
-      } catch (error) {
-        throw translate(error).with({ agent_id: agentId });
-      }
-    },
-  };
-}
+/** The calls about an agent's old configurations. */
+export class RevisionCalls {
+  readonly #options: Pick<CoreOptions, "store" | "vault" | "configMs" | "onUnheardError">;
+  readonly #gate: Gate;
+  readonly #find: FindAgent;
 
-/** The call that brings an old configuration back. */
-export function createRollback(
-  { store, vault }: CoreOptions,
-  gate: Gate,
-  find: (caller: Caller, agentId: string) => AgentHandle | Promise<AgentHandle>,
-  storeAndPush: StoreAndPush,
-): Pick<Core, "rollbackConfig"> {
-  return {
-    async rollbackConfig(caller, { agentId, revision, expectedRevision }, signal) {
-      await gate.check(caller, "rollbackConfig", agentId);
-      const agent = await find(caller, agentId);
-      try {
-        const old = await store.getConfig(agent.record, revision);
-        if (old === undefined) throw notFound("REVISION_NOT_FOUND", `revision ${revision}`);
-        const { policy } = old;
-        // Every secret is kept, and sealed with the key of today.
-        const config = vault.seal(agent.record, redact(old.config), old.config);
-        const sha256 = configDigest(config, policy);
-        const next = { config, policy, sha256, rollbackOf: revision, expectedRevision };
-        return await storeAndPush(agent, next, caller, signal);
-      } catch (error) {
-        throw translate(error).with({ agent_id: agentId });
-      }
-    },
-  };
+  constructor(
+    options: Pick<CoreOptions, "store" | "vault" | "configMs" | "onUnheardError">,
+    gate: Gate,
+    find: FindAgent,
+  ) {
+    this.#options = options;
+    this.#gate = gate;
+    this.#find = find;
+  }
+
+  /** Core.listConfigRevisions. */
+  async list(caller: Caller, input: ListRevisionsInput): Promise<ConfigRevisionPage> {
+    const { agentId, pageSize, pageToken } = input;
+    await this.#gate.check(caller, "listConfigRevisions", agentId);
+    const scope = `revisions ${agentId}`;
+    const before = Number(decodePageToken(scope, pageToken, REVISION));
+    const key = { tenant: caller.tenant, id: agentId };
+    try {
+      const limit = pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize;
+      const { revisions, next } = await readPage(this.#options.store, key, before, limit);
+      if (before === 0 && revisions.length === 0) throw notFound("AGENT_NOT_FOUND", `agent ${agentId}`);
+      return { revisions, nextPageToken: next === 0 ? "" : encodePageToken(scope, String(next)) };
+    } catch (error) {
+      throw translate(error).with({ agent_id: agentId });
+    }
+  }
+
+  /** Core.rollbackConfig. */
+  async rollback(caller: Caller, input: RollbackInput, signal: AbortSignal): Promise<PushResult> {
+    const { agentId, revision, expectedRevision } = input;
+    await this.#gate.check(caller, "rollbackConfig", agentId);
+    const agent = await this.#find(caller, agentId);
+    const { store, vault } = this.#options;
+    try {
+      const old = await store.getConfig(agent.record, revision);
+      if (old === undefined) throw notFound("REVISION_NOT_FOUND", `revision ${revision}`);
+      const { policy } = old;
+      // Every secret is kept, and sealed with the key of today.
+      const config = vault.seal(agent.record, redact(old.config), old.config);
+      const sha256 = configDigest(config, policy);
+      const next = { config, policy, sha256, rollbackOf: revision, expectedRevision };
+      return await storeAndPush(this.#options, agent, next, caller, signal);
+    } catch (error) {
+      throw translate(error).with({ agent_id: agentId });
+    }
+  }
 }
 
 /** Revisions below `before` (0: all); `next` is where to go on, 0 at the end. */
@@ -131,6 +131,6 @@ function viewOf(record: ConfigRecord, older: ConfigRecord | undefined): ConfigRe
 function notFound(reason: "AGENT_NOT_FOUND" | "REVISION_NOT_FOUND", what: string): ValinorError {
   return new ValinorError(
     reason,
-    `there is no ${what}${reason === "REVISION_NOT_FOUND" ? ", or it is kept no more" : ""}`,
+    `there is no ${what}${reason === "REVISION_NOT_FOUND" ? ", or it is no longer kept" : ""}`,
   );
 }

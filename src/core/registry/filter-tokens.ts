@@ -1,9 +1,9 @@
-/** A piece of a filter, and where it stands: characters before it. */
+/** A piece of a filter, and its place: the number of characters before it. */
 export interface FilterToken {
   readonly kind: "word" | "text" | "operator" | "end";
   /** As it was written, without quotes; empty at the end. */
   readonly value: string;
-  /** Where stars stand in it that no backslash makes a mere character: the one at the end is not part of `value`. */
+  /** Where it has stars that no backslash turns into plain characters: a star at the end is not part of `value`. */
   readonly star: "none" | "end" | "inside";
   readonly at: number;
 }
@@ -54,10 +54,10 @@ function readToken(text: string, at: number): { token: FilterToken; end: number 
   }
   if (text[at] === '"')
     throw new FilterSyntaxError(at, 'a text in quotes ends with ", and has \\", \\\\ and \\* for these');
-  throw new FilterSyntaxError(at, `${JSON.stringify(characterAt(text, at))} stands in double quotes`);
+  throw new FilterSyntaxError(at, `${JSON.stringify(characterAt(text, at))} must be in double quotes`);
 }
 
-/** A star at the end stands for any rest, `\*` for a star. Words have no backslash. */
+/** A star at the end matches any rest; `\*` is a plain star. Words have no backslash. */
 function unescape(raw: string): Pick<FilterToken, "value" | "star"> {
   const first = raw.replaceAll(/\\./gs, "..").indexOf("*");
   const star = first < 0 ? "none" : first === raw.length - 1 ? "end" : "inside";
@@ -70,7 +70,7 @@ function endOf(pattern: RegExp, text: string, at: number): number | undefined {
   return pattern.test(text) ? pattern.lastIndex : undefined;
 }
 
-/** The whole character, where it takes two units. */
+/** The character at a place, whole even if it takes two units. */
 function characterAt(text: string, at: number): string {
   return String.fromCodePoint(text.codePointAt(at) ?? 0);
 }

@@ -17,7 +17,7 @@ const fields: Readonly<Record<string, Field>> = {
 const states: readonly AgentState[] = ["PROVISIONING", "RUNNING", "STOPPED", "FAILED"];
 
 /**
- * Reads the filter of ListAgents (its grammar stands in the proto): the comparisons, all of which must hold. Empty: none. Throws
+ * Reads the filter of ListAgents (its grammar is in the proto): the comparisons, all of which must hold. Empty: none. Throws
  * INVALID_ARGUMENT that says what was expected, and at which character.
  */
 export function parseFilter(text: string): AgentCondition[] {
@@ -59,7 +59,10 @@ function conditionOf(name: FilterToken, operator: FilterToken, value: FilterToke
   if (field === "vsockCid") return { field, op: isEqual ? "eq" : "ne", value: cidOf(value) };
   if (field === "status") return { field, op: isEqual ? "eq" : "ne", value: stateOf(value) };
   if (value.star === "inside")
-    throw new FilterSyntaxError(value.at, 'a * stands only at the end of a value; a star itself is "\\*"');
+    throw new FilterSyntaxError(
+      value.at,
+      'a * may only be at the end of a value; a star itself is written "\\*"',
+    );
   const op = value.star === "end" ? (isEqual ? "prefix" : "notPrefix") : isEqual ? "eq" : "ne";
   return { field, op, value: value.value };
 }

@@ -1,12 +1,14 @@
+import { limits } from "@valinor/protocol";
+
 /** Bytes of a page's items, at which it ends: gRPC's clients refuse messages of more than 4 MiB unless told otherwise. */
-export const PAGE_BYTES = 3 * 1024 * 1024;
+export const PAGE_BYTES = limits.unaryReplyBytes;
 
 /** What a message's fields of fixed size take at most, and its place in the page. */
 const ITEM_BYTES = 256;
 
 /** A page that is being filled. */
 export interface PageRoom {
-  /** True where the item still fits, which is then counted. The first one always does: nobody could get it otherwise. */
+  /** True if the item still fits; it is counted then. The first one always fits: no page could hold it otherwise. */
   take(item: unknown): boolean;
 }
 

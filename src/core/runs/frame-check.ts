@@ -2,8 +2,8 @@ import { LinkError, encodeFrame, prescan, type FrameType } from "@valinor/protoc
 import { ValinorError } from "../errors.ts";
 
 /**
- * Throws where a guest would have to close the link over a frame with this payload: REQUEST_TOO_LARGE over 4 MiB,
- * INVALID_ARGUMENT where it nests too deep or has too many tokens. For payloads that clients shape: a stored one would close
+ * Throws if a guest would have to close the link over a frame with this payload: REQUEST_TOO_LARGE over 4 MiB,
+ * INVALID_ARGUMENT if it nests too deep or has too many tokens. For payloads that clients shape: a stored one would close
  * the link for ever.
  */
 export function checkFrame(type: FrameType, payload: object): void {

@@ -1,8 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { MessageSchema } from "@valinor/proto/valinor/link/v1/link";
-import type { MessageInput } from "../types.ts";
+import type { MessageInput } from "../inputs.ts";
 
-/** Names of the link's own fields: a client's further keys never stand for them. */
+/** Names of the link's own fields: a client's further keys never replace them. */
 const ownKeys = new Set(MessageSchema.fields.map((field) => field.jsonName));
 
 /**
@@ -22,12 +22,12 @@ export function givenKeys(message: MessageInput | undefined, keepsConversations 
   };
 }
 
-/** True where a guest of protocol 1 can do what the message says: it knows neither history nor tools of clients. */
+/** True if a guest of protocol 1 can do what the message says: it knows neither history nor tools of clients. */
 export function fitsProtocol1(message: MessageInput | undefined): boolean {
   return !hasAny(message?.history) && !hasAny(message?.tools);
 }
 
-/** True for a message whose frame may nest too deep, or have too many tokens: JSON of the client's own stands in it. */
+/** True for a message whose frame may nest too deep, or have too many tokens: it holds JSON of the client's own. */
 export function isShapedByClient(message: MessageInput | undefined): boolean {
   return message?.extra !== undefined || !fitsProtocol1(message) || hasAny(message?.wholeHistory);
 }

@@ -3,13 +3,13 @@ import { AgentError } from "../../fleet/errors.ts";
 import type { AgentHandle } from "../../fleet/handle.ts";
 import type { Connection } from "../../link/connection.ts";
 import type { Exchange } from "../../link/exchange.ts";
-import { LinkError, type Frame, limits, readPayload } from "@valinor/protocol";
+import { LinkError, type Frame, limits, readPayload, isName } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "./frame-check.ts";
 import { errorOfFrame } from "../guest-errors.ts";
 import { fitsProtocol1, givenKeys, isShapedByClient } from "./message-keys.ts";
 import type { SeenRun } from "./seen-runs.ts";
-import type { MessageInput } from "../types.ts";
+import type { MessageInput } from "../inputs.ts";
 
 /** A message for a guest, or the name of a run to attach to. */
 export interface RunRequest {
@@ -35,21 +35,18 @@ export interface OpenedRun {
   readonly attached: boolean;
   /** Number of the first event. */
   readonly nextSequence: number;
-  /** Name of the run's life; empty where the guest names none. */
+  /** Name of the run's life; empty if the guest names none. */
   readonly life: string;
   /** Frames that came with the first. */
   readonly rest: readonly Frame[];
 }
 
-/** What a guest may call a life: it is remembered for each run, and clients give it back. */
-const LIFE = /^[A-Za-z0-9._:-]{0,128}$/;
-
-/** How often an opening is tried again where that is known to be safe. */
+/** How often an opening is tried if trying again is known to be safe. */
 const TRIES = 3;
 
 /**
- * Gives a message to a guest and waits until it is taken. A link that is lost meanwhile is not the caller's concern where
- * trying again can't run the message twice: where no byte of it had left, or where the same boot of the guest, which knows the
+ * Gives a message to a guest and waits until it is taken. A link that is lost meanwhile is not the caller's concern if
+ * trying again can't run the message twice: if no byte of it had left, or if the same boot of the guest, which knows the
  * run by its name, is reached again. Rejects with LinkError, AgentError or ValinorError; an abort of the signal detaches.
  */
 export async function openRun(
@@ -114,7 +111,7 @@ async function openOn(
   if (connection.protocol === 1 && !fitsProtocol1(request.message)) {
     throw new ValinorError(
       "INVALID_ARGUMENT",
-      "this agent speaks protocol 1: it takes no tools and no history",
+      "this agent speaks protocol 1: it accepts neither tools nor history",
     );
   }
   if (lifeOf(request) !== "" && connection.heartbeat.lives !== true)
@@ -164,7 +161,12 @@ async function takeOpened(
         `the agent goes on at ${nextSequence}, not after ${request.afterSequence}`,
       );
     }
-    if (!LIFE.test(life)) throw new LinkError("invalid_frame", "the agent's run has a life that is no name");
+    // It is remembered for each run, and clients give it back.
+    if (life !== "" && !isName(life))
+      throw new LinkError(
+        "invalid_frame",
+        "the agent named the life of its run with characters that are not allowed",
+      );
     checkLife(request, life);
     return { exchange, protocol: 2, bootId, attached, nextSequence, life, rest };
   } catch (error) {
@@ -184,12 +186,12 @@ function refusal(frame: Frame, request: RunRequest): ValinorError {
   });
 }
 
-/** Takes down the life of a run that was opened. Throws RUN_LOST where it is another than was meant. */
+/** Writes down the life of a run that was opened. Throws RUN_LOST if it is not the life that was meant. */
 function checkLife(request: RunRequest, life: string): void {
   const { seen } = request;
   const meant = lifeOf(request);
   if (meant !== "" && meant !== life)
-    throw new ValinorError("RUN_LOST", "the run of that name is another one: it began anew");
+    throw new ValinorError("RUN_LOST", "the run of that name is a different one: it began again");
   if (seen.life === life) return;
   // The caller has read a life that this process has not.
   seen.life = life;
@@ -217,7 +219,7 @@ function fullPayload(request: RunRequest, revision: number, keepsConversations: 
   return { ...givenKeys(message, keepsConversations), ...own };
 }
 
-/** What is known of the run that is meant: the guest refuses where its run is another. Only guests that name lives know these fields. */
+/** What is known of the run that is meant: the guest refuses if its own run is a different one. Only guests that name lives know these fields. */
 function knownOf(request: RunRequest): Pick<MessageJson, "run_life" | "run_seen"> {
   const life = lifeOf(request);
   if (life === "") return {};

@@ -1,111 +1,119 @@
-import { LinkError, type Frame } from "@valinor/protocol";
+import { type Frame, LinkError } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import { translate } from "../guest-errors.ts";
 import { type Lifecycle, readNoFurther } from "../lifecycle.ts";
-import type { OpenedRun } from "./open-run.ts";
-import { type EventReader, numberedReader, unnumberedReader } from "./run-events.ts";
-import type { SeenRun } from "./seen-runs.ts";
 import type { RunEvent, RunOpened, RunStream } from "../types.ts";
+import type { OpenedRun } from "./open-run.ts";
+import { type EventReader, NumberedReader, UnnumberedReader } from "./run-events.ts";
+import type { SeenRun } from "./seen-runs.ts";
 
-/** A stream that the server can end. */
-export interface StoppableStream extends RunStream {
-  /**
-   * Ends the stream, after the events that have come, with DRAINING. The guest is not told: its run waits for a reader as it does when
-   * a link is lost. Of protocol 1 no run can be read again: that one is RUN_INTERRUPTED. Does nothing after the end.
-   */
-  stop(): void;
-}
+/** Called once when a stream is over: with the error that ended it, or without one after `done` or close(). */
+export type OnStreamEnd = (failure?: ValinorError) => void;
 
-/**
- * Makes the stream of an opened run; `metadata` goes into its errors, and what comes of the run is taken down in `seen`. `onEnd` is called once, when the stream is over: with the error
- * where one ended it, without after `done` or close().
- */
-export function createRunStream(
-  run: OpenedRun,
-  opened: RunOpened,
-  metadata: Record<string, string>,
-  seen: SeenRun,
-  onEnd: (failure?: ValinorError) => void,
-): StoppableStream {
-  const { exchange } = run;
-  const reader: EventReader =
-    run.protocol === 2 ? numberedReader(run.nextSequence, seen) : unnumberedReader();
-  let pending: readonly Frame[] = run.rest;
-  let failure: ValinorError | undefined;
-  let ended = false;
-  /** Number of the last event that was given; of what came before this stream, too. */
-  let lastSequence = run.nextSequence - 1;
-  const stopped = new LinkError("interrupted", "this server is stopping");
+/** The stream of an opened run, which the server can end as well as its reader. */
+export class StoppableStream implements RunStream {
+  readonly opened: RunOpened;
+  readonly #run: OpenedRun;
+  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #onEnd: OnStreamEnd;
+  readonly #reader: EventReader;
+  #pending: readonly Frame[];
+  #failure: ValinorError | undefined;
+  #ended = false;
+  /** Number of the last event that was given, in this stream or before it. */
+  #lastSequence: number;
+  /** What stop() failed the exchange with. */
+  #stopped: LinkError | undefined;
 
-  async function next(): Promise<readonly RunEvent[] | undefined> {
-    if (failure !== undefined) throw failure;
-    if (ended) return undefined;
+  /** `metadata` goes into the stream's errors; what comes of the run is written into `seen`. */
+  constructor(
+    run: OpenedRun,
+    opened: RunOpened,
+    metadata: Readonly<Record<string, string>>,
+    seen: SeenRun,
+    onEnd: OnStreamEnd,
+  ) {
+    this.opened = opened;
+    this.#run = run;
+    this.#metadata = metadata;
+    this.#onEnd = onEnd;
+    this.#reader = run.protocol === 2 ? new NumberedReader(run.nextSequence, seen) : new UnnumberedReader();
+    this.#pending = run.rest;
+    this.#lastSequence = run.nextSequence - 1;
+  }
+
+  /** RunStream.next. */
+  async next(): Promise<readonly RunEvent[] | undefined> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#ended) return undefined;
     try {
       for (;;) {
-        const frames = pending.length > 0 ? pending : await exchange.take();
-        pending = [];
+        const frames = this.#pending.length > 0 ? this.#pending : await this.#run.exchange.take();
+        this.#pending = [];
         if (frames === undefined)
           throw new LinkError("interrupted", "the exchange ended without a last event");
         if (frames.length === 0) return [{ kind: "keepalive" }];
-        const events = readAll(frames);
+        const events = this.#readAll(frames);
         // Chunks without text, as protocol 1 may send them, are no events.
         if (events.length > 0) return events;
       }
     } catch (error) {
-      return fail(error);
+      throw (this.#failure ??= this.#finish(error));
     }
+  }
+
+  /** RunStream.close. */
+  close(): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#failure ??= new ValinorError("CLIENT_GONE", "the stream was closed", { metadata: this.#metadata });
+    this.#run.exchange.detach(new LinkError("closed", "the reader left"));
+  }
+
+  /**
+   * Ends the stream with DRAINING, after the events that have come. The guest is not told: its run waits for a reader as it does when a
+   * link is lost. A run of protocol 1 can't be read again, so it ends with RUN_INTERRUPTED. Does nothing after the end.
+   */
+  stop(): void {
+    this.#stopped ??= new LinkError("interrupted", "this server is stopping");
+    this.#run.exchange.fail(this.#stopped);
   }
 
   /** The events of a batch; an error in it is kept until the events before it were delivered. */
-  function readAll(frames: readonly Frame[]): readonly RunEvent[] {
+  #readAll(frames: readonly Frame[]): readonly RunEvent[] {
     const events: RunEvent[] = [];
     try {
-      for (const frame of frames) reader.read(frame, events);
+      for (const frame of frames) this.#reader.read(frame, events);
     } catch (error) {
       if (events.length === 0) throw error;
-      failure = finish(error);
+      this.#failure = this.#finish(error);
     }
     const last = events.at(-1);
-    if (last !== undefined && last.kind !== "keepalive") lastSequence = last.sequence;
-    if (last?.kind === "done") end();
+    if (last !== undefined && last.kind !== "keepalive") this.#lastSequence = last.sequence;
+    if (last?.kind === "done") this.#end();
     return events;
   }
 
-  function end(reason?: ValinorError): void {
-    if (ended) return;
-    ended = true;
-    onEnd(reason);
+  #end(reason?: ValinorError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd(reason);
   }
 
-  function finish(error: unknown): ValinorError {
+  #finish(error: unknown): ValinorError {
+    const { exchange, protocol } = this.#run;
     if (error instanceof LinkError) exchange.detach(error);
-    const isStop = error === stopped && run.protocol === 2;
-    const reason = (isStop ? readNoFurther(lastSequence) : translate(error)).with(metadata);
-    end(reason);
+    const isStop = error === this.#stopped && protocol === 2;
+    const cause = isStop ? readNoFurther(this.#lastSequence) : translate(error);
+    const reason = cause.with(this.#metadata);
+    this.#end(reason);
     return reason;
   }
-
-  function fail(error: unknown): Promise<never> {
-    failure ??= finish(error);
-    return Promise.reject(failure);
-  }
-
-  return {
-    opened,
-    next,
-    close() {
-      if (ended) return;
-      end();
-      failure ??= new ValinorError("CLIENT_GONE", "the stream was closed", { metadata });
-      exchange.detach(new LinkError("closed", "the reader left"));
-    },
-    stop: () => exchange.fail(stopped),
-  };
 }
 
 /**
- * Waits until a run is open, and no longer than the server does. One that is opened too late is left to its link, which ends soon:
- * to detach from it could cancel it.
+ * Waits until a run is open, but no longer than the server does. A run that is opened too late is left to its link, which ends soon:
+ * detaching from it could cancel it.
  */
 export function untilEnding(
   lifecycle: Lifecycle,

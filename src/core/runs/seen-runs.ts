@@ -2,7 +2,7 @@ import type { AgentRecord } from "../../store/store.ts";
 import { monotonicNow } from "@valinor/protocol";
 
 /** Runs that are remembered, and for how long after a call last opened or left them. docs/guarantees.md tells both. */
-const MOST = 20_000;
+const MAX_RUNS = 20_000;
 const KEEP_MS = 60 * 60_000;
 
 /** What this process has seen of a run: enough to tell it from another one of the same name. */
@@ -31,7 +31,7 @@ export function unseenRun(): SeenRun {
 }
 
 /** Makes an empty memory. */
-export function createSeenRuns(most = MOST, now: () => number = monotonicNow): SeenRuns {
+export function createSeenRuns(most = MAX_RUNS, now: () => number = monotonicNow): SeenRuns {
   /** In the order in which they were opened, the latest last. */
   const runs = new Map<string, Entry>();
 

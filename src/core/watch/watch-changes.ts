@@ -2,68 +2,81 @@ import type { FleetListener } from "../../fleet/fleet.ts";
 import { waitAtMost } from "../../link/backoff.ts";
 import { monotonicNow } from "@valinor/protocol";
 
-/** What a watcher has yet to be told: at most one entry an agent, however slow it is. */
-export interface Changes extends FleetListener {
-  /** Why everything is to be sent again; undefined where nothing was lost. */
-  readonly lost: string | undefined;
-  /** Milliseconds until the changes are due; undefined where there are none. */
-  dueMs(): number | undefined;
-  /** The agents that changed, once they are due; from then on they are no longer changed. */
-  take(): string[];
+/** What a watcher has yet to be told: at most one entry an agent, however slow the watcher is. */
+export class Changes implements FleetListener {
+  readonly #gatherMs: number;
+  readonly #maxAgents: number;
+  #ids = new Set<string>();
+  #lost: string | undefined;
+  #dueAt = 0;
+  #wake: () => void = () => {};
+
+  /** Changes that come within `gatherMs` are due as one; if more than `maxAgents` agents change, all changes are given up as lost. */
+  constructor(gatherMs: number, maxAgents: number) {
+    this.#gatherMs = gatherMs;
+    this.#maxAgents = maxAgents;
+  }
+
+  /** FleetListener.changed. */
+  changed(id: string): void {
+    this.#note(id);
+  }
+
+  /** FleetListener.removed. */
+  removed(id: string): void {
+    this.#note(id);
+  }
+
+  /** FleetListener.resync: gives the changes up as lost. */
+  resync(reason: string): void {
+    this.#ids = new Set();
+    this.#lost = reason;
+    this.#wake();
+  }
+
+  /** Why everything is to be sent again; undefined if nothing was lost. */
+  get lost(): string | undefined {
+    return this.#lost;
+  }
+
+  /** Milliseconds until the changes are due; undefined if there are none. */
+  dueMs(): number | undefined {
+    return this.#ids.size === 0 ? undefined : Math.max(0, this.#dueAt - monotonicNow());
+  }
+
+  /** The agents that changed, once they are due; from then on they no longer count as changed. */
+  take(): string[] {
+    const taken = [...this.#ids];
+    this.#ids = new Set();
+    return taken;
+  }
+
   /** Forgets everything: what comes next is a new snapshot. */
-  clear(): void;
-  /** Resolves when a first change comes or changes are lost, at `wake`, after `ms`, or when the signal aborts. Never rejects. */
-  wait(ms: number, signal: AbortSignal): Promise<void>;
-  /** Wakes who waits. */
-  wake(): void;
-}
+  clear(): void {
+    this.#ids = new Set();
+    this.#lost = undefined;
+  }
 
-/** Collects changes: those that come within `gatherMs` are due as one, and more than `most` agents are given up as lost. */
-export function createChanges(gatherMs: number, most: number): Changes {
-  let ids = new Set<string>();
-  let lost: string | undefined;
-  let dueAt = 0;
-  let wake: () => void = () => {};
+  /** Resolves when a first change comes, when changes are lost, at `wake`, after `ms`, or when the signal aborts. Never rejects. */
+  wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#lost !== undefined) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    return waitAtMost(promise, ms, signal);
+  }
 
-  function note(id: string): void {
-    if (lost !== undefined) return;
-    if (ids.size === 0) {
-      dueAt = monotonicNow() + gatherMs;
-      wake();
+  /** Wakes whoever waits. */
+  wake(): void {
+    this.#wake();
+  }
+
+  #note(id: string): void {
+    if (this.#lost !== undefined) return;
+    if (this.#ids.size === 0) {
+      this.#dueAt = monotonicNow() + this.#gatherMs;
+      this.#wake();
     }
-    ids.add(id);
-    if (ids.size > most) lose("the watcher is too slow for the changes that came");
+    this.#ids.add(id);
+    if (this.#ids.size > this.#maxAgents) this.resync("the watcher is too slow for the changes that came");
   }
-
-  function lose(reason: string): void {
-    ids = new Set();
-    lost = reason;
-    wake();
-  }
-
-  return {
-    changed: note,
-    removed: note,
-    resync: lose,
-    get lost() {
-      return lost;
-    },
-    dueMs: () => (ids.size === 0 ? undefined : Math.max(0, dueAt - monotonicNow())),
-    take() {
-      const taken = [...ids];
-      ids = new Set();
-      return taken;
-    },
-    clear() {
-      ids = new Set();
-      lost = undefined;
-    },
-    wait(ms, signal) {
-      if (lost !== undefined) return Promise.resolve();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      wake = resolve;
-      return waitAtMost(promise, ms, signal);
-    },
-    wake: () => wake(),
-  };
 }

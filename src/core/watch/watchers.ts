@@ -6,12 +6,6 @@ import type { Changes } from "./watch-changes.ts";
 /** Milliseconds after which a refused watcher may find a place. */
 const RETRY_MS = 5_000;
 
-/** Every watcher of this process: how many there are, and an end for all of them. */
-export interface Watchers {
-  /** Takes a watcher in; the answer lets it go (twice is once). Throws LIMIT_EXCEEDED. */
-  join(caller: Caller, changes: Changes): () => void;
-}
-
 /** How many there may be at once. */
 export interface WatchersLimits {
   readonly all: number;
@@ -21,37 +15,43 @@ export interface WatchersLimits {
   readonly credential: number;
 }
 
-/** Counts watchers, and wakes them when the server begins to drain. */
-export function createWatchers(limits: WatchersLimits, lifecycle: Lifecycle): Watchers {
-  const present = new Set<Changes>();
-  const counts = new Map<string, number>();
-  lifecycle.on("draining", () => {
-    for (const changes of present) changes.wake();
-  });
+/** Every watcher of this process: how many there are, and a word to all of them when the server begins to drain. */
+export class Watchers {
+  readonly #limits: WatchersLimits;
+  readonly #present = new Set<Changes>();
+  readonly #counts = new Map<string, number>();
 
-  const countOf = (name: string) => counts.get(name) ?? 0;
-
-  function giveBack(name: string): void {
-    const left = countOf(name) - 1;
-    if (left > 0) counts.set(name, left);
-    else counts.delete(name);
+  constructor(limits: WatchersLimits, lifecycle: Lifecycle) {
+    this.#limits = limits;
+    lifecycle.on("draining", () => {
+      for (const changes of this.#present) changes.wake();
+    });
   }
 
-  return {
-    join({ tenant, credential, subject }, changes) {
-      const ofCredential = `${tenant}\0${credential}\0${subject}`;
-      if (countOf(ofCredential) >= limits.credential)
-        throw tooMany(`this credential has ${limits.credential}`);
-      if (countOf(tenant) >= limits.tenant) throw tooMany(`this tenant has ${limits.tenant}`);
-      if (present.size >= limits.all) throw tooMany(`this server has ${limits.all}`);
-      for (const name of [tenant, ofCredential]) counts.set(name, countOf(name) + 1);
-      present.add(changes);
-      return () => {
-        if (!present.delete(changes)) return;
-        for (const name of [tenant, ofCredential]) giveBack(name);
-      };
-    },
-  };
+  /** Takes a watcher in; the answer lets it go (twice is once). Throws LIMIT_EXCEEDED. */
+  join({ tenant, credential, subject }: Caller, changes: Changes): () => void {
+    const { all, tenant: ofTenant, credential: ofCredential } = this.#limits;
+    const name = `${tenant}\0${credential}\0${subject}`;
+    if (this.#count(name) >= ofCredential) throw tooMany(`this credential has ${ofCredential}`);
+    if (this.#count(tenant) >= ofTenant) throw tooMany(`this tenant has ${ofTenant}`);
+    if (this.#present.size >= all) throw tooMany(`this server has ${all}`);
+    const names = [tenant, name];
+    for (const counted of names) this.#counts.set(counted, this.#count(counted) + 1);
+    this.#present.add(changes);
+    return () => {
+      if (this.#present.delete(changes)) for (const counted of names) this.#giveBack(counted);
+    };
+  }
+
+  #count(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  #giveBack(name: string): void {
+    const left = this.#count(name) - 1;
+    if (left > 0) this.#counts.set(name, left);
+    else this.#counts.delete(name);
+  }
 }
 
 function tooMany(who: string): ValinorError {

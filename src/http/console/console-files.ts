@@ -7,11 +7,11 @@ import { gzipSync } from "node:zlib";
 export interface ConsoleFile {
   readonly type: string;
   readonly body: Buffer;
-  /** The body compressed, where that makes it smaller. */
+  /** The body compressed, if that makes it smaller. */
   readonly gzip: Buffer | undefined;
   /** Of the body, with its quotes. */
   readonly etag: string;
-  /** True where the name changes with the content. */
+  /** True if the name changes with the content. */
   readonly immutable: boolean;
 }
 
@@ -29,7 +29,7 @@ const types: Readonly<Record<string, string>> = {
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads the files of a folder by their path in it, with forward slashes. Undefined where it has no index.html. Throws where they
+ * Reads the files of a folder by their path in it, with forward slashes. Undefined if it has no index.html. Throws if they
  * are larger than 16 MiB together, which is no console.
  */
 export function loadConsoleFiles(dir: string): ReadonlyMap<string, ConsoleFile> | undefined {
@@ -42,7 +42,8 @@ export function loadConsoleFiles(dir: string): ReadonlyMap<string, ConsoleFile> 
     const path = join(entry.parentPath, entry.name);
     const body = readFileSync(path);
     left -= body.length;
-    if (left < 0) throw new Error(`${dir} has more than ${MAX_BYTES} bytes: it is no build of the console`);
+    if (left < 0)
+      throw new Error(`${dir} has more than ${MAX_BYTES} bytes: that is not a build of the console`);
     const name = relative(dir, path).split(sep).join("/");
     files.set(name, consoleFile(body, type, name.startsWith("assets/")));
   }

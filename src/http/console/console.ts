@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ConsoleFile, loadConsoleFiles } from "./console-files.ts";
-import { splitTarget } from "../rest/query.ts";
+import { splitTarget } from "../routing/query.ts";
 
 /** Where the console's built files are. */
 export interface ConsoleOptions {
@@ -8,7 +8,7 @@ export interface ConsoleOptions {
   readonly dir: string;
 }
 
-/** Answers a request and says true; false where the path is not the console's and nothing was done. */
+/** Answers a request and says true; false if the path is not the console's and nothing was done. */
 export type ConsoleHandler = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 /** Path that the console is served under. */

@@ -1,5 +1,5 @@
 import type { RunEvent, SendResult, ToolCallEvent, Usage } from "../../core/types.ts";
-import { eventJson, usageJson } from "../rest/sse.ts";
+import { eventJson, usageJson } from "../routing/event-stream.ts";
 
 /** What every object of one answer has in common. */
 export interface AnswerHead {
@@ -41,10 +41,10 @@ export function completionJson(head: AnswerHead, result: SendResult): object {
   };
 }
 
-/** Makes the encoder of a streamed answer. With `includeUsage` a chunk with the usage alone stands last, where the agent told it. */
+/** Makes the encoder of a streamed answer. With `includeUsage`, a chunk with the usage alone comes last if the agent told it. */
 export function chunkEncoder(head: AnswerHead, includeUsage: boolean): ChunkEncoder {
   const common = identity(head, "chat.completion.chunk");
-  // Around each word the same bytes stand: they are written once.
+  // The same bytes surround each word: they are made once.
   const prefix = `data: ${eventJson(common).slice(0, -1)},"choices":[{"index":0,"delta":`;
   const tail = `}]${includeUsage ? ',"usage":null' : ""}}\n\n`;
   const delta = (json: string, reason = "null") =>
@@ -113,7 +113,7 @@ const WORD = /^[A-Za-z][\w:. -]{0,63}$/;
 
 /**
  * The reason in OpenAI's words. An answer with tool calls waits for their results, whatever the model says, unless it was cut. A word
- * that nobody knows is passed on as it is, and what is no word is `unknown`: neither is told as a success.
+ * that is not known is passed on as it is, and what is not a word becomes `unknown`: neither counts as a success.
  */
 function reasonOf(finishReason: string, calls: number): string {
   const word = finishReason.toLowerCase();

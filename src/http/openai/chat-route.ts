@@ -1,13 +1,13 @@
 import type { ServerResponse } from "node:http";
 import { onProbe } from "../../core/edge.ts";
-import { toValinorError, ValinorError } from "../../core/errors.ts";
+import { ValinorError } from "../../core/errors.ts";
 import type { RunEvent, RunOpened, RunStream } from "../../core/types.ts";
 import { limits } from "@valinor/protocol";
-import { readJsonObject } from "../rest/body.ts";
+import { readJsonObject } from "../routing/body.ts";
 import { type Client, dropClient, writeText } from "../server/client.ts";
-import { writeJson } from "../rest/rest-errors.ts";
-import type { RouteContext } from "../rest/routes.ts";
-import { eventJson, runHeaders, SSE_PROBE, sseHeaders } from "../rest/sse.ts";
+import { writeJson } from "../routing/json-answer.ts";
+import type { RouteContext } from "../routing/routes.ts";
+import { eventJson, runHeaders, SSE_PROBE, sseHeaders } from "../routing/event-stream.ts";
 import { type AnswerHead, type ChunkEncoder, chunkEncoder, completionJson } from "./answer.ts";
 import { openaiError } from "./errors.ts";
 import { type ChatRequest, readChatRequest } from "./request.ts";
@@ -39,7 +39,8 @@ async function streamChat(context: RouteContext, request: ChatRequest): Promise<
   res.writeHead(200, { ...sseHeaders, ...headersOf(run.opened) });
   onProbe(res, () => void res.write(SSE_PROBE));
   const encoder = chunkEncoder(headOf(request, requestId), request.includeUsage);
-  await pump({ run, res, client, stallMs: options.clientStallMs, encoder }, first);
+  const { errorOf } = context;
+  await pump({ run, res, client, stallMs: options.clientStallMs, encoder, errorOf }, first);
 }
 
 interface Pump {
@@ -48,9 +49,10 @@ interface Pump {
   readonly client: Client;
   readonly stallMs: number;
   readonly encoder: ChunkEncoder;
+  readonly errorOf: RouteContext["errorOf"];
 }
 
-/** Writes the chunks as the events come, one write for each wake. An error stands in the stream, which then has no end mark. */
+/** Writes the chunks as the events come, one write for each wake. An error is written into the stream, which then has no end mark. */
 async function pump(pump: Pump, first: readonly RunEvent[]): Promise<void> {
   const { run, res, client, encoder } = pump;
   let events = first;
@@ -63,7 +65,8 @@ async function pump(pump: Pump, first: readonly RunEvent[]): Promise<void> {
     try {
       events = await nextOf(run);
     } catch (thrown) {
-      if (!client.signal.aborted) res.end(`data: ${eventJson(openaiError(toValinorError(thrown)))}\n\n`);
+      const error = pump.errorOf(thrown);
+      if (!client.signal.aborted) res.end(`data: ${eventJson(openaiError(error))}\n\n`);
       return;
     }
     if (client.signal.aborted) return;

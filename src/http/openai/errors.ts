@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorRow, type Reason, ValinorError } from "../../core/errors.ts";
-import { writeJson } from "../rest/rest-errors.ts";
+import { writeJson } from "../routing/json-answer.ts";
 
 /** An error in OpenAI's shape. Programs tell errors apart by `code`. */
 export interface OpenAIError {
@@ -34,7 +34,7 @@ function typeOf(status: number): OpenAIError["error"]["type"] {
 
 /**
  * Answers with an error in OpenAI's shape. Its SDKs repeat 408, 409, 429 and 5xx by themselves, which could run a message twice:
- * `x-should-retry`, which they obey, says true only where that can help and can't. Does nothing where the response has begun.
+ * `x-should-retry`, which they obey, says true only if a retry can help and can't run a message twice. Does nothing if the response has begun.
  */
 export function writeOpenAIError(res: ServerResponse, error: ValinorError, req: IncomingMessage): void {
   const { reason, retryMs, metadata } = error;
@@ -55,7 +55,7 @@ export function writeOpenAIError(res: ServerResponse, error: ValinorError, req: 
  */
 function mayRetry({ reason, retryMs, metadata }: ValinorError, req: IncomingMessage): boolean {
   if (retryMs === undefined) return false;
-  const begun = reason === "RUN_INTERRUPTED" || metadata["last_sequence"] !== undefined;
+  const begun = errorRow(reason).retry === "attach" || metadata["last_sequence"] !== undefined;
   return !begun || req.headers["idempotency-key"] !== undefined;
 }
 

@@ -1,24 +1,24 @@
 import type { AgentStatusView } from "../../core/types.ts";
-import { writeJson } from "../rest/rest-errors.ts";
-import type { RouteContext } from "../rest/routes.ts";
+import { writeJson } from "../routing/json-answer.ts";
+import type { RouteContext } from "../routing/routes.ts";
 
 /** OpenAI's list has no pages: this many agents are read, a page at a time. */
-const MOST = 10_000;
-const PAGE = 1_000;
-/** A page ends early where its agents have much to tell. */
-const PAGES = 100;
+const MAX_MODELS = 10_000;
+const READ_AT_ONCE = 1_000;
+/** Pages that are read at most: a page ends early if its agents have much to tell. */
+const MAX_PAGES = 100;
 
-/** GET `/v1/models`: the agents of the caller's tenant; the first 10,000 where there are more. */
+/** GET `/v1/models`: the agents of the caller's tenant; the first 10,000 if there are more. */
 export async function modelsRoute({ core, caller, res }: RouteContext): Promise<void> {
   const agents: AgentStatusView[] = [];
   let pageToken = "";
-  for (let page = 0; page < PAGES && agents.length < MOST; page++) {
-    const answer = await core.listAgents(caller, { pageSize: PAGE, pageToken, filter: "" });
+  for (let page = 0; page < MAX_PAGES && agents.length < MAX_MODELS; page++) {
+    const answer = await core.listAgents(caller, { pageSize: READ_AT_ONCE, pageToken, filter: "" });
     agents.push(...answer.agents);
     pageToken = answer.nextPageToken;
     if (pageToken === "") break;
   }
-  writeJson(res, 200, { object: "list", data: agents.slice(0, MOST).map(modelJson) });
+  writeJson(res, 200, { object: "list", data: agents.slice(0, MAX_MODELS).map(modelJson) });
 }
 
 /** GET `/v1/models/{id}`: one of them. */

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { ValinorError } from "../../core/errors.ts";
-import type { SendInput } from "../../core/types.ts";
-import { sha256, isObject } from "@valinor/protocol";
-import type { UnknownJson } from "../rest/body.ts";
+import type { SendInput } from "../../core/inputs.ts";
+import { isAgentId, isName, isObject, sha256 } from "@valinor/protocol";
+import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
 import { readTools } from "./tools.ts";
 import { readTurns } from "./turns.ts";
@@ -68,26 +68,25 @@ function refuseUnsupported(body: UnknownJson): void {
   }
 }
 
-const AGENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-
 function readModel(value: unknown): string {
   if (typeof value !== "string" || value === "") throw refusal("model", "model must be the id of an agent");
-  if (AGENT_ID.test(value)) return value;
-  throw new ValinorError("AGENT_NOT_FOUND", "there is no agent of that name: model is the id of an agent");
+  if (isAgentId(value)) return value;
+  throw new ValinorError(
+    "AGENT_NOT_FOUND",
+    "there is no agent with that id: model must be the id of an agent",
+  );
 }
 
-const NAME = /^[A-Za-z0-9._:-]{1,128}$/;
-
-/** The conversation; one that is no name of ours is named by its digest. */
+/** The conversation's id; text that is not a valid id is replaced by its digest. */
 function readUser(value: unknown): string {
   if (typeof value !== "string") throw refusal("user", "user must be a text");
-  return value === "" || NAME.test(value) ? value : `user-${sha256(value)}`;
+  return value === "" || isName(value) ? value : `user-${sha256(value)}`;
 }
 
 /** The run's name: a retry with the same key attaches to the run that the first one began. */
 function readKey(value: string | string[] | undefined): string {
   const key = String(value ?? "");
-  return key === "" || NAME.test(key) ? key : `key-${sha256(key)}`;
+  return key === "" || isName(key) ? key : `key-${sha256(key)}`;
 }
 
 function readOnDisconnect(value: string | string[] | undefined): "continue" | "cancel" {

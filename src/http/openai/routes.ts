@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { notFoundMessage } from "../../core/edge.ts";
-import { writeJson } from "../rest/rest-errors.ts";
-import { splitTarget } from "../rest/query.ts";
-import type { RouteMatch, RouteRow } from "../rest/routes.ts";
+import { writeJson } from "../routing/json-answer.ts";
+import { splitTarget } from "../routing/query.ts";
+import type { RouteMatch, RouteRow } from "../routing/routes.ts";
 import { chatRoute } from "./chat-route.ts";
 import { type OpenAIError, refusal, writeOpenAIError } from "./errors.ts";
 import { modelRoute, modelsRoute } from "./models-route.ts";

@@ -1,18 +1,15 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { MessageInput } from "../../core/types.ts";
-import { isObject } from "@valinor/protocol";
-import type { UnknownJson } from "../rest/body.ts";
+import type { MessageInput } from "../../core/inputs.ts";
+import { isObject, isToolName, limits } from "@valinor/protocol";
+import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
-
-/** Most tools of a request. An agent takes as many. */
-const MOST = 128;
-const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Reads `tools` and `tool_choice`: functions alone, and a choice among them. Throws INVALID_ARGUMENT. */
 export function readTools(body: UnknownJson): Pick<MessageInput, "tools" | "toolChoice"> {
   const list = body["tools"] ?? [];
   if (!Array.isArray(list)) throw refusal("tools", "tools must be a list");
-  if (list.length > MOST) throw refusal("tools", `there may be at most ${MOST} tools`);
+  if (list.length > limits.clientTools)
+    throw refusal("tools", `a request may have at most ${limits.clientTools} tools`);
   const names = list.map(nameOf);
   if (new Set(names).size < names.length) throw refusal("tools", "two tools have the same name");
   const choice = readChoice(body["tool_choice"] ?? undefined, names);
@@ -26,7 +23,7 @@ function nameOf(tool: unknown, index: number): string {
   if (type !== "function")
     throw refusal(`${param}.type`, "only tools of type function are supported", "unsupported_value");
   const name = isObject(called) ? called["name"] : undefined;
-  if (typeof name === "string" && NAME.test(name)) return name;
+  if (typeof name === "string" && isToolName(name)) return name;
   throw refusal(`${param}.function.name`, "the name must be 1 to 64 of A-Z a-z 0-9 _ -");
 }
 
@@ -44,5 +41,5 @@ function readChoice(choice: unknown, names: readonly string[]): JsonValue | unde
   }
   const { name } = called;
   if (typeof name === "string" && names.includes(name)) return { type, function: { name } };
-  throw refusal("tool_choice", "tool_choice names none of the tools");
+  throw refusal("tool_choice", "tool_choice names a function that is not in tools");
 }

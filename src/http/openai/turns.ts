@@ -1,14 +1,14 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { MessageInput } from "../../core/types.ts";
-import { isObject } from "@valinor/protocol";
-import type { UnknownJson } from "../rest/body.ts";
+import type { MessageInput } from "../../core/inputs.ts";
+import { isObject, limits } from "@valinor/protocol";
+import type { UnknownJson } from "../routing/body.ts";
 import { refusal } from "./errors.ts";
 
 /** The turn that is answered, and those before it that the agent does not know. */
 export interface Turns {
   readonly message: Pick<MessageInput, "role" | "content" | "toolCallId">;
   readonly history: readonly JsonObject[];
-  /** All turns before it, where `history` does not hold them: an agent that keeps no conversations gets these. */
+  /** All turns before it, if `history` lacks some: an agent that keeps no conversations gets these. */
   readonly wholeHistory?: readonly JsonObject[];
 }
 
@@ -19,36 +19,35 @@ interface Turn extends JsonObject {
   tool_call_id?: string;
 }
 
-/** Most messages of a request. An agent takes a history of as many. */
-const MOST = 1_000;
 const roles: readonly unknown[] = ["system", "developer", "user", "assistant", "tool"];
 
 /**
- * Reads `messages`. The last one that is no instruction must be a user's or a tool's. In a lasting conversation the agent has the history:
+ * Reads `messages`. The last turn that is not an instruction must be a user's or a tool's. In a lasting conversation the agent has the history:
  * only instructions go along, and the tool calls whose results are told here. Throws INVALID_ARGUMENT.
  */
 export function readTurns(value: unknown, lasting: boolean): Turns {
   if (!Array.isArray(value) || value.length === 0)
     throw refusal("messages", "messages must be a list that is not empty");
-  if (value.length > MOST) throw refusal("messages", `messages holds at most ${MOST} turns`);
+  if (value.length > limits.historyTurns)
+    throw refusal("messages", `messages holds at most ${limits.historyTurns} turns`);
   const turns = value.map(readTurn);
-  const at = turns.findLastIndex((turn) => !isInstruction(turn));
-  const last = turns[at];
+  const position = turns.findLastIndex((turn) => !isInstruction(turn));
+  const last = turns[position];
   if (last === undefined || last.role === "assistant") {
     throw refusal("messages", "the last message must have the role user or tool");
   }
   if (last.role === "user" && last.content === "")
-    throw refusal(`messages[${at}].content`, "the content is empty");
-  const before = turns.toSpliced(at, 1);
-  const since = lasting ? unknownSince(turns, at) : 0;
+    throw refusal(`messages[${position}].content`, "the content is empty");
+  const before = turns.toSpliced(position, 1);
+  const since = lasting ? unknownSince(turns, position) : 0;
   const history = before.filter((turn, index) => isInstruction(turn) || index >= since);
   const isShorter = history.length < before.length;
   return { message: messageOf(last), history, ...(isShorter && { wholeHistory: before }) };
 }
 
 /** Index of the first turn that a lasting conversation lacks: the last one, or the call that it and the turns before it answer. */
-function unknownSince(turns: readonly Turn[], at: number): number {
-  let from = at;
+function unknownSince(turns: readonly Turn[], position: number): number {
+  let from = position;
   while (turns[from - 1]?.role === "tool") from--;
   return turns[from]?.role === "tool" && turns[from - 1]?.role === "assistant" ? from - 1 : from;
 }

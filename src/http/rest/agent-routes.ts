@@ -2,14 +2,15 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { ValinorError } from "../../core/errors.ts";
 import type { AgentStatusView, SendResult } from "../../core/types.ts";
 import type { AgentRecord } from "../../store/store.ts";
-import { invalid, readJsonObject } from "./body.ts";
+import { invalid, readJsonObject } from "../routing/body.ts";
 import { parseMessage, parseName } from "./message.ts";
-import { writeJson } from "./rest-errors.ts";
-import type { RouteContext } from "./routes.ts";
-import { runHeaders } from "./sse.ts";
+import { writeJson } from "../routing/json-answer.ts";
+import type { RouteContext, RouteRow } from "../routing/routes.ts";
+import { streamRoute } from "./stream-route.ts";
+import { runHeaders } from "../routing/event-stream.ts";
 
 /** POST `message`: runs a message to its end. */
-export async function messageRoute({
+async function messageRoute({
   core,
   caller,
   agentId,
@@ -43,7 +44,7 @@ function messageJson(result: SendResult): object {
 }
 
 /** POST `context`: stores an entry of the agent's context, and pushes it. */
-export async function contextRoute({
+async function contextRoute({
   core,
   caller,
   agentId,
@@ -68,7 +69,7 @@ export async function contextRoute({
 const CANCEL_BYTES = 16 * 1024;
 
 /** POST `cancel`: ends a run by its request id. */
-export async function cancelRoute({
+async function cancelRoute({
   core,
   caller,
   agentId,
@@ -89,12 +90,12 @@ export async function cancelRoute({
 }
 
 /** GET an agent: what is known of it, without asking it. */
-export async function statusRoute({ core, caller, agentId, res }: RouteContext): Promise<void> {
+async function statusRoute({ core, caller, agentId, res }: RouteContext): Promise<void> {
   writeJson(res, 200, statusJson(await core.status(caller, agentId)));
 }
 
 /** GET the agents of the caller's tenant, a page at a time. */
-export async function listRoute({ core, caller, query, res }: RouteContext): Promise<void> {
+async function listRoute({ core, caller, query, res }: RouteContext): Promise<void> {
   const size = query.get("page_size") ?? "";
   if (!/^\d{0,4}$/.test(size)) throw invalid("page_size must be a number", "invalid page_size");
   const page = await core.listAgents(caller, {
@@ -107,6 +108,17 @@ export async function listRoute({ core, caller, query, res }: RouteContext): Pro
     next_page_token: page.nextPageToken,
   });
 }
+
+/** The agents' routes. */
+export const agentRoutes: readonly RouteRow[] = [
+  { methods: ["GET", "HEAD"], path: "/agents", route: listRoute },
+  { methods: ["GET", "HEAD"], path: "/agents/:id", route: statusRoute },
+  { methods: ["POST"], path: "/agents/:id/message", route: messageRoute },
+  // HEAD would deliver a message.
+  { methods: ["GET", "POST"], path: "/agents/:id/stream", route: streamRoute },
+  { methods: ["POST"], path: "/agents/:id/context", route: contextRoute },
+  { methods: ["POST"], path: "/agents/:id/cancel", route: cancelRoute },
+];
 
 function agentJson(agent: AgentRecord): object {
   return {

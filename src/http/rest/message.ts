@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { MessageInput } from "../../core/types.ts";
-import { invalid, type UnknownJson } from "./body.ts";
+import type { MessageInput } from "../../core/inputs.ts";
+import { invalid, type UnknownJson } from "../routing/body.ts";
+import { isName, NAME_RULE } from "@valinor/protocol";
 
 /** A client's message with the keys that are ours. */
 export interface ParsedMessage {
@@ -14,7 +15,7 @@ export interface ParsedMessage {
 /** What becomes of a run when its last reader has left. */
 export type OnDisconnect = "continue" | "cancel";
 
-/** Keys of a message that are ours and are not passed on. `__proto__` is nobody's. */
+/** Keys of a message that are ours and are not passed on. `__proto__` is never passed on. */
 const ours = new Set([
   "role",
   "content",
@@ -60,13 +61,11 @@ function parseToolCallId(value: unknown): string | undefined {
   throw invalid("tool_call_id must be a text of at most 256 characters");
 }
 
-const NAME = /^[A-Za-z0-9._:-]{1,128}$/;
-
-/** A request or conversation id; empty where there is none. Throws INVALID_ARGUMENT. */
+/** A request or conversation id; empty if there is none. Throws INVALID_ARGUMENT. */
 export function parseName(value: unknown, key: string): string {
   if (value === undefined || value === null || value === "") return "";
-  if (typeof value === "string" && NAME.test(value)) return value;
-  throw invalid(`${key} must be 1 to 128 of A-Z a-z 0-9 . _ : -`);
+  if (typeof value === "string" && isName(value)) return value;
+  throw invalid(`${key} must be ${NAME_RULE}`);
 }
 
 function parseFlag(value: unknown, key: string): boolean {
@@ -75,7 +74,7 @@ function parseFlag(value: unknown, key: string): boolean {
   throw invalid(`${key} must be true or false`);
 }
 
-/** `continue`, `cancel`, or undefined where nothing is said. Throws INVALID_ARGUMENT. */
+/** `continue`, `cancel`, or undefined if nothing is said. Throws INVALID_ARGUMENT. */
 export function parseOnDisconnect(value: unknown): OnDisconnect | undefined {
   if (value === undefined || value === null || value === "") return undefined;
   if (value === "continue" || value === "cancel") return value;

@@ -1,27 +1,6 @@
 import type { ValinorError } from "../../core/errors.ts";
-import { streamHeaders } from "../../core/edge.ts";
-import type { RunEvent, RunOpened, Usage } from "../../core/types.ts";
-
-/** A comment, which every reader of events skips. */
-export const SSE_PROBE = ": keepalive\n";
-
-/** Headers of every event stream. */
-export const sseHeaders = {
-  "content-type": "text/event-stream",
-  ...streamHeaders,
-  "x-content-type-options": "nosniff",
-} as const;
-
-/** Headers of every answer of a run: its name, its life where it has one, and whether the same call again finds it. */
-export function runHeaders(
-  run: Pick<RunOpened, "requestId" | "resumable"> & { life?: string },
-): Record<string, string> {
-  return {
-    "x-valinor-request-id": run.requestId,
-    "x-valinor-resumable": String(run.resumable),
-    ...(run.life ? { "x-valinor-run-life": run.life } : {}),
-  };
-}
+import type { RunEvent, Usage } from "../../core/types.ts";
+import { eventJson, usageJson } from "../routing/event-stream.ts";
 
 /**
  * Names the run before its first event: a block without data, which sets an EventSource's last event id and dispatches nothing.
@@ -54,7 +33,7 @@ function encodeEvent(requestId: string, event: RunEvent): string {
     case "done": {
       const { sequence, finishReason, usage } = event;
       const last = { content: "", done: true, sequence, finish_reason: finishReason, ...usageOf(usage) };
-      // The id stands on the terminal event alone: a client that lost that one must get it again when it resumes.
+      // Only the terminal event has the id: a client that lost that one must get it again when it resumes.
       return block("chunk", eventJson(last)) + block("done", "{}", `${requestId}/${sequence}`);
     }
   }
@@ -62,7 +41,7 @@ function encodeEvent(requestId: string, event: RunEvent): string {
 
 /**
  * An error as the terminal event of its stream: `tool_blocked`, or `error` with the agent's code or the reason in lower case.
- * It has an id where it ended the run and so has a sequence; without one, a client that resumes reads on.
+ * It has an id only if it ended the run, and so has a sequence; without an id, a client that resumes reads on.
  */
 export function encodeError(requestId: string, error: ValinorError): string {
   const sequence = sequenceOf(error);
@@ -99,33 +78,12 @@ export function sequenceOf(error: ValinorError): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-/** Usage as JSON clients know it. */
-export function usageJson(usage: Usage): object {
-  return {
-    prompt_tokens: usage.promptTokens,
-    completion_tokens: usage.completionTokens,
-    total_tokens: usage.totalTokens,
-  };
-}
-
 function usageOf(usage: Usage | undefined): object {
   return usage === undefined ? {} : { usage: usageJson(usage) };
 }
 
-/** The id stands first: clients of the first generation read `event:` and `data:` as neighbours. */
+/** The id comes first: clients of the first generation read `event:` and `data:` as neighbours. */
 function block(name: string, data: string, id?: string): string {
   const head = id === undefined ? "" : `id: ${id}\n`;
   return `${head}event: ${name}\ndata: ${data}\n\n`;
-}
-
-/** What some clients split lines at besides CR and LF, which JSON escapes by itself. */
-const LINE_BREAKS = /[\u0085\u2028\u2029]/g;
-
-/** JSON on one line, whatever the reader takes for a line's end. */
-export function eventJson(value: unknown): string {
-  return JSON.stringify(value).replace(LINE_BREAKS, escape);
-}
-
-function escape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

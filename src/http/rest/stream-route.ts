@@ -1,20 +1,15 @@
 import type { ServerResponse } from "node:http";
 import { onProbe } from "../../core/edge.ts";
-import { toValinorError, ValinorError } from "../../core/errors.ts";
-import type { RunEvent, RunStream, StreamInput } from "../../core/types.ts";
-import { invalid, parseJsonObject, readJsonObject } from "./body.ts";
+import { ValinorError } from "../../core/errors.ts";
+import type { StreamInput } from "../../core/inputs.ts";
+import type { RunEvent, RunStream } from "../../core/types.ts";
+import { invalid, parseJsonObject, readJsonObject } from "../routing/body.ts";
 import { type Client, dropClient, writeText } from "../server/client.ts";
 import { parseMessage, parseName, parseOnDisconnect } from "./message.ts";
-import type { RouteContext } from "./routes.ts";
-import {
-  encodeError,
-  encodeEvents,
-  encodeOpened,
-  runHeaders,
-  sequenceOf,
-  SSE_PROBE,
-  sseHeaders,
-} from "./sse.ts";
+import type { RouteContext } from "../routing/routes.ts";
+import { runHeaders, SSE_PROBE, sseHeaders } from "../routing/event-stream.ts";
+import { encodeError, encodeEvents, encodeOpened, sequenceOf } from "./sse.ts";
+import { NAME_PATTERN } from "@valinor/protocol";
 
 /**
  * GET and POST `stream`: runs a message, or resumes a run by its last event id, and answers with an event stream that has
@@ -29,7 +24,7 @@ export async function streamRoute(context: RouteContext): Promise<void> {
   let first: Step | undefined;
   if (input.message === undefined) {
     // Only the first event tells whether anything is left to be read, or whether the run cannot be resumed.
-    first = await step(run);
+    first = await step(run, context.errorOf);
     if (isBehindEnd(first, input.afterSequence)) {
       run.close();
       return void res.writeHead(204, { "cache-control": "no-store" }).end();
@@ -37,7 +32,8 @@ export async function streamRoute(context: RouteContext): Promise<void> {
     if (first.error !== undefined && sequenceOf(first.error) === undefined) throw first.error;
   }
   if (client.signal.aborted) return;
-  await pump({ run, res, client, stallMs: context.options.clientStallMs, first });
+  const { errorOf, options } = context;
+  await pump({ run, res, client, stallMs: options.clientStallMs, first, errorOf });
 }
 
 /** What one call of `next` gave. */
@@ -46,16 +42,16 @@ interface Step {
   readonly error?: ValinorError;
 }
 
-async function step(run: RunStream): Promise<Step> {
+async function step(run: RunStream, errorOf: RouteContext["errorOf"]): Promise<Step> {
   try {
     const events = await run.next();
     return events === undefined ? {} : { events };
   } catch (error) {
-    return { error: toValinorError(error) };
+    return { error: errorOf(error) };
   }
 }
 
-/** True where the client has the run's terminal event already: the agent then sends it again, and nothing else. */
+/** True if the client has the run's terminal event already: the agent then sends it again, and nothing else. */
 function isBehindEnd(first: Step, afterSequence: number): boolean {
   if (afterSequence === 0) return false;
   if (first.error !== undefined) return sequenceOf(first.error) === afterSequence;
@@ -68,20 +64,21 @@ interface Pump {
   readonly res: ServerResponse;
   readonly client: Client;
   readonly stallMs: number;
-  /** The first step, where it was taken already. */
+  /** The first step, if it was taken already. */
   readonly first: Step | undefined;
+  readonly errorOf: RouteContext["errorOf"];
 }
 
 /** Writes the run's events as they come, one write for each wake, to the one terminal event. */
 async function pump(pump: Pump): Promise<void> {
-  const { run, res, client, first } = pump;
+  const { run, res, client, first, errorOf } = pump;
   const { requestId } = run.opened;
   res.writeHead(200, { ...sseHeaders, ...runHeaders(run.opened) });
   onProbe(res, () => void res.write(SSE_PROBE));
   let taken = await writeText(pump, encodeOpened(requestId));
   let next = first;
   while (taken) {
-    const { events, error } = next ?? (await step(run));
+    const { events, error } = next ?? (await step(run, errorOf));
     next = undefined;
     if (client.signal.aborted) return;
     if (events === undefined) return void res.end(encodeError(requestId, error ?? endedEarly()));
@@ -137,7 +134,7 @@ function disconnectOf(
   return onDisconnect === undefined ? {} : { onDisconnect };
 }
 
-const EVENT_ID = /^([A-Za-z0-9._:-]{1,128})\/(\d{1,10})$/;
+const EVENT_ID = new RegExp(`^(${NAME_PATTERN})/(\\d{1,10})$`);
 
 /** `<request_id>/<sequence>`. One that is malformed is refused: running the message instead could run it twice. */
 function resumeInput(lastEventId: string): Omit<StreamInput, "agentId"> {

@@ -15,7 +15,7 @@ export interface Bound {
   close(): Promise<void>;
 }
 
-/** How often another port is tried where a free one was asked for and is taken at another address of the name. */
+/** How often a port is picked if any free one will do: it may be taken at another address of the name. */
 const TRIES = 20;
 /** What says that this machine has no such address. */
 const NOT_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
@@ -23,7 +23,7 @@ const NOT_HERE = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 /**
  * Listens at every address of a host on one port (0: a free one). `localhost` is 127.0.0.1 and ::1 whatever the machine's files say and whichever
  * comes first: clients resolve it for themselves, and some try one address alone. Addresses that the machine does not have are left
- * out, unless it has none of them. Rejects, with nothing left open, where the port is taken at one of them.
+ * out, unless it has none at all. Rejects, with nothing left open, if the port is taken at one of them.
  */
 export async function bindEverywhere(server: HttpServer, host: string, port: number): Promise<Bound> {
   const hosts = await addressesOf(host);

@@ -6,7 +6,7 @@ import { ValinorError } from "../../core/errors.ts";
 export interface Client {
   /** Aborts with CLIENT_GONE when the client leaves before its answer is complete. */
   readonly signal: AbortSignal;
-  /** Calls back at most once, when the client leaves before its answer is complete; at once where it has left. */
+  /** Calls back at most once, when the client leaves before its answer is complete; at once if it has left. */
   onGone(call: () => void): void;
 }
 

@@ -35,14 +35,14 @@ function discard(req: IncomingMessage, socket: Socket, limits: HttpLimits, turns
       endAndLinger(socket, { ...limits, lingerBytes: Math.max(rest, 0) }, turns);
   };
   const timer = setTimeout(() => socket.destroy(), limits.lingerMs);
-  // Who read the body by an iterator and left it in the middle still listens for more, and nothing flows meanwhile.
+  // A reader that left the body's iterator in the middle still listens for more, and nothing flows meanwhile.
   req.removeAllListeners("readable");
   req.on("data", (part: Buffer) => {
     rest -= part.length;
     if (rest < 0) socket.destroy();
     else readInTurns(req, turns);
   });
-  // Who reads the body may have given it up: then nobody knows any more where it ends.
+  // The body's reader may have given up: then it can't be known any more where the body ends.
   req.once("end", end).once("close", end);
   socket.once("close", end);
   req.resume();
@@ -57,7 +57,7 @@ export function endEarlyStream(stream: Http2Stream, resetMs: number): void {
   stream.once("finish", () => {
     if (stream.destroyed || stream.readableEnded) return;
     const look = () => {
-      // A client that takes no more of the answer is dropped by who looks after stalled clients.
+      // A client that takes no more of the answer is dropped by the watch for stalled clients (stall-watch.ts).
       if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
     };
     const timer = setInterval(look, resetMs);

@@ -18,7 +18,7 @@ const PATIENCE = 1_000;
  * Lets clients of HTTP/1 half-close their connection after a request and still get its answer. Whoever closes a connection wholly sends the
  * same FIN; what tells the two apart is the next thing that is written: the system of a client that has left answers it with a reset. So
  * something harmless is written: an interim answer (102) to HTTP/1.1 while the answer has not begun, a keepalive into a stream that has
- * one. A stream that has none ends with the FIN: nobody could be found to have left it. An answer to HTTP/1.0 that has not
+ * one. A stream that has none ends with the FIN, since it could not be found out that its client has left. An answer to HTTP/1.0 that has not
  * begun is waited for unprobed. Answers what is to be told when a client's FIN is there.
  */
 export function allowHalfClose(http1: Server): (socket: Socket) => void {

@@ -12,7 +12,7 @@ export interface HttpLimits {
   readonly keepAliveMs: number;
   /** A client that takes nothing of a response for this long is dropped. Event streams have a tighter bound of their own. */
   readonly writeStallMs: number;
-  /** Request line and headers together; a message may stand in a query. */
+  /** Request line and headers together; a message may be in a query. */
   readonly headerBytes: number;
   /** Requests of one HTTP/1 connection that are in flight before it is read no further. */
   readonly busyPipelined: number;
@@ -39,7 +39,7 @@ export interface HttpLimits {
   readonly floodWindowMs: number;
 }
 
-/** The bounds that hold where none are given. */
+/** The bounds, unless others are given. */
 export const defaultHttpLimits: HttpLimits = {
   maxConnections: 10_000,
   prefaceMs: 5_000,

@@ -7,7 +7,7 @@ export interface LingerLimits {
   readonly lingerBytes: number;
 }
 
-/** Reads what nobody wants: in the turns of all who have more to be done than others, so that it takes nothing from anybody else. */
+/** Reads bytes that are thrown away, in the line of those that have more to do than others, so that it takes no time from anybody else. */
 export function readInTurns(from: { pause(): unknown; resume(): unknown }, turns: Turns): void {
   from.pause();
   turns.join({

@@ -3,17 +3,18 @@ import type { Server as NetServer, Socket } from "node:net";
 import { bindEverywhere, type Bound } from "./bind.ts";
 import { createFlight } from "./flight.ts";
 import { allowHalfClose } from "./half-close.ts";
-import { createSessionServer } from "./http2-server.ts";
+import { createSessionServer, type SessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { endEarlyAnswer } from "./early-answer.ts";
-import { answerParserErrors, type ConnectionResponses } from "./parser-errors.ts";
-import { createPipeline } from "./pipeline.ts";
+import { Http1Drain } from "./http1-drain.ts";
+import { answerParserErrors } from "./parser-errors.ts";
+import { Pipeline } from "./pipeline.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
 import { createSpread } from "./spread.ts";
-import { createStallWatch } from "./stall-watch.ts";
+import { createStallWatch, type StallWatch } from "./stall-watch.ts";
 import { createTlsEntry, type TlsEntry, type TlsFiles } from "./tls.ts";
 import { monotonicNow } from "@valinor/protocol";
-import { createTurns } from "./turns.ts";
+import { createTurns, type Turns } from "./turns.ts";
 
 /** Where the HTTP side writes what an operator should know; pino has this shape. */
 export interface HttpLogger {
@@ -23,7 +24,7 @@ export interface HttpLogger {
 
 /**
  * Answers a request. Requests of HTTP/2 come in the shape of HTTP/1's too (Node's compatibility API). It must not throw;
- * one that does is answered 500 where that is still possible.
+ * one that does is answered 500 if that is still possible.
  */
 export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => void;
 
@@ -40,8 +41,8 @@ export interface ListenerOptions {
 /** One port for HTTP/1.1 and HTTP/2: in the clear with prior knowledge, over TLS by ALPN. */
 export interface HttpListener {
   /**
-   * Begins to listen at every address of the host; answers them, the first one again as `host`, and the real port where 0 was asked for.
-   * Rejects where the port is taken or no address is ours.
+   * Begins to listen at every address of the host; resolves with them, the first one as `host` too, and with the real port if 0 was asked for.
+   * Rejects if the port is taken, or if this machine has none of the addresses.
    */
   listen(
     host: string,
@@ -64,84 +65,122 @@ export interface HttpListener {
    * open.
    */
   close(drainMs: number): Promise<void>;
-  /** Uses another certificate for new connections; those that are open go on. Throws Error where there was none, or it can't be used. */
+  /** Uses another certificate for new connections; those that are open go on. Throws Error if the port speaks cleartext, or the certificate can't be used. */
   useCertificate(files: TlsFiles): void;
 }
 
 /** Makes the listener; nothing is bound before `listen`. */
 export function createListener(options: ListenerOptions): HttpListener {
-  const limits: HttpLimits = { ...defaultHttpLimits, ...options.limits };
-  const handler = guarded(options.handler, options.logger);
-  const http1 = createHttp1(limits);
-  const onFin = allowHalfClose(http1);
-  const http2 = createSessionServer(limits);
-  const drain = createHttp1Drain();
-  const stalls = createStallWatch(limits.writeStallMs);
-  const flight = createFlight();
-  const tlsEntry = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
-  const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
-  const pipeline = createPipeline(limits, turns, onFin);
-  const spread = createSpread(limits, turns);
-  answerParserErrors(http1, limits, turns, (socket) => drain.responsesOf(socket));
-  http1.on("request", (req, res) => {
-    if (!pipeline.track(req.socket, res)) return;
-    drain.track(req, res);
-    flight.track(res);
-    endEarlyAnswer(req, res, limits, turns);
-    stalls.track(res);
-    handler(req, res);
-  });
-  http2.server.on("request", (req, res) => {
-    const response = res as unknown as ServerResponse;
-    flight.track(response);
-    spread(req, res, () => {
-      stalls.track(response);
-      handler(req as unknown as IncomingMessage, response);
+  return new Listener(options);
+}
+
+class Listener implements HttpListener {
+  readonly #logger: HttpLogger | undefined;
+  readonly #http1: Server;
+  readonly #http2: SessionServer;
+  readonly #tls: TlsEntry | undefined;
+  readonly #drain = new Http1Drain();
+  readonly #flight = createFlight();
+  readonly #stalls: StallWatch;
+  readonly #pipeline: Pipeline;
+  /** Every open socket with what it speaks; undefined while it has not said. */
+  readonly #sockets: Map<Socket, Spoken | undefined>;
+  #bound: Bound | undefined;
+
+  constructor(options: ListenerOptions) {
+    const limits: HttpLimits = { ...defaultHttpLimits, ...options.limits };
+    const handler = guarded(options.handler, options.logger);
+    const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
+    this.#logger = options.logger;
+    this.#http1 = createHttp1(limits);
+    this.#http2 = createSessionServer(limits);
+    this.#tls = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
+    this.#stalls = createStallWatch(limits.writeStallMs);
+    this.#pipeline = new Pipeline(limits, turns, allowHalfClose(this.#http1));
+    answerParserErrors(this.#http1, limits, turns, (socket) => this.#drain.responsesOf(socket));
+    this.#serveHttp1(handler, limits, turns);
+    this.#serveHttp2(handler, limits, turns);
+    this.#sockets = replaceConnectionListener(this.#http1, this.#tls, limits, (socket, spoken, serveHttp1) =>
+      this.#enter(socket, spoken, serveHttp1),
+    );
+    surviveAcceptErrors(this.#http1, options.logger);
+  }
+
+  async listen(host: string, port: number): Promise<Bound> {
+    this.#bound = await bindEverywhere(this.#http1, host, port);
+    for (const server of this.#bound.others) surviveAcceptErrors(server, this.#logger);
+    return this.#bound;
+  }
+
+  fade(): void {
+    this.#drain.begin();
+  }
+
+  drain(): void {
+    this.#drain.begin();
+    this.#http2.drain();
+  }
+
+  idle(ms: number, quietMs: number, signal?: AbortSignal): Promise<boolean> {
+    return this.#flight.idle(ms, quietMs, signal);
+  }
+
+  useCertificate(files: TlsFiles): void {
+    if (this.#tls === undefined)
+      throw new Error("the port speaks cleartext: it has no certificate to replace");
+    this.#tls.useCertificate(files);
+  }
+
+  async close(drainMs: number): Promise<void> {
+    const closed = this.#bound?.close();
+    this.#drain.end();
+    this.#http2.drain();
+    for (const [socket, spoken] of this.#sockets) if (spoken === undefined) socket.destroy();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets.keys()) socket.destroy();
+    }, drainMs);
+    await closed;
+    clearTimeout(timer);
+    this.#stalls.stop();
+    // Ends the interval that checks timeouts; its own way to stop is not used before, as it cuts unflushed responses.
+    this.#http1.close(() => {});
+  }
+
+  #serveHttp1(handler: HttpHandler, limits: HttpLimits, turns: Turns): void {
+    this.#http1.on("request", (req, res) => {
+      if (!this.#pipeline.track(req.socket, res)) return;
+      this.#drain.track(req, res);
+      this.#flight.track(res);
+      endEarlyAnswer(req, res, limits, turns);
+      this.#stalls.track(res);
+      handler(req, res);
     });
-  });
-  const sockets = replaceConnectionListener(http1, tlsEntry, limits, (socket, spoken, serveHttp1) => {
+  }
+
+  #serveHttp2(handler: HttpHandler, limits: HttpLimits, turns: Turns): void {
+    const spread = createSpread(limits, turns);
+    this.#http2.server.on("request", (req, res) => {
+      const response = res as unknown as ServerResponse;
+      this.#flight.track(response);
+      spread(req, res, () => {
+        this.#stalls.track(response);
+        handler(req as unknown as IncomingMessage, response);
+      });
+    });
+  }
+
+  /** Takes in a connection that said what it speaks. */
+  #enter(socket: Socket, spoken: Spoken, serveHttp1: ServeHttp1): void {
     if (spoken === "http2") {
       // With half-open sockets a session outlives its peer's FIN for ever.
       socket.allowHalfOpen = false;
-      return void http2.server.emit("connection", socket);
+      this.#http2.server.emit("connection", socket);
+      return;
     }
-    drain.add(socket);
+    this.#drain.add(socket);
     serveHttp1(socket);
-    pipeline.add(socket);
-  });
-  surviveAcceptErrors(http1, options.logger);
-  let bound: Bound | undefined;
-  return {
-    async listen(host, port) {
-      bound = await bindEverywhere(http1, host, port);
-      for (const server of bound.others) surviveAcceptErrors(server, options.logger);
-      return bound;
-    },
-    fade: () => drain.begin(),
-    drain() {
-      drain.begin();
-      http2.drain();
-    },
-    idle: (ms, quietMs, signal) => flight.idle(ms, quietMs, signal),
-    useCertificate(files) {
-      if (tlsEntry === undefined) throw new Error("the port speaks cleartext");
-      tlsEntry.useCertificate(files);
-    },
-    close: async (drainMs) => {
-      const closed = bound?.close();
-      drain.end();
-      http2.drain();
-      for (const [socket, spoken] of sockets) if (spoken === undefined) socket.destroy();
-      const timer = setTimeout(() => {
-        for (const socket of sockets.keys()) socket.destroy();
-      }, drainMs);
-      await closed;
-      clearTimeout(timer);
-      stalls.stop();
-      // Ends the interval that checks timeouts; its own way to stop is not used before, as it cuts unflushed responses.
-      http1.close(() => {});
-    },
-  };
+    this.#pipeline.add(socket);
+  }
 }
 
 function createHttp1(limits: HttpLimits): Server {
@@ -194,48 +233,6 @@ function replaceConnectionListener(
     });
   });
   return sockets;
-}
-
-/** Knows which HTTP/1 connections wait for their next request, so that closing cuts none in the middle of a response. */
-function createHttp1Drain() {
-  const inFlight = new Map<Socket, Set<ServerResponse>>();
-  const latest = new WeakMap<Socket, ServerResponse>();
-  let draining = false;
-  const settle = (socket: Socket) => {
-    if (draining && inFlight.get(socket)?.size === 0) socket.destroySoon();
-  };
-  const begin = () => {
-    draining = true;
-    for (const responses of inFlight.values())
-      for (const res of responses) if (!res.headersSent) res.shouldKeepAlive = false;
-  };
-  return {
-    add(socket: Socket): void {
-      inFlight.set(socket, new Set());
-      socket.once("close", () => inFlight.delete(socket));
-    },
-    track(req: IncomingMessage, res: ServerResponse): void {
-      const { socket } = req;
-      inFlight.get(socket)?.add(res);
-      latest.set(socket, res);
-      if (draining) res.shouldKeepAlive = false;
-      res.once("close", () => {
-        inFlight.get(socket)?.delete(res);
-        settle(socket);
-      });
-    },
-    responsesOf: (socket: Socket): ConnectionResponses => ({
-      inFlight: inFlight.get(socket) ?? [],
-      latest: latest.get(socket),
-    }),
-    /** Each connection that has had an answer closes; one that waits for its next request may make it. */
-    begin,
-    /** Those that wait close as well. */
-    end(): void {
-      begin();
-      for (const socket of inFlight.keys()) settle(socket);
-    },
-  };
 }
 
 /** The handler, with a last resort for one that throws. */

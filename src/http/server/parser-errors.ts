@@ -3,13 +3,13 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { HttpLimits } from "./http-limits.ts";
 import { endAndLinger } from "./linger.ts";
-import type { RestError } from "../rest/rest-errors.ts";
 import type { Turns } from "./turns.ts";
 
 /** What an HTTP/1 connection is told whose bytes Node's parser does not take, or that come too slowly. */
 interface Refusal {
   readonly status: string;
-  readonly body: RestError;
+  /** In the shape of the REST API's errors (docs/errors.md). */
+  readonly body: { readonly error: string; readonly reason: string; readonly message: string };
 }
 
 /** The responses of a connection. */
@@ -56,7 +56,7 @@ function afterAnswers(inFlight: readonly ServerResponse[], call: () => void): vo
   else last.once("close", call);
 }
 
-/** Undefined for an error of the connection itself: nobody is left to be told. */
+/** Undefined for an error of the connection itself: no client is left to be told. */
 function refusalOf(error: NodeJS.ErrnoException, limits: HttpLimits): Refusal | undefined {
   switch (error.code) {
     case "HPE_HEADER_OVERFLOW":

@@ -1,15 +1,7 @@
 import type { ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { HttpLimits } from "./http-limits.ts";
 import type { Turns, Waiting } from "./turns.ts";
-
-/** What stands between a connection's bytes and the parser of HTTP/1. */
-export interface Pipeline {
-  /** Takes over a connection that the server listens to. */
-  add(socket: Socket): void;
-  /** Counts a request until its response has closed. False: it is one too many, and its connection was ended. */
-  track(socket: Socket, res: ServerResponse): boolean;
-}
 
 /** Pieces of a body that are one step; a piece ends where a head could. */
 const PIECES = 64;
@@ -17,139 +9,178 @@ const PIECES = 64;
 /** The end of a request's head, but for the line break before it. */
 const HEAD_END = Buffer.from("\n\r\n");
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
 /**
- * Makes the bound on requests in flight. Node parses a read of 64 KiB to its end and so begins as many requests as it holds; here the parser
- * is given one head at a time, as long as few requests of the connection are in flight. A connection that has more to say than that stands in
- * line with all others that have, and is not read meanwhile. `onFin` is told of the client's FIN, once; the server is, when all before it has
- * been parsed.
+ * Bounds the requests in flight of HTTP/1 connections. Node parses a read of 64 KiB to its end, and so begins as many requests as it holds;
+ * here the parser is given one head at a time, as long as few requests of the connection are in flight. A connection that has more to say
+ * than that stands in line with all others that have, and is not read meanwhile.
  */
-export function createPipeline(limits: HttpLimits, turns: Turns, onFin: (socket: Socket) => void): Pipeline {
-  const connections = new Map<Socket, Connection>();
-  let held = 0;
-  const hold = (bytes: number) => (held += bytes) <= limits.backlogBytes;
-  return {
-    add(socket) {
-      const connection = createConnection(socket, limits, turns, hold, () => onFin(socket));
-      connections.set(socket, connection);
-      socket.once("close", () => {
-        connections.delete(socket);
-        connection.end();
-      });
-    },
-    track(socket, res) {
-      const connection = connections.get(socket);
-      if (connection === undefined) return true;
-      res.once("close", () => connection.settle(res.statusCode === 401));
-      if (connection.begin() <= limits.maxPipelined) return true;
-      socket.destroy();
-      return false;
-    },
-  };
+export class Pipeline {
+  readonly #limits: HttpLimits;
+  readonly #turns: Turns;
+  readonly #onFin: (socket: Socket) => void;
+  readonly #connections = new Map<Socket, PacedConnection>();
+  /** Bytes that wait in all connections. */
+  #held = 0;
+
+  /** `onFin` is told of a client's FIN, once; the server is told when all that came before it has been parsed. */
+  constructor(limits: HttpLimits, turns: Turns, onFin: (socket: Socket) => void) {
+    this.#limits = limits;
+    this.#turns = turns;
+    this.#onFin = onFin;
+  }
+
+  /** Takes over a connection that the server listens to. */
+  add(socket: Socket): void {
+    const hold = (bytes: number) => (this.#held += bytes) <= this.#limits.backlogBytes;
+    const connection = new PacedConnection(socket, this.#limits, this.#turns, hold, this.#onFin);
+    this.#connections.set(socket, connection);
+    socket.once("close", () => {
+      this.#connections.delete(socket);
+      connection.end();
+    });
+  }
+
+  /** Counts a request until its response has closed. False: it is one too many, and its connection was ended. */
+  track(socket: Socket, res: ServerResponse): boolean {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return true;
+    res.once("close", () => connection.settle(res.statusCode === 401));
+    if (connection.begin() <= this.#limits.maxPipelined) return true;
+    socket.destroy();
+    return false;
+  }
 }
 
-interface Connection {
-  /** Counts a request; answers how many are in flight. */
-  begin(): number;
-  /** One of them has its answer. */
-  settle(isRefused: boolean): void;
-  end(): void;
-}
-
-/** `hold` counts bytes that wait in all connections; false: they are too many. */
-function createConnection(
-  socket: Socket,
-  limits: HttpLimits,
-  turns: Turns,
-  hold: (bytes: number) => boolean,
-  onFin: () => void,
-): Connection {
-  let rest: Buffer = NOTHING;
-  let inFlight = 0;
+/** A connection whose parser gets what it can take. */
+class PacedConnection implements Waiting {
+  readonly #socket: Socket;
+  readonly #limits: HttpLimits;
+  readonly #turns: Turns;
+  readonly #hold: (bytes: number) => boolean;
+  readonly #parse: (chunk: Buffer) => void;
+  readonly #passEnd: () => void;
+  /** What has come and was not parsed yet. */
+  #rest: Buffer = NOTHING;
+  #inFlight = 0;
   /** Requests in a row whose credential was not good; after many of them each has to wait. */
-  let refusals = 0;
-  let penalty: NodeJS.Timeout | undefined;
+  #refusals = 0;
+  #penalty: NodeJS.Timeout | undefined;
   /** The server reads bodies, and lets answers leave, at its own pace. */
-  let isPausedByServer = false;
-  const pause = socket.pause.bind(socket);
-  const resume = socket.resume.bind(socket);
-  const parse = takeData(socket, take);
-  const isOpen = () => !socket.destroyed && !socket.writableEnded;
-  const passEnd = holdEnd(socket, () => rest.length === 0 || !isOpen(), onFin);
-  const mayFeed = () =>
-    isOpen() && !isPausedByServer && penalty === undefined && inFlight < limits.busyPipelined;
-  const waiting: Waiting = { step };
-  socket.pause = () => {
-    isPausedByServer = true;
-    return pause();
-  };
-  socket.resume = () => {
-    isPausedByServer = false;
-    if (rest.length === 0) return resume();
-    turns.join(waiting);
-    return socket;
-  };
+  #isPausedByServer = false;
 
-  function take(chunk: Buffer): void {
-    if (rest.length > 0) keep(Buffer.concat([rest, chunk]));
-    else keep(mayFeed() ? feed(chunk) : chunk);
-    if (rest.length === 0) return passEnd();
-    pause();
-    goOn();
+  /** `hold` counts bytes that wait in all connections; false: they are too many. */
+  constructor(
+    socket: Socket,
+    limits: HttpLimits,
+    turns: Turns,
+    hold: (bytes: number) => boolean,
+    onFin: (socket: Socket) => void,
+  ) {
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#turns = turns;
+    this.#hold = hold;
+    this.#parse = takeData(socket, (chunk) => this.#take(chunk));
+    const isParsed = () => this.#rest.length === 0 || !this.#isOpen();
+    this.#passEnd = holdEnd(socket, isParsed, () => onFin(socket));
+    socket.pause = () => {
+      this.#isPausedByServer = true;
+      return this.#pause();
+    };
+    socket.resume = () => {
+      this.#isPausedByServer = false;
+      if (this.#rest.length === 0) return this.#resume();
+      this.#turns.join(this);
+      return socket;
+    };
   }
 
-  /** Gives the parser one head at most, or all where there is none; answers what is left. */
-  function feed(bytes: Buffer): Buffer {
-    const found = bytes.indexOf(HEAD_END);
-    const end = found < 0 ? bytes.length : found + HEAD_END.length;
-    parse(bytes.subarray(0, end));
-    return bytes.subarray(end);
+  /** Counts a request; answers how many are in flight. */
+  begin(): number {
+    return ++this.#inFlight;
   }
 
-  function keep(bytes: Buffer): void {
-    if (bytes.length === rest.length) return;
-    const isWithin = hold(bytes.length - rest.length);
-    rest = bytes;
-    if (!isWithin) socket.destroy();
+  /** One of the requests has its answer. */
+  settle(isRefused: boolean): void {
+    this.#inFlight--;
+    this.#refusals = isRefused ? this.#refusals + 1 : 0;
+    if (this.#refusals > this.#limits.refusals)
+      this.#penalty ??= setTimeout(() => this.#forgive(), this.#limits.refusalMs);
+    this.#goOn();
   }
 
-  function step(): boolean {
-    for (let piece = 0; piece < PIECES && rest.length > 0 && mayFeed(); piece++) {
-      const before = inFlight;
-      keep(feed(rest));
-      if (inFlight !== before) break;
+  /** The connection has closed. */
+  end(): void {
+    clearTimeout(this.#penalty);
+    this.#turns.leave(this);
+    this.#keep(NOTHING);
+  }
+
+  /** Waiting.step: gives the parser what waits, up to the next request. */
+  step(): boolean {
+    for (let piece = 0; piece < PIECES && this.#rest.length > 0 && this.#mayFeed(); piece++) {
+      const before = this.#inFlight;
+      this.#keep(this.#feed(this.#rest));
+      if (this.#inFlight !== before) break;
     }
-    if (rest.length > 0) return mayFeed();
-    if (!isPausedByServer) resume();
-    passEnd();
+    if (this.#rest.length > 0) return this.#mayFeed();
+    if (!this.#isPausedByServer) this.#resume();
+    this.#passEnd();
     return false;
   }
 
-  function goOn(): void {
-    if (rest.length > 0 && mayFeed()) turns.join(waiting);
+  #take(chunk: Buffer): void {
+    if (this.#rest.length > 0) this.#keep(Buffer.concat([this.#rest, chunk]));
+    else this.#keep(this.#mayFeed() ? this.#feed(chunk) : chunk);
+    if (this.#rest.length === 0) return this.#passEnd();
+    this.#pause();
+    this.#goOn();
   }
 
-  function forgive(): void {
-    penalty = undefined;
-    goOn();
+  /** Gives the parser one head at most, or all if there is none; answers what is left. */
+  #feed(bytes: Buffer): Buffer {
+    const found = bytes.indexOf(HEAD_END);
+    const end = found < 0 ? bytes.length : found + HEAD_END.length;
+    this.#parse(bytes.subarray(0, end));
+    return bytes.subarray(end);
   }
 
-  return {
-    begin: () => ++inFlight,
-    settle(isRefused) {
-      inFlight--;
-      refusals = isRefused ? refusals + 1 : 0;
-      if (refusals > limits.refusals) penalty ??= setTimeout(forgive, limits.refusalMs);
-      goOn();
-    },
-    end() {
-      clearTimeout(penalty);
-      turns.leave(waiting);
-      keep(NOTHING);
-    },
-  };
+  #keep(bytes: Buffer): void {
+    if (bytes.length === this.#rest.length) return;
+    const isWithin = this.#hold(bytes.length - this.#rest.length);
+    this.#rest = bytes;
+    if (!isWithin) this.#socket.destroy();
+  }
+
+  #isOpen(): boolean {
+    return !this.#socket.destroyed && !this.#socket.writableEnded;
+  }
+
+  #mayFeed(): boolean {
+    if (this.#isPausedByServer || this.#penalty !== undefined || !this.#isOpen()) return false;
+    return this.#inFlight < this.#limits.busyPipelined;
+  }
+
+  #goOn(): void {
+    if (this.#rest.length > 0 && this.#mayFeed()) this.#turns.join(this);
+  }
+
+  #forgive(): void {
+    this.#penalty = undefined;
+    this.#goOn();
+  }
+
+  /** The socket's own way, which is not the server's. */
+  #pause(): Socket {
+    return Socket.prototype.pause.call(this.#socket);
+  }
+
+  #resume(): Socket {
+    return Socket.prototype.resume.call(this.#socket);
+  }
 }
-
-const NOTHING: Buffer = Buffer.alloc(0);
 
 /** Puts `take` in the place of the server's own listener for data, and answers that. */
 function takeData(socket: Socket, take: (chunk: Buffer) => void): (chunk: Buffer) => void {
@@ -181,7 +212,7 @@ function holdEnd(socket: Socket, isParsed: () => boolean, onFin: () => void): ()
     if (!isHeld || !isParsed() || socket.readableLength > 0) return;
     isHeld = false;
     push(null);
-    // As net does it: nobody else would ask a paused socket for its end.
+    // As net does it: nothing else would ask a paused socket for its end.
     socket.read(0);
   };
 }

@@ -45,5 +45,5 @@ function judge(seen: Buffer): Spoken | undefined {
   return length === PREFACE.length ? "http2" : undefined;
 }
 
-/** A socket that fails before it said anything has nobody to tell; its `close` follows. */
+/** A socket that fails before it has said anything needs no answer; its `close` follows. */
 function ignore(): void {}

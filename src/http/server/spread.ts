@@ -9,11 +9,11 @@ export type Spread = (req: Http2ServerRequest, res: Http2ServerResponse, begin: 
 /** Most requests of all sessions together that begin at once in a turn, in sessions' shares of `busyPipelined`. */
 const SHARES_A_TURN = 2;
 
-/** A session that had to stand in line does so with all of its requests until it has not had to for so long. */
+/** A session that had to wait in line does so with all of its requests, until it has not had to for so long. */
 const GREEDY_MS = 250;
 
 /** Streams of a line that closed meanwhile are looked at so many in a step. */
-const MOST_CLOSED = 32;
+const MAX_CLOSED = 32;
 
 /** A session's requests that are yet to begin. */
 interface Line {
@@ -62,7 +62,7 @@ function createLine(limits: HttpLimits, turns: Turns): Line {
   /** True while there is more to be begun, and that may be. */
   function step(): boolean {
     if (penalty !== undefined) return false;
-    for (let closed = 0; closed < MOST_CLOSED; closed++) if (later.shift()?.() ?? true) break;
+    for (let closed = 0; closed < MAX_CLOSED; closed++) if (later.shift()?.() ?? true) break;
     return later.length > 0 && penalty === undefined;
   }
   const waiting: Waiting = { step };

@@ -16,7 +16,7 @@ export interface TlsEntry {
   /** Says who takes connections once their handshake is done; to be called once, before the first enters. */
   onKnown(known: KnownTls): void;
   enter(raw: Socket): void;
-  /** Uses another certificate for handshakes from now on. Throws Error where it can't be used; the one before then stays. */
+  /** Uses another certificate for handshakes from now on. Throws Error if it can't be used, and keeps the one before. */
   useCertificate(files: TlsFiles): void;
 }
 
@@ -43,7 +43,7 @@ export function createTlsEntry(files: TlsFiles, handshakeMs: number): TlsEntry {
     if (raw === undefined) return void socket.destroy();
     known(socket, socket.alpnProtocol === "h2" ? "http2" : "http1", raw);
   });
-  // Strangers that speak no TLS, scanners: nobody's error. Node leaves the connection to us.
+  // Strangers and scanners that speak no TLS are no error of ours. Node leaves closing the connection to us.
   server.on("tlsClientError", (_error, socket) => void socket.destroy());
   // This server listens on nothing: it is given connections.
   return {

@@ -8,7 +8,7 @@ export interface Waiting {
 
 /** Shares the turns of the event loop between connections that have more to be done than others. */
 export interface Turns {
-  /** Lines up; does nothing for who stands in line already. */
+  /** Joins the line; does nothing for one that is in it already. */
   join(waiting: Waiting): void;
   leave(waiting: Waiting): void;
 }
@@ -23,7 +23,7 @@ export interface TurnBudget {
 
 /**
  * Makes a line. In each turn of the loop those in it do one piece after the other, round robin, until the turn's budget is used; whatever else
- * the loop has to do comes in between. Who is not in line does not wait for those who are.
+ * the loop has to do comes in between. Whoever is not in the line does not wait for it.
  */
 export function createTurns(budget: TurnBudget): Turns {
   const line = new Set<Waiting>();

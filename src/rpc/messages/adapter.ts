@@ -13,7 +13,7 @@ import { compressionBrotli, compressionGzip, connectNodeAdapter } from "@connect
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { createValidateInterceptor } from "@connectrpc/validate";
 import { ErrorInfoSchema } from "@valinor/proto/google/rpc/error_details";
-import { ERROR_DOMAIN } from "../errors.ts";
+import { ERROR_DOMAIN } from "@valinor/proto/reasons";
 import { MAX_TIMEOUT_MS } from "./front.ts";
 import { spellGrpcMessage } from "./grpc-message.ts";
 import { withGrpcWebText } from "./grpc-web-text.ts";

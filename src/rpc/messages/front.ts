@@ -3,7 +3,7 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Code } from "@connectrpc/connect";
 import { notFoundMessage, streamHeaders, tidyPath } from "../../core/edge.ts";
-import { probeByKeepalive } from "../probe.ts";
+import { probeByKeepalive } from "./probe.ts";
 import { type Refusal, refuseRpc } from "./refusals.ts";
 
 /** Longest deadline that a call gets: longer than any run. A client may ask for more. */
@@ -12,8 +12,8 @@ export const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 /** Looks at a request before the library does. */
 export interface RpcFront {
   /**
-   * True where the request is for the library, which it has been prepared for. False: it has been answered, or (`undefined`) is
-   * no RPC.
+   * True if the request is for the library, for which it has been prepared; false if it has been answered; undefined if it is not an
+   * RPC.
    */
   admit(req: IncomingMessage, res: ServerResponse): boolean | undefined;
 }
@@ -62,7 +62,7 @@ function unknownMethod(path: string): Refusal {
   return { status: 404, code: Code.Unimplemented, message: words };
 }
 
-/** Why the library would answer with a bare status; undefined where it would not. */
+/** Why the library would answer with a bare status; undefined if it would not. */
 function refusalOf(req: IncomingMessage, method: DescMethod): Refusal | undefined {
   const mayGet = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
   const isGet = req.method === "GET" && mayGet;

@@ -30,7 +30,7 @@ function isPieces(body: UniversalServerRequest["body"]): body is AsyncIterable<U
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
 }
 
-/** Decodes pieces that are cut anywhere, and whose padding may stand anywhere that four characters end. */
+/** Decodes pieces that may be cut anywhere, and padded after any four characters. */
 async function* fromBase64(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest = "";
   for await (const piece of pieces) {

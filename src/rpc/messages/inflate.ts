@@ -21,11 +21,11 @@ export function isEncoding(name: string | null): name is string {
 
 /**
  * Inflates a message (gzip with all its members, or brotli) piece by piece, and stops at `most` bytes or at 64 times its size: no more
- * than that is ever held. Rejects with resource_exhausted beyond, with invalid_argument where the bytes are not of that encoding.
+ * than that is ever held. Rejects with resource_exhausted if there is more, with invalid_argument if the bytes are not of that encoding.
  */
 export async function inflate(bytes: Uint8Array, encoding: string, most: number): Promise<Uint8Array> {
   const decode = decoders[encoding];
-  if (decode === undefined) throw new Error(`${encoding} is no encoding`);
+  if (decode === undefined) throw new Error(`${encoding} is not an encoding that can be decompressed`);
   if (bytes.length === 0) return bytes;
   const fair = Math.max(FLOOR, RATIO * bytes.length);
   try {

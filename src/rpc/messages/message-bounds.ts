@@ -3,6 +3,7 @@ import { Health } from "@valinor/proto/grpc/health/v1/health";
 import { ServerReflection } from "@valinor/proto/grpc/reflection/v1/reflection";
 import { ServerReflection as ServerReflectionV1Alpha } from "@valinor/proto/grpc/reflection/v1alpha/reflection";
 import { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
+import { limits } from "@valinor/protocol";
 
 /** What a request message of an RPC may be. */
 export interface MessageBounds {
@@ -21,11 +22,11 @@ const OPEN: MessageBounds = { bytes: 4 * KIB, compressed: false };
 /** Names, page tokens, filters: the longest legal ones, escaped, take half of it. */
 const SMALL: MessageBounds = { bytes: 16 * KIB, compressed: true };
 
-/** Of those that hold more: the longest text that is legal, escaped to JSON as it commonly is. */
+/** Bound of messages with a long text: the longest text that is legal, as JSON commonly escapes it. */
 const large: ReadonlyMap<DescMethod, MessageBounds> = new Map<DescMethod, MessageBounds>([
-  [AgentProxy.method.sendMessage, { bytes: 4096 * KIB, compressed: true }],
-  [AgentProxy.method.stream, { bytes: 4096 * KIB, compressed: true }],
-  [AgentProxy.method.pushConfig, { bytes: 4096 * KIB, compressed: true }],
+  [AgentProxy.method.sendMessage, { bytes: limits.frameBytes, compressed: true }],
+  [AgentProxy.method.stream, { bytes: limits.frameBytes, compressed: true }],
+  [AgentProxy.method.pushConfig, { bytes: limits.frameBytes, compressed: true }],
   [AgentProxy.method.pushContext, { bytes: 2048 * KIB, compressed: true }],
 ]);
 

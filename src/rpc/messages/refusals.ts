@@ -15,12 +15,12 @@ const names = { [Code.InvalidArgument]: "invalid_argument", [Code.Unimplemented]
 /**
  * Refuses an RPC request in the shape that its client reads: gRPC in trailers and gRPC-Web in its trailer frame, both with status 200 as
  * their specifications want it for calls that don't exist; everything else as a Connect error, JSON with an HTTP status. A content type
- * that is none of ours keeps its 415 whatever it begins with, and has gRPC's status in the headers for the clients that look there.
+ * that we do not support keeps its 415 whatever it begins with, and has gRPC's status in the headers for the clients that look there.
  */
 export function refuseRpc(req: IncomingMessage, res: ServerResponse, refusal: Refusal): void {
   const type = req.headers["content-type"] ?? "";
   for (const [name, value] of Object.entries(refusal.headers ?? {})) res.setHeader(name, value);
-  // What still comes of the body is nobody's: the client may end it, and read its answer.
+  // The rest of the body is thrown away: the client may end it, and read its answer.
   req.resume();
   const grpc = { "grpc-status": String(refusal.code), "grpc-message": encodeGrpcMessage(refusal.message) };
   if (refusal.status === 404 && /^application\/grpc-web/i.test(type)) {

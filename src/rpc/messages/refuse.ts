@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ValinorError } from "../../core/errors.ts";
-import { buildConnectError } from "../errors.ts";
+import { buildConnectError } from "./errors.ts";
 
 /** The error for a request message that can't be taken: invalid_argument. */
 export function refuseMessage(text: string): ConnectError {

@@ -8,7 +8,7 @@ export interface StatementRules {
   /** Longest pause of a transaction whose client is gone, milliseconds. */
   readonly abandonedMs: number;
   /**
-   * True where connections keep no setting, as behind PgBouncer: what stands outside of a transaction gets one of its own, so that it
+   * True if connections keep no setting, as behind PgBouncer: a statement outside of a transaction gets one of its own, so that it
    * has a bound too.
    */
   readonly isPooled: boolean;

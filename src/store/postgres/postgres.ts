@@ -7,8 +7,9 @@ import { postgresDialect } from "./postgres-dialect.ts";
 import { carefulPool } from "./postgres-pool.ts";
 import type { Schema } from "../schema/schema.ts";
 import { createSqlStore } from "../sql-store.ts";
-import { type Store, StoreError, textOf } from "../store.ts";
+import { type Store, StoreError } from "../store.ts";
 import { createTroubles, type OnStoreNews, type Troubles } from "../troubles.ts";
+import { errorText } from "@valinor/protocol";
 
 /** How a store uses its server. */
 export interface PostgresOptions {
@@ -62,12 +63,12 @@ export async function migratePostgresStore(url: string, options: PostgresOptions
   return steps;
 }
 
-/** Where a database is, as a URL with neither user nor password. Throws StoreError where the URL is none. */
+/** Where a database is, as a URL with neither user nor password. Throws StoreError if it is not a URL of PostgreSQL. */
 export function postgresName(url: string): string {
   try {
     const { host, port, database } = new Client({ connectionString: url });
     const name = encodeURIComponent(database ?? "");
-    // The folder of a Unix socket stands behind the name.
+    // The folder of a Unix socket comes after the name.
     if (host.startsWith("/")) return `postgres:///${name}?host=${host}&port=${port}`;
     return `postgres://${host.includes(":") ? `[${host}]` : host}:${port}/${name}`;
   } catch {
@@ -104,7 +105,9 @@ async function open(
     };
     return { engine, steps };
   } catch (error) {
-    throw new StoreError("unavailable", `cannot open the store ${name}: ${textOf(error)}`, { cause: error });
+    throw new StoreError("unavailable", `cannot open the store ${name}: ${errorText(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -127,7 +130,7 @@ async function checkEncoding(db: Kysely<Schema>): Promise<void> {
 
 /**
  * Whether the server is behind a pooler: one that refuses settings among the startup parameters, or leaves them out as it was told
- * to. Rejects where no connection is made.
+ * to. Rejects if no connection is made.
  */
 async function keepsNoSettings(url: string, options: PostgresOptions): Promise<boolean> {
   const client = new Client(clientOptions(url, false, { ...options, statementMs: PROBE_MS }));

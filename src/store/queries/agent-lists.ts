@@ -1,7 +1,7 @@
 import { type Expression, type ExpressionBuilder, type Kysely, type SqlBool, sql } from "kysely";
 import { agentOf } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
-import { storable } from "../storable.ts";
+import { storable } from "./storable.ts";
 import type { AgentCondition, AgentKey, AgentMark, AgentRecord, Store } from "../store.ts";
 
 const columnOf = { id: "id", status: "status", vsockCid: "vsock_cid", address: "address" } as const;

@@ -10,7 +10,7 @@ export async function lockAgent(trx: Transaction<Schema>, key: AgentKey): Promis
   return row;
 }
 
-/** The same where there may be none: undefined then. */
+/** The same for an agent that may not exist: undefined if it does not. */
 export async function tryLockAgent(
   trx: Transaction<Schema>,
   key: AgentKey,

@@ -1,12 +1,11 @@
 import type { Kysely, Transaction } from "kysely";
-import type { Actor } from "../actor.ts";
+import type { Actor } from "../audit.ts";
 import { audit } from "./audit-queries.ts";
 import { lockAgent } from "./agent-lock.ts";
 import { insertConfig } from "./config-rows.ts";
-import { newEtag } from "../etag.ts";
-import { agentOf } from "./rows.ts";
+import { agentOf, newEtag } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
-import { storable } from "../storable.ts";
+import { storable } from "./storable.ts";
 import {
   type AgentChanges,
   type AgentKey,

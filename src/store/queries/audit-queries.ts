@@ -1,12 +1,11 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Kysely, Transaction } from "kysely";
-import type { Actor } from "../actor.ts";
-import type { AuditAction, AuditEntry, AuditStore, NewAuditEntry } from "../audit.ts";
+import type { Actor, AuditAction, AuditEntry, AuditStore, NewAuditEntry } from "../audit.ts";
 import { auditEntryOf } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
-import { storable } from "../storable.ts";
+import { storable } from "./storable.ts";
 
-/** Who does what no caller asked for. */
+/** The actor of what no caller asked for. */
 export const valinor: Actor = { subject: "valinor", credential: "valinor" };
 
 /** Most rows in one statement: databases bound the parameters of one. */

@@ -2,9 +2,9 @@ import type { Transaction } from "kysely";
 import { lockAgent } from "./agent-lock.ts";
 import { audit, valinor } from "./audit-queries.ts";
 import { currentConfig, insertConfig, pruneConfigs } from "./config-rows.ts";
-import { newEtag } from "../etag.ts";
+import { newEtag } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
-import { storable, storableReason } from "../storable.ts";
+import { storable, storableReason } from "./storable.ts";
 import {
   type AgentKey,
   type AgentRecord,

@@ -51,7 +51,7 @@ export async function listConfigs(
   return (await query.orderBy("revision", "desc").limit(page.limit).execute()).map(configOf);
 }
 
-/** Adds a revision, of which no guest said anything yet, as it is; the caller makes it the current one. */
+/** Adds a revision as it is, without a verdict; the caller makes it the current one. */
 export async function insertConfig(
   trx: Transaction<Schema>,
   key: AgentKey,

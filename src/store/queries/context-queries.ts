@@ -1,9 +1,8 @@
 import type { Kysely, Transaction } from "kysely";
-import type { Actor } from "../actor.ts";
+import type { Actor } from "../audit.ts";
 import { lockAgent, tryLockAgent } from "./agent-lock.ts";
 import { audit, valinor } from "./audit-queries.ts";
-import { newEtag } from "../etag.ts";
-import { contextOf } from "./rows.ts";
+import { contextOf, newEtag } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
 import { type AgentKey, type ContextRecord, MAX_CONTEXTS, StoreError } from "../store.ts";
 
@@ -54,7 +53,7 @@ export async function restoreContext(
   // A removal left nothing that could have a version.
   const isSame = isRemoval(refused) ? now === undefined : now?.version === refused.version;
   if (!isSame) return false;
-  // What was removed finds its place taken where the context was filled meanwhile.
+  // What was removed can't come back if the context was filled meanwhile.
   if (now === undefined && before !== undefined && (await countEntries(trx, key)) >= MAX_CONTEXTS)
     return false;
   if (before === undefined) await removeEntry(trx, key, refused.key);

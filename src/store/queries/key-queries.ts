@@ -1,10 +1,10 @@
 import type { Kysely, Transaction } from "kysely";
-import type { Actor } from "../actor.ts";
+import type { Actor } from "../audit.ts";
 import { audit } from "./audit-queries.ts";
 import type { KeyRecord, KeyStore, NewKey } from "../keys.ts";
 import { keyOf } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
-import { storable } from "../storable.ts";
+import { storable } from "./storable.ts";
 import { StoreError } from "../store.ts";
 
 const MINUTE_MS = 60_000;

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Selectable } from "kysely";
 import type { AuditAction, AuditEntry } from "../audit.ts";
@@ -11,6 +12,11 @@ import type {
   ContextRecord,
   ToolPolicyRecord,
 } from "../store.ts";
+
+/** 64 random bits: an agent that is deleted and created again has none of its old etags. */
+export function newEtag(): string {
+  return randomBytes(8).toString("hex");
+}
 
 /** A row of `agents` as the store hands it out. */
 export function agentOf(row: Selectable<AgentsTable>): AgentRecord {

@@ -6,7 +6,7 @@ export interface ColumnTypes {
   readonly key: RawBuilder<unknown>;
   /** The primary key that numbers rows by itself and never gives a number twice. */
   readonly sequence: RawBuilder<unknown>;
-  /** A query that has a row where there is a table of this name. */
+  /** A query that gives a row if there is a table of this name. */
   hasTable(name: string): RawBuilder<unknown>;
   /** Takes, to the end of the transaction, the lock of whoever changes the schema; undefined: a transaction has it anyway. */
   readonly lockSchema: RawBuilder<unknown> | undefined;
@@ -49,7 +49,7 @@ export const postgresTypes: ColumnTypes = {
       $$ begin raise exception 'the audit log is append-only'; end $$`,
     sql`create trigger audit_no_change before update or delete or truncate on audit
       for each statement execute function audit_refuse()`,
-    // Without it a row may become visible after one with a higher number, and who reads on from a number misses it.
+    // Without it a row may become visible after one with a higher number, and whoever reads on from a number misses it.
     sql`create function audit_order() returns trigger language plpgsql as
       $$ begin perform pg_advisory_xact_lock(${sql.raw(AUDIT_LOCK)}); return null; end $$`,
     sql`create trigger audit_in_order before insert on audit

@@ -3,11 +3,11 @@ import { Migrator } from "kysely/migration";
 import type { ColumnTypes } from "./column-types.ts";
 import { migrations } from "./migrations.ts";
 import { columns, type Schema } from "./schema.ts";
-import { textOf } from "../store.ts";
+import { errorText } from "@valinor/protocol";
 
 /**
  * Brings the schema up to date, all or nothing; several processes may do so at once. Resolves with the names of the steps it took.
- * Rejects where a newer version of Valinor wrote the database, or where what is there is not what the list of steps says.
+ * Rejects if a newer version of Valinor wrote the database, or if what is there is not what the list of steps says.
  */
 export async function migrate(db: Kysely<Schema>, types: ColumnTypes): Promise<string[]> {
   const done = await stepsDone(db, types);
@@ -16,7 +16,7 @@ export async function migrate(db: Kysely<Schema>, types: ColumnTypes): Promise<s
   return taken;
 }
 
-/** Names of the steps that a database has behind it. Rejects where a newer version of Valinor wrote it. */
+/** Names of the steps that a database has behind it. Rejects if a newer version of Valinor wrote it. */
 export async function stepsDone(db: Kysely<Schema>, types: ColumnTypes): Promise<string[]> {
   const { rows } = await types.hasTable("kysely_migration").execute(db);
   if (rows.length === 0) return [];
@@ -37,7 +37,7 @@ async function takeSteps(db: Kysely<Schema>, types: ColumnTypes): Promise<string
     await types.lockSchema?.execute(trx);
     const { error, results = [] } = await new Migrator({ db: trx, provider }).migrateToLatest();
     if (error !== undefined) {
-      throw new Error(`its schema cannot be brought up to date: ${textOf(error)}`, { cause: error });
+      throw new Error(`its schema cannot be brought up to date: ${errorText(error)}`, { cause: error });
     }
     return results.map((result) => result.migrationName);
   });
@@ -52,6 +52,6 @@ async function checkSchema(db: Kysely<Schema>): Promise<void> {
     await db.selectFrom("keys").select(columns.keys).limit(0).execute();
     await db.selectFrom("audit").select(columns.audit).limit(0).execute();
   } catch (error) {
-    throw new Error(`its schema is damaged: ${textOf(error)}`, { cause: error });
+    throw new Error(`its schema is damaged: ${errorText(error)}`, { cause: error });
   }
 }

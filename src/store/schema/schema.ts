@@ -3,7 +3,7 @@ import type { ColumnType } from "kysely";
 /** A 64-bit column: PostgreSQL's driver reads it as text. */
 type Integer = ColumnType<number | string, number, number>;
 
-/** The same, where there may be nothing. */
+/** The same for a column that may be null. */
 type OptionalInteger = ColumnType<number | string | null, number | null, number | null>;
 
 /**

@@ -17,8 +17,8 @@ import { stepsDone } from "../schema/migrate.ts";
 import type { Schema } from "../schema/schema.ts";
 import { nodeSqliteDialect } from "./sqlite-dialect.ts";
 import { applySettings } from "./sqlite-settings.ts";
-import { textOf } from "../store.ts";
 import { syncFolder } from "./sync-folder.ts";
+import { errorText } from "@valinor/protocol";
 
 /** How long a backup or a restoration waits for a lock, milliseconds. It has a process of its own, which may stand still. */
 const WAIT_MS = 5_000;
@@ -90,7 +90,7 @@ export async function restoreSqlite(file: string, path: string, force: boolean):
   }
 }
 
-/** Holds the old store's lock until the new one stands in its place: no process can open it in between. */
+/** Holds the old store's lock until the new one is in its place: no process can open it in between. */
 function replaceStore(copy: string, path: string): void {
   const old = existsSync(path) ? lockOut(path) : undefined;
   try {
@@ -102,7 +102,7 @@ function replaceStore(copy: string, path: string): void {
   }
 }
 
-/** Takes a store's lock and brings its log into it. undefined where it is so damaged that it has no lock. */
+/** Takes a store's lock and brings its log into its file. Undefined if the store is so damaged that it can't be locked. */
 function lockOut(path: string): DatabaseSync | undefined {
   const database = new DatabaseSync(path, { timeout: WAIT_MS });
   try {
@@ -120,7 +120,7 @@ function lockOut(path: string): DatabaseSync | undefined {
   }
 }
 
-/** Throws where a file is no whole store that this version can open. */
+/** Throws unless a file is a whole store that this version can open. */
 async function checkStore(file: string): Promise<void> {
   const database = new DatabaseSync(file, { timeout: WAIT_MS });
   const db = new Kysely<Schema>({ dialect: nodeSqliteDialect(database) });
@@ -128,7 +128,8 @@ async function checkStore(file: string): Promise<void> {
     applySettings(database);
     const found = database.prepare("pragma integrity_check(1)").get()?.["integrity_check"];
     if (found !== "ok") throw new BackupError(`it is damaged: ${String(found)}`);
-    if ((await stepsDone(db, sqliteTypes)).length === 0) throw new BackupError("it is no store of Valinor");
+    if ((await stepsDone(db, sqliteTypes)).length === 0)
+      throw new BackupError("it is not a store of Valinor");
   } finally {
     await db.destroy();
     if (database.isOpen) database.close();
@@ -147,5 +148,5 @@ function putInPlace(from: string, to: string): void {
 }
 
 function asBackupError(error: unknown, what: string): BackupError {
-  return new BackupError(`${what}: ${textOf(error)}`, { cause: error });
+  return new BackupError(`${what}: ${errorText(error)}`, { cause: error });
 }

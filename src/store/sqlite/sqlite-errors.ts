@@ -38,20 +38,20 @@ export async function whileBusy<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
-/** True where another connection held the lock that an operation needs. */
+/** True if another connection held the lock that an operation needs. */
 export function isBusy(error: unknown): boolean {
   const code = codeOf(error);
   return code !== undefined && (code & 0xff) === BUSY;
 }
 
-/** True where a row with the same unique key is there already. */
+/** True if a row with the same unique key is there already. */
 export function isUniqueViolation(error: unknown): boolean {
   const code = codeOf(error);
   return code !== undefined && UNIQUE.includes(code);
 }
 
 /**
- * True where there was no room for what was to be written in the file at `path`. SQLite says that itself most of the time; where it only
+ * True if there was no room for what was to be written in the file at `path`. SQLite says that itself most of the time; if it only
  * could not write, sync or open a file of its own, the disk is asked.
  */
 export function isDiskFull(error: unknown, path: string): boolean {
@@ -71,7 +71,11 @@ function hasNoRoom(path: string): boolean {
 
 /** SQLite's extended code of an error, or of the error that caused it. */
 function codeOf(error: unknown): number | undefined {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++)
-    if ("errcode" in at && typeof at.errcode === "number") return at.errcode;
+  for (
+    let cause: unknown = error, depth = 0;
+    cause instanceof Error && depth < 4;
+    cause = cause.cause, depth++
+  )
+    if ("errcode" in cause && typeof cause.errcode === "number") return cause.errcode;
   return undefined;
 }

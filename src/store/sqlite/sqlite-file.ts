@@ -13,9 +13,9 @@ const ENDINGS = ["", "-wal", "-shm"] as const;
  * and what it writes there is gone with the process. Put back, they are as good as before.
  */
 export interface FileWatch {
-  /** Throws StoreError `unavailable` with the trouble `gone` where they are not. */
+  /** Throws StoreError `unavailable` with the trouble `gone` if they are not in their place. */
   check(): void;
-  /** True where they are. */
+  /** True if they are in their place. */
   isIntact(): boolean;
   /** Looks no more. */
   close(): void;
@@ -47,7 +47,7 @@ export function watchFiles(path: string, troubles: Troubles): FileWatch {
   };
 }
 
-/** Which file stands at a path; undefined where none does, or none that this process can see. */
+/** Which file is at a path; undefined if there is no file, or none that this process can see. */
 function identity(path: string): string | undefined {
   try {
     const { dev, ino } = statSync(path, { bigint: true });

@@ -3,10 +3,10 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { applySettings } from "./sqlite-settings.ts";
 
-// Runs in a thread of its own (sqlite-wipe.ts). `workerData` is the path of the database; the exit code is 0 where nothing that was
+// Runs in a thread of its own (sqlite-wipe.ts). `workerData` is the path of the database; the exit code is 0 if nothing that was
 // deleted is left in its files. Otherwise the thread says why: a text, or an error that it throws.
 const url = pathToFileURL(String(workerData));
-// Where the file is gone, none is made.
+// If the file is gone, no new one is made.
 url.searchParams.set("mode", "rw");
 const database = new DatabaseSync(url, { timeout: 1_000, defensive: true });
 try {
@@ -20,7 +20,7 @@ try {
   database.close();
 }
 
-/** Why something is left; undefined where nothing is. */
+/** Why something is left; undefined if nothing is left. */
 function wipe(): string | undefined {
   applySettings(database);
   const deletions = countDeletions();

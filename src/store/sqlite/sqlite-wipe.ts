@@ -4,9 +4,8 @@ import { Worker } from "node:worker_threads";
 import { type Kysely, sql } from "kysely";
 import type { Schema } from "../schema/schema.ts";
 import { isBusy } from "./sqlite-errors.ts";
-import { textOf } from "../store.ts";
 import type { Troubles } from "../troubles.ts";
-import { monotonicNow } from "@valinor/protocol";
+import { monotonicNow, errorText } from "@valinor/protocol";
 
 /** From a deletion to the wiping: many at once are wiped at once. */
 const SOON_MS = 200;
@@ -22,18 +21,6 @@ const TOLD_AFTER = 10;
 /** A run is followed by a pause so many times as long: writers wait while a run is under way. */
 const REST = 20;
 
-/**
- * Removes from a database's files what was deleted. SQLite overwrites deleted rows (`secure_delete`), but leaves copies of rows
- * that it once moved from one page to another, and the log keeps old pages. So the database is rebuilt and the log emptied, in
- * another thread. The database itself counts deletions since then (`user_version`), so that a crash loses none.
- */
-export interface Wiper {
-  /** Runs soon. */
-  wipe(): void;
-  /** Runs once more where something is left to be wiped, and resolves when it is done. Never rejects. */
-  close(): Promise<void>;
-}
-
 /** Notes a deletion, in its transaction. */
 export async function countDeletion(trx: Kysely<Schema>): Promise<void> {
   const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(trx);
@@ -42,65 +29,79 @@ export async function countDeletion(trx: Kysely<Schema>): Promise<void> {
 }
 
 /**
- * A wiper for an open database of this file; it begins with what a process before left. What keeps it from wiping is told as a trouble
- * with `wipe`, and it tries again until it is closed.
+ * Removes from a database's files what was deleted. SQLite overwrites deleted rows (`secure_delete`), but leaves copies of rows
+ * that it once moved from one page to another, and the log keeps old pages. So the database is rebuilt and the log emptied, in
+ * another thread. The database itself counts deletions since then (`user_version`), so that a crash loses none.
  */
-export function createWiper(database: DatabaseSync, path: string, troubles: Troubles): Wiper {
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<Outcome> | undefined;
-  let isClosed = false;
-  let earliest = 0;
-  let failures = 0;
+export class Wiper {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #troubles: Troubles;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<Outcome> | undefined;
+  #isClosed = false;
+  /** When the next run may begin. */
+  #earliest = 0;
+  #failures = 0;
 
-  function schedule(ms: number): void {
-    if (isClosed || timer !== undefined || running !== undefined) return;
-    timer = setTimeout(() => void attempt(), Math.max(ms, earliest - monotonicNow()));
-    timer.unref();
+  /**
+   * For an open database of this file; begins with what a process before left. What keeps it from wiping is told as a trouble with
+   * `wipe`, and it tries again until it is closed.
+   */
+  constructor(database: DatabaseSync, path: string, troubles: Troubles) {
+    this.#database = database;
+    this.#path = path;
+    this.#troubles = troubles;
+    if (isLeft(database)) this.wipe();
   }
 
-  async function attempt(): Promise<void> {
-    timer = undefined;
+  /** Runs soon. */
+  wipe(): void {
+    this.#failures = 0;
+    this.#schedule(SOON_MS);
+  }
+
+  /** Runs once more if something is left to be wiped, and resolves when it is done. Never rejects. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+    if (isLeft(this.#database)) this.#note(await runWorker(this.#path));
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isClosed || this.#timer !== undefined || this.#running !== undefined) return;
+    this.#timer = setTimeout(() => void this.#attempt(), Math.max(ms, this.#earliest - monotonicNow()));
+    this.#timer.unref();
+  }
+
+  async #attempt(): Promise<void> {
+    this.#timer = undefined;
     const began = monotonicNow();
-    running = runWorker(path);
-    const outcome = await running;
-    running = undefined;
-    earliest = monotonicNow() + REST * (monotonicNow() - began);
-    note(outcome);
-    if (!outcome.isDone) schedule(failures < ATTEMPTS ? RETRY_MS : LATER_MS);
+    this.#running = runWorker(this.#path);
+    const outcome = await this.#running;
+    this.#running = undefined;
+    this.#earliest = monotonicNow() + REST * (monotonicNow() - began);
+    this.#note(outcome);
+    if (!outcome.isDone) this.#schedule(this.#failures < ATTEMPTS ? RETRY_MS : LATER_MS);
   }
 
-  function note({ isDone, reason, isError }: Outcome): void {
-    failures = isDone ? 0 : failures + 1;
-    if (isDone) troubles.worked("wipe");
-    else if (isError || failures >= TOLD_AFTER)
-      troubles.failed(
+  #note({ isDone, reason, isError }: Outcome): void {
+    this.#failures = isDone ? 0 : this.#failures + 1;
+    if (isDone) this.#troubles.worked("wipe");
+    else if (isError || this.#failures >= TOLD_AFTER)
+      this.#troubles.failed(
         "wipe",
-        `what was deleted is still in the files of ${path}: ${reason}; it is tried again`,
+        `what was deleted is still in the files of ${this.#path}: ${reason}; it is tried again`,
       );
   }
-
-  function wipe(): void {
-    failures = 0;
-    schedule(SOON_MS);
-  }
-
-  if (isLeft(database)) wipe();
-  return {
-    wipe,
-    async close() {
-      isClosed = true;
-      clearTimeout(timer);
-      await running;
-      if (isLeft(database)) note(await runWorker(path));
-    },
-  };
 }
 
 function isLeft(database: DatabaseSync): boolean {
   try {
     return database.prepare("pragma user_version").get()?.["user_version"] !== 0;
   } catch {
-    return true;
+    return true; // the attempt to wipe says what is wrong
   }
 }
 
@@ -110,7 +111,7 @@ interface Outcome {
   readonly isDone: boolean;
   /** Why something is. */
   readonly reason: string;
-  /** True where no other process was in the way, but something went wrong. */
+  /** True if no other process was in the way, but something went wrong. */
   readonly isError: boolean;
 }
 
@@ -127,7 +128,7 @@ function runWorker(path: string): Promise<Outcome> {
     isError = false;
   });
   worker.on("error", (error) => {
-    reason = textOf(error);
+    reason = errorText(error);
     isError = !isBusy(error);
   });
   worker.once("exit", (code) => resolve({ isDone: code === 0, reason, isError }));

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Kysely } from "kysely";
 import { sqliteTypes } from "../schema/column-types.ts";
 import type { Engine } from "../engine.ts";
-import { createGroupCommit } from "../group-commit.ts";
+import { GroupCommit } from "../group-commit.ts";
 import { migrate } from "../schema/migrate.ts";
 import type { Schema } from "../schema/schema.ts";
 import { createSqlStore } from "../sql-store.ts";
@@ -12,15 +12,16 @@ import { isDiskFull, isUniqueViolation, whileBusy } from "./sqlite-errors.ts";
 import { type FileWatch, watchFiles } from "./sqlite-file.ts";
 import { applySettings } from "./sqlite-settings.ts";
 import { nodeSqliteDialect } from "./sqlite-dialect.ts";
-import { countDeletion, createWiper } from "./sqlite-wipe.ts";
-import { type Store, StoreError, textOf } from "../store.ts";
+import { countDeletion, Wiper } from "./sqlite-wipe.ts";
+import { type Store, StoreError } from "../store.ts";
 import { syncFolder } from "./sync-folder.ts";
 import { createTroubles, type OnStoreNews, type Troubles } from "../troubles.ts";
+import { errorText } from "@valinor/protocol";
 
 const MEMORY = ":memory:";
 
 /**
- * Opens a store in one file, made with its folder where missing (mode 0600), or in memory for `:memory:`. Brings its schema
+ * Opens a store in one file, which is made with its folder if it is missing (mode 0600), or in memory for `:memory:`. Brings its schema
  * up to date. Rejects with StoreError `unavailable` that names the file: no access, no SQLite database, damaged, or written
  * by a newer version.
  */
@@ -42,7 +43,7 @@ async function open(path: string, troubles: Troubles): Promise<{ engine: Engine;
     return await whileBusy(() => openEngine(path, troubles));
   } catch (error) {
     const trouble = isDiskFull(error, path) ? "full" : undefined;
-    throw new StoreError("unavailable", `cannot open the store ${path}: ${textOf(error)}`, {
+    throw new StoreError("unavailable", `cannot open the store ${path}: ${errorText(error)}`, {
       cause: error,
       trouble,
     });
@@ -57,13 +58,14 @@ async function openEngine(path: string, troubles: Troubles): Promise<{ engine: E
     // Versions before 0002 did not wipe what was deleted.
     if (steps.length > 0 && !steps.includes("0001_agents")) await countDeletion(db);
     const files = path === MEMORY ? undefined : watchFiles(path, troubles);
-    const wiper = path === MEMORY ? undefined : createWiper(database, path, troubles);
+    const commits = new GroupCommit(db);
+    const wiper = path === MEMORY ? undefined : new Wiper(database, path, troubles);
     const engine: Engine = {
       name: path,
       db,
       troubles,
       troubleOf: (error) => (isDiskFull(error, path) ? "full" : undefined),
-      transaction: inIntactFiles(files, createGroupCommit(db)),
+      transaction: inIntactFiles(files, (operation) => commits.run(operation)),
       mayRetry: isUniqueViolation,
       read: whileBusy,
       beforeDeleted: countDeletion,

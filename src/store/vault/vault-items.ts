@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { isObject } from "@valinor/protocol";
 import { type PairItems, SECRET_PREFIX } from "./vault-walk.ts";
 
-/** Keys whose value names an item of a list, where it is a text or a number and no other item has the same. */
+/** Keys whose value names an item of a list, provided that it is a text or number and no other item has the same. */
 const NAMING = ["id", "name"] as const;
 
 /** Longer texts are told apart by their digest, so that a deep configuration is not written out again at every level. */
@@ -14,7 +14,7 @@ type Fingerprint = (value: JsonValue) => string;
 
 /**
  * Tells which item of a stored list an item of a pushed list is; `placeholder` is what its secrets read as. Lists that read the same
- * are the same, item by item. In any other list an item is known by its `id` and `name`, where it has any and they are unique in
+ * are the same, item by item. In any other list an item is known by its `id` and `name`, if it has any and they are unique in
  * both lists, or by being equal in all but secrets to one single item, while no other pushed item is. A text that is itself an item
  * has nothing that tells which one it was. Made for one pair of configurations, which must not change meanwhile.
  */
@@ -33,7 +33,7 @@ export function identifyItems(placeholder: string): PairItems {
     );
   };
 
-  /** What names an item; undefined where nothing does. */
+  /** What names an item; undefined if nothing names it. */
   function nameOf(item: JsonValue): string | undefined {
     if (!isObject(item)) return undefined;
     const names = NAMING.map((key) => (Object.hasOwn(item, key) ? item[key] : undefined));
@@ -46,7 +46,7 @@ function isName(value: unknown): boolean {
   return typeof value === "number";
 }
 
-/** For each mark the index of the same mark among the others, where both lists have it once. */
+/** For each mark the index of the same mark among the others, if both lists have it once. */
 function unique(
   marks: readonly (string | undefined)[],
   others: readonly (string | undefined)[],

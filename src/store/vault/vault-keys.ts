@@ -1,12 +1,12 @@
 /** Bytes of a key. */
 export const KEY_BYTES = 32;
 
-/** Most keys at a time: one to encrypt with, and those that it came after. */
+/** Most keys at a time: one to encrypt with, and older ones that it replaces. */
 const MAX_KEYS = 16;
 
 /**
  * Reads keys for createVault: one a line (a comma parts them as well), 32 bytes in base64 or hexadecimal; `#` begins a comment.
- * The first one encrypts. Throws Error where a line is no key, or there is none; the message names the line, never what is in it.
+ * The first one encrypts. Throws Error if a line is not a key, or there are no lines; the message names the line, never what is in it.
  */
 export function parseSecretKeys(text: string): Buffer[] {
   const keys = text.split("\n").flatMap((line, index) =>

@@ -6,18 +6,18 @@ export const SECRET_PREFIX = "secret:";
 
 /** What the other configuration has for a value. */
 export interface Beside {
-  /** undefined where it has nothing, or where nothing tells which one it is. */
+  /** Undefined if it has nothing, or if nothing tells which one it is. */
   readonly value: JsonValue | undefined;
   /** Its JSON pointer there: in lists it may have another index. */
   readonly place: string;
-  /** JSON pointer, in the walked configuration, of the list that has it or has it under it, where nothing tells which item it was. */
+  /** JSON pointer, in the walked configuration, of the list that has it or has it under it, if nothing tells which item it was. */
   readonly unclear?: string;
 }
 
 /** What becomes of a secret. `place` is its JSON pointer. */
 export type SecretChange = (text: string, place: string, beside: Beside) => string;
 
-/** For each item of a list the index that it has in the other one; undefined where nothing tells. */
+/** For each item of a list the index that it has in the other one; undefined if nothing tells. */
 export type PairItems = (
   items: readonly JsonValue[],
   others: readonly JsonValue[],

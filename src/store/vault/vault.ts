@@ -100,7 +100,7 @@ export function createVault(keys: readonly Buffer[]): Vault {
 }
 
 /**
- * A secret that stays. It is encrypted anew where another key than the first one did it, so that that one can go, and where its item
+ * A secret that stays. It is encrypted again if its key is not the first one, so that the older key can go, and if its item
  * of a list moved.
  */
 function keep(
@@ -164,7 +164,7 @@ function decrypt(ring: readonly VaultKey[], bound: Buffer, place: string, sealed
   );
 }
 
-/** The secret; undefined where key, place or data are not those it was sealed with. */
+/** The secret; undefined if key, place or data are not those it was sealed with. */
 function decipher(key: KeyObject, bound: Buffer, data: Buffer): string | undefined {
   if (data.length < NONCE_BYTES + BLOCK_BYTES + TAG_BYTES) return undefined;
   const opened = createDecipheriv(CIPHER, key, data.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
@@ -174,7 +174,7 @@ function decipher(key: KeyObject, bound: Buffer, data: Buffer): string | undefin
   try {
     return JSON.parse(Buffer.concat([text, opened.final()]).toString()) as string;
   } catch {
-    return undefined; // `final` throws where the tag does not match
+    return undefined; // `final` throws if the tag does not match
   }
 }
 

@@ -47,7 +47,7 @@ describe("an exchange with credit", () => {
     expect((await exchange.rest()).at(-1)?.payload).toMatchObject({ done: true, sequence: 4 });
   });
 
-  it("keeps the limit where a lower one comes", async () => {
+  it("keeps the limit if a lower one comes", async () => {
     const { host, model } = await setup();
     const exchange = host.message(userSays("hi", { credit: 1e6 }));
     exchange.credit(0);

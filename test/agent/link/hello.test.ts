@@ -81,7 +81,7 @@ describe("after the hello", () => {
     expect(agent.bootId).toMatch(/^[0-9a-f]{32}$/);
   });
 
-  it("leaves agent_id out where it was told none", async () => {
+  it("leaves agent_id out if it was told none", async () => {
     const { host } = await agentWith({});
     await host.link.take();
     expect(await host.greet()).not.toHaveProperty("agent_id");
@@ -179,7 +179,7 @@ describe("starting", () => {
     await expect(start({ kind: "unix", path: "/tmp/never-made.sock" }, {})).rejects.toThrow("--token-file");
   });
 
-  it("is refused without a token where more than this machine could connect", async () => {
+  it("is refused without a token if more than this machine could connect", async () => {
     await expect(start({ kind: "tcp", host: "0.0.0.0", port: 0 }, { insecure: true })).rejects.toThrow(
       "0.0.0.0",
     );

@@ -1,4 +1,4 @@
-import { sessionUser } from "../../../agent/openclaw/conversation.ts";
+import { sessionUser } from "../../../agent/openclaw/request.ts";
 import { describe, expect, it } from "vitest";
 import { sequencesOf, textOf } from "../fake-host.ts";
 import { usage } from "../fake-model.ts";
@@ -109,7 +109,7 @@ describe("a run", () => {
     expect(await exchange.next("tool_call")).toMatchObject({ tool_name: "search" });
   });
 
-  it("gets a name where the host gives none", async () => {
+  it("gets a name if the host gives none", async () => {
     const { host, model } = await setup();
     const [one, two] = [host.message(userSays("hi")), host.message(userSays("hi"))];
     (await model.next()).finish();
@@ -205,7 +205,7 @@ describe("long text", () => {
     expect(frames.map(({ payload }) => payload["content"])).toEqual(["a", "😀b", ""]);
   });
 
-  it("is put together where the model's bytes part a character", async () => {
+  it("is put together if the model's bytes part a character", async () => {
     const { host, model } = await setup();
     const exchange = host.message(userSays("hi"));
     const call = await model.next();
@@ -242,7 +242,7 @@ describe("a model that is silent", () => {
     expect(call.response.writableFinished).toBe(false);
   });
 
-  it("ends at last even where the model goes on for ever", async () => {
+  it("ends at last even if the model goes on for ever", async () => {
     const { host, model } = await setup({ bounds: { runMs: 100 } });
     const exchange = host.message(userSays("hi"));
     const call = await model.next();

@@ -43,7 +43,7 @@ describe("tools of a client", () => {
     ["is not listed", ["read"], "look_up"],
     ["is one of none that are allowed", [], "look_up"],
     ["is listed for OpenClaw under another spelling", ["Look_Up", "client:look_up2"], "look_up"],
-  ])("end the run before the model is called where one %s", async (_, policy, name) => {
+  ])("end the run before the model is called if one %s", async (_, policy, name) => {
     const { host, model } = await agentWith(policy);
     const exchange = host.message(userSays("hi", { tools: [described(name)] }));
     const frames = await exchange.rest();
@@ -52,7 +52,7 @@ describe("tools of a client", () => {
     expect(model.calls).toBe(0);
   });
 
-  it.each([["look_up"], ["client:look_up"]])("are called where the policy lists %s", async (listed) => {
+  it.each([["look_up"], ["client:look_up"]])("are called if the policy lists %s", async (listed) => {
     const { host, model } = await agentWith([listed]);
     const exchange = host.message(userSays("hi", { tools: [described("look_up")] }));
     const modelCall = await model.next();

@@ -14,7 +14,7 @@ const attach = (requestId: string, afterSequence = 0, more: object = {}) => ({
 const KIB = "x".repeat(1024);
 
 describe("the journal of a run", () => {
-  it("drops its oldest events where nobody reads, and the run goes on", async () => {
+  it("drops its oldest events if nobody reads, and the run goes on", async () => {
     const { host, model } = await setup({ bounds: { journalRunBytes: 10_000 } });
     const exchange = host.message(userSays("hi", { request_id: "r", on_disconnect: "continue" }));
     const call = await model.next();

@@ -26,7 +26,7 @@ describe("the same request twice", () => {
     expect(model.calls).toBe(1);
   });
 
-  it("is the same where only the link's own keys and the order of keys differ", async () => {
+  it("is the same if only the link's own keys and the order of keys differ", async () => {
     const { host, model } = await setup();
     host.message({ role: "user", content: "hi", request_id: "r", extra: { a: 1, b: 2 }, credit: 9e6 });
     await model.next();
@@ -178,7 +178,7 @@ describe("the ledger", () => {
     expect(ledger.find("after 0")).toBeDefined();
   });
 
-  it("forgets the oldest where it is full, and says so", async () => {
+  it("forgets the oldest if it is full, and says so", async () => {
     const dir = temporaryDir();
     const lines: string[] = [];
     const bounds = { ...defaultBounds, ledgerEntries: 2 };
@@ -233,7 +233,7 @@ describe("the ledger", () => {
     expect(statSync(join(dir, "ledger.jsonl")).mode & 0o777).toBe(0o600);
   });
 
-  it("cannot be opened where its directory is a file", async () => {
+  it("cannot be opened if its directory is a file", async () => {
     const dir = join(temporaryDir(), "file");
     writeFileSync(dir, "");
     await expect(open(dir)).rejects.toThrow("EEXIST");

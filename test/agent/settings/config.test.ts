@@ -35,7 +35,7 @@ describe("config_update", () => {
     });
   });
 
-  it("of the same revision is applied again where it is the same, else refused", async () => {
+  it("of the same revision is applied again if it is the same, else refused", async () => {
     const { host } = await setup();
     const first = await host.ask("config_update", configUpdate(3, { a: 1 }));
     expect((await host.ask("config_update", configUpdate(3, { a: 1 }))).payload).toEqual(first.payload);

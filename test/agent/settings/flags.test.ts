@@ -82,7 +82,7 @@ describe("the command line", () => {
     [["--openclaw-url", "http://user:pass@x"], "credentials"],
     [["--server-kind", "ollama"], "auto, openclaw or openai, not ollama"],
     [["--token-file", "/does/not/exist"], "--token-file"],
-  ])("is refused where it is wrong: %j", (argv, told) => {
+  ])("is refused if it is wrong: %j", (argv, told) => {
     expect(() => parseCommand(argv)).toThrow(UsageError);
     expect(() => parseCommand(argv)).toThrow(told);
   });

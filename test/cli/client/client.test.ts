@@ -71,13 +71,13 @@ describe("a configuration's file", () => {
   });
 
   it.each([
-    ["c.json", "a: 1", /c\.json is no JSON/],
+    ["c.json", "a: 1", /c\.json is not JSON/],
     ["c.yaml", "a: 1\na: 2\n", /^c\.yaml:2:1: .*unique/],
     ["c.yaml", "a: [1\n", /^c\.yaml:/],
     ["-", "[1]", /stdin must hold one mapping/],
     ["-", "", /stdin must hold one mapping/],
-    ["-", "a: {b: .nan}", /\/a\/b is nothing that JSON has/],
-    ["-", "a: !!binary aGk=", /\/a is nothing that JSON has/],
+    ["-", "a: {b: .nan}", /\/a\/b cannot be written as JSON/],
+    ["-", "a: !!binary aGk=", /\/a cannot be written as JSON/],
     ["-", "a: !odd x", /odd/],
   ])("%s holding %j is refused", (file, text, message) => {
     expect(() => parseConfig(text, file)).toThrow(
@@ -157,7 +157,7 @@ describe("what doctor says of an agent", () => {
     ["it stops", { guestStatus: "draining" }, "warn", /stopping/],
     ["its machine has failed", { status: AgentStatus.FAILED }, "fail", /FAILED/],
     ["it was never dialled", { connected: false, lastError: "" }, "fail", /not dialled/],
-  ])("where %s", (_name, change, state, detail) => {
+  ])("if %s", (_name, change, state, detail) => {
     expect(judge(change)).toEqual([
       expect.objectContaining({ name: "agent a", state, detail: expect.stringMatching(detail) }),
     ]);

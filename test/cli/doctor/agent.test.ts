@@ -20,7 +20,7 @@ describe("valinor doctor", () => {
       {
         name: "agent a",
         state: "warn",
-        detail: expect.stringContaining("in memory alone"),
+        detail: expect.stringContaining("only in memory"),
         hint: expect.stringContaining("--state-dir"),
       },
     ]);

@@ -41,7 +41,7 @@ async function listen(server: Server): Promise<string> {
 }
 
 describe("valinor doctor", () => {
-  it("finds nothing wrong where all is well, with exit code 0", async () => {
+  it("finds nothing wrong if all is well, with exit code 0", async () => {
     const ran = await valinor(stack.url, ["doctor", "demo"]);
     expect(ran.code).toBe(0);
     expect(ran.stdout).toMatch(
@@ -62,7 +62,7 @@ describe("valinor doctor", () => {
       examine(stack.url.replace("http:", "https:")),
     ]);
     expect(free.of("server")?.detail).toContain("nothing listens there");
-    expect(ssh.of("server")?.detail).toContain("is taken by another program, which speaks no HTTP");
+    expect(ssh.of("server")?.detail).toContain("is taken by another program, which does not speak HTTP");
     expect(web.of("server")?.detail).toContain(
       'is taken by another program, which answers /healthz with status 404, "not here"',
     );
@@ -141,7 +141,7 @@ describe("valinor doctor", () => {
     expect(mistaken.of("server")?.state).toBe("ok");
   });
 
-  it("asks for a credential where the server does", async () => {
+  it("asks for a credential if the server wants one", async () => {
     const flags = { server: { port: 0 }, store: { url: "sqlite::memory:" }, auth: { api_keys: "true" } };
     const server = await startServer(loadConfig({ env: {}, flags, mode: "serve" }), {
       logger: pino({ level: "silent" }),
@@ -185,7 +185,7 @@ describe("a server with TLS", () => {
 });
 
 describe("the checks of this machine", () => {
-  it("look for vsock where it is needed", () => {
+  it("look for vsock if it is needed", () => {
     const config = loadConfig({ env: {}, flags: { proxy: { transport: "vsock" } }, mode: "serve" });
     expect(checkVsock(config, "/nowhere/vsock")).toMatchObject({ name: "vsock", state: "fail" });
     expect(checkVsock(config, "/dev/null")).toMatchObject({ name: "vsock", state: "ok" });

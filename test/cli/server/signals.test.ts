@@ -109,7 +109,7 @@ auth: { issuers: [{ issuer: "https://issuer.test", audience: valinor, jwks_file:
   expect((await shake(port)).fingerprint).toBe(fingerprintOf(second));
   writeFileSync(jwksFile, "{");
   install(first.cert, first.key);
-  expect(await hangUp(program, KEPT)).toContain("is no JSON Web Key Set");
+  expect(await hangUp(program, KEPT)).toContain("is not a JSON Web Key Set");
   const after = await shake(port);
   expect(after.fingerprint).toBe(fingerprintOf(second));
   expect(await askOn(after.socket, newKeys.token)).toContain("200");

@@ -3,7 +3,7 @@ import { AgentProxy } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { accessTable, type Action, authorize } from "../../../src/core/access/authorize.ts";
 import type { Caller, Permission } from "../../../src/core/types.ts";
-import { restRoutes } from "../../../src/http/rest/rest.ts";
+import { restRoutes } from "../../../src/http/api.ts";
 
 const rows = Object.values(accessTable);
 const sorted = (texts: Iterable<string>) => [...new Set(texts)].toSorted();

@@ -1,9 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ValinorError } from "../../../src/core/errors.ts";
-import { createGate } from "../../../src/core/access/gate.ts";
 import { createQuota, type QuotaLimits } from "../../../src/core/access/quota.ts";
 import type { Caller } from "../../../src/core/types.ts";
-import type { NewAuditEntry } from "../../../src/store/audit.ts";
 import { failureOf, forever } from "../../link/connect.ts";
 import { startGuest } from "../../link/fake-guest.ts";
 import { drain, message, startWorld, streamed, userOf } from "../world.ts";
@@ -36,7 +34,7 @@ async function passes(request: Promise<void> | undefined): Promise<boolean> {
 }
 
 describe("requests a second", () => {
-  it("are not counted where nothing bounds them", () => {
+  it("are not counted if nothing bounds them", () => {
     expect(createQuota(none).request(callerOf("acme"))).toBeUndefined();
   });
 
@@ -155,59 +153,5 @@ describe("runs in flight", () => {
       session.done(id, 1);
     };
     await world.core.send(me, message("a", "done"), forever);
-  });
-});
-
-describe("the gate", () => {
-  const noted: NewAuditEntry[] = [];
-  const audit = {
-    note: (who: Caller | object, action: string, agentId: string, detail: object) =>
-      void noted.push({ ...who, action, agentId, detail } as NewAuditEntry),
-    close: async () => {},
-  };
-
-  it("notes a denial with the action and the permission that was missing", () => {
-    const gate = createGate({ quota: createQuota(none), audit });
-    expect(gate.check(callerOf("acme"), "status", "a1")).toBeUndefined();
-    expect(noted).toEqual([]);
-    expect(() => gate.check(callerOf("acme"), "pushConfig", "a1")).toThrow(/agents:admin/);
-    expect(noted.splice(0)).toMatchObject([
-      {
-        tenant: "acme",
-        subject: "ann",
-        credential: "key:1",
-        action: "denied",
-        agentId: "a1",
-        detail: { action: "pushConfig", permission: "agents:admin" },
-      },
-    ]);
-  });
-
-  it("admits a caller by the door that it comes to, and counts its request once, whatever calls it makes", async () => {
-    const gate = createGate({ quota: createQuota({ ...none, keyRequestsPerSecond: 2 }), audit });
-    const enter = async () => gate.admit(callerOf("acme"), "GET /agents/:id", "a1");
-    const admitted = await enter();
-    for (let call = 0; call < 5; call++) await gate.check(admitted, "status", "a1");
-    expect(await enter()).toMatchObject({ tenant: "acme" });
-    expect(await failureOf(enter())).toMatchObject({ reason: "RATE_LIMITED" });
-    expect(() => gate.admit(callerOf("acme"), "GET /nowhere")).toThrow(/not in the access table/);
-  });
-
-  it("turns away who may not, before anything of its request is read, and notes it", () => {
-    const gate = createGate({ quota: createQuota(none), audit });
-    const door = "valinor.v1.AgentProxy/PushConfig";
-    expect(() => gate.admit(callerOf("acme"), door)).toThrow(/agents:admin/);
-    expect(noted.splice(0)).toMatchObject([
-      { action: "denied", agentId: "", detail: { action: "pushConfig" } },
-    ]);
-  });
-
-  it("counts a request before it looks at its permission, so that denials are bounded as well", async () => {
-    const gate = createGate({ quota: createQuota({ ...none, keyRequestsPerSecond: 2 }), audit });
-    const check = () => failureOf(Promise.resolve(gate.check(callerOf("acme"), "deleteAgent", "a1")));
-    expect(await check()).toMatchObject({ reason: "PERMISSION_DENIED" });
-    expect(await check()).toMatchObject({ reason: "PERMISSION_DENIED" });
-    expect(await check()).toMatchObject({ reason: "RATE_LIMITED" });
-    expect(noted.splice(0)).toHaveLength(2);
   });
 });

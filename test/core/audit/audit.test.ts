@@ -171,7 +171,7 @@ describe("The audit log's writer", () => {
   });
 
   test.each(["down", "hangs"] as const)(
-    "closes within 2 s where the store %s, and says what was lost",
+    "closes within 2 s if the store %s, and says what was lost",
     async (how) => {
       const { audit, store, errors } = recorder();
       store[how] = true;

@@ -159,7 +159,7 @@ describe("the state of an agent's configuration", () => {
     expect(await state()).toBe("refused");
   });
 
-  it("is assumed where a guest of protocol 1 said so", async () => {
+  it("is assumed if a guest of protocol 1 said so", async () => {
     const { send, state } = await agent({}, { protocol: 1 });
     await send();
     expect(await state()).toBe("assumed");
@@ -170,7 +170,7 @@ describe("a configuration with secrets", () => {
   const withVault = (world: World) =>
     createCore({ ...world.options, vault: createVault([Buffer.alloc(32, 7)]) });
 
-  it("is refused as an argument where there is no key, or nothing to keep", async () => {
+  it("is refused as an argument if there is no key, or nothing to keep", async () => {
     const { config, world } = await agent();
     expect(await failureOf(config({ token: "secret:abc" }))).toMatchObject({ reason: "INVALID_ARGUMENT" });
     expect(await failureOf(config({ token: "secret:[redacted]" }, 0, withVault(world)))).toMatchObject({

@@ -28,12 +28,12 @@ describe("what can't be kept as it was sent", () => {
     expect(parseExactly(text, { wholeNumbers: true }).value).toEqual(JSON.parse(text));
   });
 
-  it("are no whole numbers where those may be rounded", () => {
+  it("are no whole numbers if those may be rounded", () => {
     expect(faultOf('{"maximum":9223372036854775807}', false)).toBeUndefined();
     expect(faultOf('{"maximum":1e400}', false)).toBe("/maximum");
   });
 
-  it("are whole numbers beyond 2^53 where only the number is left of them", () => {
+  it("are whole numbers beyond 2^53 if only the number is left of them", () => {
     expect(findJsonFault({ id: Number("12345678901234567890") }, "", { wholeNumbers: true })).toMatchObject({
       pointer: "/id",
     });

@@ -62,7 +62,7 @@ describe("a filter", () => {
     ["id", "character 3: = or != was expected, not the end"],
     ["id = ", "character 6: a value was expected, not the end"],
     ["id == x", 'character 5: a value was expected, not "="'],
-    ["id > x", 'character 4: ">" stands in double quotes'],
+    ["id > x", 'character 4: ">" must be in double quotes'],
     ["id = a b", 'character 8: AND or the end was expected, not "b"'],
     ["id = a OR id = b", 'character 8: AND or the end was expected, not "OR"'],
     ["id = a and id = b", "character 8: AND or the end"],
@@ -73,11 +73,11 @@ describe("a filter", () => {
     ["vsock_cid = many", "character 13: a number of 32 bits"],
     ["vsock_cid = 4294967296", "character 13: a number of 32 bits"],
     ["vsock_cid = 1*", "character 13: a number of 32 bits"],
-    ["id = a*b", "character 6: a * stands only at the end"],
-    ['id = "a*b"', "character 6: a * stands only at the end"],
+    ["id = a*b", "character 6: a * may only be at the end"],
+    ['id = "a*b"', "character 6: a * may only be at the end"],
     ['id = "a', "character 6: a text in quotes ends"],
     [String.raw`id = "\n"`, "character 6: a text in quotes"],
-    ["id = ü", 'character 6: "ü" stands in double quotes'],
+    ["id = ü", 'character 6: "ü" must be in double quotes'],
   ])("%j is refused at the place where it is wrong", (text, message) => {
     expect(refusal(text)).toContain(`filter, ${message}`);
   });

@@ -33,7 +33,7 @@ describe("the bytes that a value takes when it is sent", () => {
 });
 
 describe("a page", () => {
-  it("takes what fits, and one item that does not fit where it is the first", () => {
+  it("takes what fits, and one item that does not fit if it is the first", () => {
     const room = createPageRoom(1_000);
     expect([room.take("x".repeat(400)), room.take("x".repeat(400))]).toEqual([true, false]);
     const small = createPageRoom(1_000);

@@ -124,7 +124,7 @@ describe("updating an agent", () => {
     expect(world.fleet.find({ tenant: "acme", id: "a" })?.record).toEqual(after.agent);
   });
 
-  it("is refused where it was changed meanwhile, is unknown, or has an address that is taken", async () => {
+  it("is refused if it was changed meanwhile, is unknown, or has an address that is taken", async () => {
     const world = await startWorld();
     const { agent } = await add(world, "a");
     await add(world, "b", { status: "PROVISIONING", address: "tcp://127.0.0.1:9" });
@@ -148,7 +148,7 @@ describe("updating an agent", () => {
     expect((await world.core.getAgent(ann, "a")).agent.status).toBe("FAILED");
   });
 
-  it("takes the permission for addresses only where one changes", async () => {
+  it("takes the permission for addresses only if one changes", async () => {
     const world = await startWorld();
     await add(world, "a", { vsockCid: 7, address: "tcp://127.0.0.1:9" });
     const update = (changes: object) => world.core.updateAgent(admin, { agentId: "a", changes, etag: "" });
@@ -212,7 +212,7 @@ describe("what another process changes in the store", () => {
     await other.close();
   });
 
-  it("is read at once where a client asks for it", async () => {
+  it("is read at once if a client asks for it", async () => {
     const world = await startWorld();
     const cli = { subject: "x", credential: "cli" };
     await world.store.createAgent(
@@ -229,7 +229,7 @@ describe("what another process changes in the store", () => {
     expect(await failureOf(world.core.deleteAgent(ann, "a"))).toMatchObject({ reason: "AGENT_NOT_FOUND" });
   });
 
-  it("is served at once where a client calls it", async () => {
+  it("is served at once if a client calls it", async () => {
     const world = await startWorld();
     const guest = await startGuest();
     const agent = {

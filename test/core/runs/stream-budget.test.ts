@@ -1,10 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { localCaller } from "../../../src/core/access/authorize.ts";
-import {
-  createStreamBudget,
-  type HeldStream,
-  type StreamLimits,
-} from "../../../src/core/runs/stream-budget.ts";
+import { StreamBudget, type HeldStream, type StreamLimits } from "../../../src/core/runs/stream-budget.ts";
 
 const limits: StreamLimits = {
   process: 1_000,
@@ -24,7 +20,7 @@ afterEach(() => void vi.useRealTimers());
 /** A budget with streams whose state the test sets. */
 function world(bounds = limits) {
   const shed: string[] = [];
-  const budget = createStreamBudget(bounds);
+  const budget = new StreamBudget(bounds);
   function open(name: string, held: number, of: { tenant?: string; credential?: string } = {}) {
     const caller = { ...localCaller, ...of };
     const state = { held, takes: 0 };
@@ -63,7 +59,7 @@ test("of a credential's stalled streams the largest is ended, until they are wit
   expect(shed).toEqual(["large"]);
 });
 
-test("where all streams of a credential together hold more than its share, one that is not read is ended sooner", () => {
+test("if all streams of a credential together hold more than its share, one that is not read is ended sooner", () => {
   const { shed, open } = world({ ...limits, pressedMs: 200, lookMs: 100 });
   const read = open("read", 300);
   open("unread", 200);

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ValinorError } from "../../../src/core/errors.ts";
-import { createChanges } from "../../../src/core/watch/watch-changes.ts";
 import { StoreError } from "../../../src/store/store.ts";
 import { onPostgres, openTestStore } from "../../helpers/test-store.ts";
 import { until } from "../../helpers/until.ts";
@@ -125,21 +124,6 @@ describe("a watch", () => {
 });
 
 describe("a watcher that is slow", () => {
-  it("costs one entry for each agent, and past the bound nothing", () => {
-    const changes = createChanges(0, 10_000);
-    for (let round = 0; round < 3; round++) for (let i = 0; i < 10_000; i++) changes.changed(`agent-${i}`);
-    expect(changes.lost).toBeUndefined();
-    expect(changes.take()).toHaveLength(10_000);
-    for (let i = 0; i < 10_001; i++) changes.changed(`agent-${i}`);
-    expect(changes.lost).toContain("too slow");
-    expect(changes.take()).toEqual([]);
-    changes.changed("one-more");
-    expect(changes.take()).toEqual([]);
-    changes.clear();
-    changes.removed("news");
-    expect(changes.take()).toEqual(["news"]);
-  });
-
   it("gets a new snapshot once it takes events again", async () => {
     const world = await startWorld();
     await add(world, "gone");

@@ -258,7 +258,7 @@ test("finds the user's words inside of what OpenClaw wraps around them", async (
   expect((await askWhole("", { messages })).content).toBe("hello there");
 });
 
-test("keeps the latest requests where it is told to", async () => {
+test("keeps the latest requests if it is told to", async () => {
   const recording = await startScriptedModel({ wordMs: 0, record: 2 });
   const tools = [{ type: "function", function: { name: "search" } }];
   for (const text of ["!echo a", "!echo b", "!echo c"])

@@ -13,7 +13,7 @@ import { AgentProxy } from "../../../gen/ts/valinor/v1/agent_proxy_pb.ts";
 import { AgentRegistry } from "../../../gen/ts/valinor/v1/agent_registry_pb.ts";
 import { startScriptedModel } from "../../../dev/model/scripted-model.ts";
 import { loadConfig } from "../../../src/config.ts";
-import { restRoutes } from "../../../src/http/rest/rest.ts";
+import { restRoutes } from "../../../src/http/api.ts";
 import { startServer } from "../../../src/server.ts";
 import type { Random } from "../../helpers/random.ts";
 import { readJson } from "../frames.ts";

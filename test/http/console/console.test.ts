@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createConsoleHandler } from "../../../src/http/console/console.ts";
-import { createGuard } from "../../../src/http/guard.ts";
+import { createGuard } from "../../../src/http/guard/guard.ts";
 import { afterFile, tempDir } from "../../helpers/cleanup.ts";
 
 const page = "<!doctype html><title>Valinor</title>".repeat(20);
@@ -71,7 +71,7 @@ describe("a visit from another site", () => {
     ["GET", "/console/", { ...from, "sec-fetch-dest": "iframe" }, 403],
     ["GET", "/console/assets/index-abc.js", { ...from, "sec-fetch-mode": "no-cors" }, 403],
     ["GET", "/console/", { ...from, host: "evil.test" }, 403],
-  ])("%s %s is let through where it only shows the console", async (method, path, headers, status) => {
+  ])("%s %s is let through if it only shows the console", async (method, path, headers, status) => {
     const url = await listen((req, res) => {
       if (guard(req, res)) res.end();
     });
@@ -108,7 +108,7 @@ describe("the console's files", () => {
     expect(response.headers.get("location")).toBe("/console/?a=1");
   });
 
-  it("are kept by browsers for ever where their name changes with their content", async () => {
+  it("are kept by browsers for ever if their name changes with their content", async () => {
     const url = await serve(builtConsole());
     const response = await fetch(`${url}/console/assets/index-abc.js`);
     expect(response.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
@@ -163,7 +163,7 @@ describe("the console's files", () => {
     for (const path of ["/consoles", "/agents"]) expect((await fetch(url + path)).status).toBe(418);
   });
 
-  it("say how to build them where they are not there, and are served once they are", async () => {
+  it("say how to build them if they are not there, and are served once they are", async () => {
     const dir = join(tempDir(), "dist");
     const url = await serve(dir);
     const missing = await fetch(`${url}/console/`);

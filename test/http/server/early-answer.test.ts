@@ -59,7 +59,7 @@ test("a body that ends soon after its answer leaves the HTTP/1 connection as goo
   expect(await readUntil(socket, "here")).toContain("200 OK");
 });
 
-test("so does one whose reader stopped in the middle of it and still holds it", async () => {
+test("a body whose reader stopped in the middle and still holds it leaves the HTTP/1 connection as good as before", async () => {
   const { port } = await serve((req, res) => {
     if (req.method === "GET") return void res.end("here");
     const body = req[Symbol.asyncIterator]();

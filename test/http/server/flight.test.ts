@@ -11,7 +11,7 @@ function fakeResponse(): ServerResponse {
   return new EventEmitter() as ServerResponse;
 }
 
-it("is idle at once where nothing is in flight, or when the last response closes", async () => {
+it("a server is idle at once if nothing is in flight, or when the last response closes", async () => {
   const flight = createFlight();
   expect(await flight.idle(1_000, 0)).toBe(true);
   const response = fakeResponse();
@@ -21,7 +21,7 @@ it("is idle at once where nothing is in flight, or when the last response closes
   expect(await idle).toBe(true);
 });
 
-it("waits for a quiet time, which every request begins again", async () => {
+it("the wait for the end of requests in flight asks for a quiet time, which every request begins again", async () => {
   const flight = createFlight();
   let over = false;
   void flight.idle(10_000, 250).then(() => (over = true));
@@ -36,7 +36,7 @@ it("waits for a quiet time, which every request begins again", async () => {
   expect(over).toBe(true);
 });
 
-it("ends when its time is over or the signal aborts, and says that it is not idle", async () => {
+it("the wait for the end of requests in flight ends when its time is over or the signal aborts, and says that it is not idle", async () => {
   const flight = createFlight();
   flight.track(fakeResponse());
   const timed = flight.idle(500, 0);

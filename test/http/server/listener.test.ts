@@ -36,7 +36,7 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /** An empty SETTINGS frame. */
 const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 
-describe("one port", () => {
+describe("a listener's one port", () => {
   test("speaks HTTP/1.1 and HTTP/2 with prior knowledge", async () => {
     const { port } = await serve(echo);
     expect((await ask(port, "/x", { body: "b" })).body).toBe("1.1 POST /x b");
@@ -244,7 +244,7 @@ describe("a connection is closed", () => {
   });
 });
 
-describe("closing", () => {
+describe("closing a listener", () => {
   test("lets responses in flight end, closes idle connections, and accepts no more", async () => {
     const { handler, next } = holding();
     const { port, close } = await serve(handler);

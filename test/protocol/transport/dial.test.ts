@@ -73,7 +73,7 @@ describe("dial", () => {
     await listener.close();
   });
 
-  test("tells the address and the cause where the connection is refused", async () => {
+  test("tells the address and the cause if the connection is refused", async () => {
     const { server, port } = await serve();
     server.close();
     await once(server, "close");
@@ -84,7 +84,7 @@ describe("dial", () => {
     });
   });
 
-  test.each(["unix", "hybrid"] as const)("tells where a socket is not there (%s)", async (kind) => {
+  test.each(["unix", "hybrid"] as const)("tells if a socket is not there (%s)", async (kind) => {
     const path = freshPath();
     await expect(dial({ kind, path, port: 1024 }, never)).rejects.toMatchObject({
       code: "unreachable",
@@ -108,7 +108,7 @@ describe("dial", () => {
     socket.destroy();
   });
 
-  test("leaves no socket where the signal aborts while it connects", async () => {
+  test("leaves no socket if the signal aborts while it connects", async () => {
     const { port, next } = await serve();
     const controller = new AbortController();
     const dialled = dial({ kind: "tcp", host: "127.0.0.1", port }, controller.signal);

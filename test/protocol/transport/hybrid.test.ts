@@ -121,7 +121,7 @@ describe("a channel after the hybrid handshake", () => {
     });
   });
 
-  test("gets them too where it is made later", async () => {
+  test("gets them too if it is made later", async () => {
     const answer = [Buffer.concat([OK, frame(1, 100_000)]), frame(2, 100_000)];
     await withMuxer({ answer: () => answer, guest: (socket) => void socket.end() }, async (muxer) => {
       const socket = await dialMuxer(muxer, 1024, never);
@@ -152,7 +152,7 @@ describe("a channel after the hybrid handshake", () => {
     });
   });
 
-  test("is told where the connection ended together with the answer", async () => {
+  test("is told if the connection ended together with the answer", async () => {
     await withMuxer({ guest: (socket) => void socket.end() }, async (muxer) => {
       const socket = await dialMuxer(muxer, 1024, never);
       for (let turn = 0; turn < 20; turn++) await settled();

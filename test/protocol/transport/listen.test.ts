@@ -41,14 +41,14 @@ async function listenElsewhere(path: string, then: string): Promise<ChildProcess
 }
 
 describe("a listener on tcp", () => {
-  test("tells the port it got where 0 was asked for, and accepts there", async () => {
+  test("tells the port it got if 0 was asked for, and accepts there", async () => {
     const { address } = await greet({ kind: "tcp", host: "127.0.0.1", port: 0 });
     expect(address).toMatchObject({ kind: "tcp", host: "127.0.0.1" });
     expect(address.kind === "tcp" && address.port > 0).toBe(true);
     expect(await hear(await dial(address, never))).toBe("hello");
   });
 
-  test("tells the address and the cause where the port is taken", async () => {
+  test("tells the address and the cause if the port is taken", async () => {
     const { address } = await greet({ kind: "tcp", host: "127.0.0.1", port: 0 });
     await expect(listen(address, () => {})).rejects.toThrow(/tcp:\/\/127\.0\.0\.1:\d+.*EADDRINUSE/);
   });
@@ -115,7 +115,7 @@ describe("a listener on a Unix socket", () => {
     expect(statSync(path).size).toBe(4);
   });
 
-  test("tells the address and the cause where the directory is not there", async () => {
+  test("tells the address and the cause if the directory is not there", async () => {
     const path = join(directory, "none", "a.sock");
     await expect(listen({ kind: "unix", path }, () => {})).rejects.toThrow(path);
   });

@@ -62,7 +62,7 @@ describe("a channel", () => {
   test.each([
     ["invalid_frame", rawFrame("no JSON")],
     ["frame_too_large", Buffer.from("ffffffff", "hex")],
-  ])("closes with %s where the peer breaks the framing", async (code, bytes) => {
+  ])("closes with %s if the peer breaks the framing", async (code, bytes) => {
     const { socket, reasons } = open();
     socket.push(bytes);
     await settled();
@@ -70,7 +70,7 @@ describe("a channel", () => {
     expect(socket.destroyed).toBe(true);
   });
 
-  test("is interrupted where the connection breaks, with the cause", async () => {
+  test("is interrupted if the connection breaks, with the cause", async () => {
     const { socket, reasons } = open();
     const cause = new Error("ECONNRESET");
     socket.destroy(cause);
@@ -78,7 +78,7 @@ describe("a channel", () => {
     expect(reasons).toStrictEqual([expect.objectContaining({ code: "interrupted", cause })]);
   });
 
-  test.each(["end", "destroy"] as const)("is interrupted where the connection ends (%s)", async (how) => {
+  test.each(["end", "destroy"] as const)("is interrupted if the connection ends (%s)", async (how) => {
     const { socket, reasons } = open();
     if (how === "end") socket.push(null);
     else socket.destroy();
@@ -95,7 +95,7 @@ describe("a channel", () => {
     expect((await closed.promise).code).toBe("interrupted");
   });
 
-  test("closes where the peer takes nothing and the reserve is full", () => {
+  test("closes if the peer takes nothing and the reserve is full", () => {
     const { channel, reasons } = open();
     channel.writer.offer(Buffer.alloc(limits.frameBytes + 4));
     const reason = "x".repeat(limits.sendReserve / 2);
@@ -119,7 +119,7 @@ describe("a channel", () => {
     expect(socket.destroyed).toBe(true);
   });
 
-  test("finishes in time where the peer takes nothing", async () => {
+  test("finishes in time if the peer takes nothing", async () => {
     const { channel, reasons } = open();
     channel.control("pong", "a", {});
     await channel.finish(new LinkError("closed", "bye"), 5);

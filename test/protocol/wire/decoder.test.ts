@@ -39,7 +39,7 @@ describe("frames", () => {
     );
   });
 
-  test("are the same at every place where a stream can be cut in two", () => {
+  test("are the same wherever a stream is cut in two", () => {
     const stream = Buffer.concat([
       encodeFrame("chunk", "a", { content: "Grüße 😀".repeat(20), done: false }),
       encodeFrame("pong", "b", {}),

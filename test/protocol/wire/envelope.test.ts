@@ -71,7 +71,7 @@ describe("an envelope", () => {
     for (let length = 0; length < json.length; length++) expect(read(json.slice(0, length))).toBeUndefined();
   });
 
-  test("is seen at a glance where it stands as writers put it, and only there", () => {
+  test("is seen at a glance if it stands as writers put it, and only there", () => {
     expect(glance(`{"type":"chunk","id":"a1","payload":{}}`)).toEqual({ type: "chunk", id: "a1" });
     expect(glance(`{"type":"heartbeat","id":"","payload":{}}`)).toEqual({ type: "heartbeat", id: "" });
     expect(glance(`{"id":"a1","type":"chunk","payload":{}}`)).toBeUndefined();

@@ -54,7 +54,7 @@ describe("prescan", () => {
     );
   });
 
-  test("agrees with a naive count where the number of tokens is near the bound", () => {
+  test("agrees with a naive count if the number of tokens is near the bound", () => {
     fc.assert(
       fc.property(trickyString, fc.integer({ min: -4, max: 4 }), (text, near) => {
         const string = JSON.stringify(text);

@@ -41,7 +41,7 @@ const frames = (from: number, to: number) =>
 const names = (to: number) => Array.from({ length: to }, (_, i) => `${i}`);
 
 describe("a channel among others", () => {
-  test("decodes at once where there is time", async () => {
+  test("decodes at once if there is time", async () => {
     const { socket, turns, ids, channel } = open();
     turns.open = true;
     socket.push(frames(0, 100));

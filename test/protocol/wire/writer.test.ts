@@ -145,7 +145,7 @@ describe("waiting for room", () => {
     await expect(room).resolves.toBeUndefined();
   });
 
-  test("does not begin where the queue is empty or the socket has closed", async () => {
+  test("does not begin if the queue is empty or the socket has closed", async () => {
     const slow = slowSocket();
     const writer = createFrameWriter(slow.socket);
     await writer.room(never);

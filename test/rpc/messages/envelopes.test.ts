@@ -40,7 +40,7 @@ describe("a stream of envelopes", () => {
     expect(splitters[0]?.partial).toBe(true);
   });
 
-  it("costs what its bytes cost where it comes byte by byte", () => {
+  it("costs no more if it comes byte by byte", () => {
     const splitter = createEnvelopeSplitter(1024 * 1024);
     const sealed = seal(0, Buffer.alloc(300_000, "x"));
     const before = process.cpuUsage();

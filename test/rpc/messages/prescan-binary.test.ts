@@ -40,7 +40,7 @@ function throws(call: () => unknown): boolean {
 }
 
 describe("a message in binary form", () => {
-  it("passes where it is an ordinary one", () => {
+  it("passes the prescan if it is an ordinary one", () => {
     const config = { model: "m", tools: ["a", "b"], nested: { list: [1, true, null, { x: "y" }] } };
     const request = create(PushConfigRequestSchema, {
       agentId: "a",
@@ -73,13 +73,13 @@ describe("a message in binary form", () => {
     expect(prescanBinary(StructSchema, unknown)).toBe("more than 200000 values");
   });
 
-  it("is refused where it nests deeper than the parser would go", () => {
+  it("is refused if it nests deeper than the parser would go", () => {
     expect(prescanBinary(ListValueSchema, nested(49))).toBeUndefined();
     expect(prescanBinary(ListValueSchema, nested(60))).toBe("nesting over 100");
     expect(prescanBinary(ListValueSchema, nested(5_000))).toBe("nesting over 100");
   });
 
-  it("is refused where it is cut off, or none", () => {
+  it("is refused if it is cut off, or is no message at all", () => {
     const bytes = toBinary(
       ValueSchema,
       create(ValueSchema, { kind: { case: "stringValue", value: "text" } }),

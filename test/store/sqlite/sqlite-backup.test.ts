@@ -91,7 +91,7 @@ describe("valinor db backup", () => {
     await store.close();
   });
 
-  test("never writes over a file, and leaves nothing where it fails", async () => {
+  test("never writes over a file, and leaves nothing if it fails", async () => {
     const { folder, env, file } = await makeStore();
     writeFileSync(file, "mine");
     expect((await failure(dbBackup(file, {}, env))).message).toContain("is there already: name a new file");
@@ -119,7 +119,7 @@ describe("valinor db backup", () => {
 });
 
 describe("valinor db restore", () => {
-  test("makes a store where there is none, and its owner's alone", async () => {
+  test("makes a store if there is none, and its owner's alone", async () => {
     const { folder, env, file } = await makeStore();
     await printed(() => dbBackup(file, {}, env));
     const other = join(folder, "other.db");
@@ -203,7 +203,7 @@ describe("valinor db migrate", () => {
     expect(await printed(() => dbMigrate({}, env))).toBe(`${path} is up to date\n`);
   });
 
-  test("fails with the reason where the store cannot be opened, or the configuration is wrong", async () => {
+  test("fails with the reason if the store cannot be opened, or the configuration is wrong", async () => {
     const path = join(tempDir(), "valinor.db");
     writeFileSync(path, "damaged".repeat(1_000));
     const { message, exitCode } = await failure(dbMigrate({}, { VALINOR_STORE_URL: `sqlite:${path}` }));

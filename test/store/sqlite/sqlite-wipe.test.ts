@@ -1,19 +1,13 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { tempDir } from "../../helpers/cleanup.ts";
+import { occurrences } from "../../helpers/occurrences.ts";
 import { until } from "../../helpers/until.ts";
 import { agent, ann, apiKey, config } from "../records.ts";
-
-/** How often a text stands in the files of a folder: the database, its log, and whatever else is there. */
-function occurrences(folder: string, text: string): number {
-  return readdirSync(folder)
-    .map((name) => readFileSync(join(folder, name), "latin1").split(text).length - 1)
-    .reduce((sum, count) => sum + count, 0);
-}
 
 /**
  * Agents with texts of every size, written and replaced in an order that moves rows from page to page: SQLite leaves copies behind

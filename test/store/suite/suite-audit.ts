@@ -149,7 +149,7 @@ export function auditTests(opened: Opened): void {
       expect(await entries()).toEqual(before);
     });
 
-    test("and the change are one: where the entry cannot be written, nothing is done", async () => {
+    test("and the change are one: if the entry cannot be written, nothing is done", async () => {
       const { store } = opened;
       await store.createAgent(agent(), ann);
       const database = opened.database.connect();

@@ -1,12 +1,11 @@
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { migrateStore, openStore, storeName } from "../../../src/store/open.ts";
 import { openPostgresStore, type PostgresOptions } from "../../../src/store/postgres/postgres.ts";
 import { type Store, StoreError } from "../../../src/store/store.ts";
-import { afterFile } from "../../helpers/cleanup.ts";
 import type { TestPostgres } from "../../helpers/postgres.ts";
+import { sql } from "../../helpers/sql.ts";
+import { startTcpSwitch } from "../../helpers/tcp-switch.ts";
 import { until } from "../../helpers/until.ts";
 import { agent, ann, apiKey, config, entry, key } from "../records.ts";
 
@@ -83,7 +82,7 @@ export function postgresTests(started: TestPostgres | undefined): void {
       );
     });
 
-    test("is damaged where a table of it is gone", async () => {
+    test("is damaged if a table of it is gone", async () => {
       await migrateStore({ kind: "postgres", url });
       await (await connectHere()).query("drop table contexts");
       expect(await refusal(url)).toContain('its schema is damaged: relation "contexts" does not exist');
@@ -111,7 +110,7 @@ export function postgresTests(started: TestPostgres | undefined): void {
     expect(await store.getAgent(key)).toMatchObject(key);
   });
 
-  test("commits are on disk before they are told, also where the server is set otherwise", async () => {
+  test("commits are on disk before they are acknowledged, even if the server is set otherwise", async () => {
     await openStoreHere();
     const client = await connectHere();
     await client.query(`alter database ${database} set synchronous_commit = off`);
@@ -182,7 +181,7 @@ export function postgresTests(started: TestPostgres | undefined): void {
     });
 
     test("at all makes a call unavailable in time, and no later call gets the late answer", async () => {
-      const proxy = await startProxy(Number(new URL(url).port));
+      const proxy = await startTcpSwitch(Number(new URL(url).port));
       const through = new URL(url);
       through.port = String(proxy.port);
       const store = await openStoreHere({ statementMs: 200, connectMs: 2_000 }, through.href);
@@ -257,38 +256,6 @@ export function postgresTests(started: TestPostgres | undefined): void {
     await expect(restored.createAgent(agent({ id: "x", vsockCid: 7 }), ann)).rejects.toMatchObject({
       code: "address_taken",
     });
-    const client = new Client({ connectionString: other });
-    await client.connect();
-    await expect(client.query("delete from audit")).rejects.toThrow("append-only");
-    await client.end();
+    await expect(sql(other, "delete from audit")).rejects.toThrow("append-only");
   });
-}
-
-/** A way to the server that can be made to swallow everything, as a network does that is cut. */
-async function startProxy(to: number) {
-  const sockets = new Set<Socket>();
-  let isHeld = false;
-  const listener = createServer((near) => {
-    const far = connect(to, "127.0.0.1");
-    for (const [from, into] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from);
-      from.on("error", () => into.destroy());
-      from.on("close", () => into.destroy());
-      from.on("data", (bytes) => void (isHeld || into.write(bytes)));
-    }
-  });
-  listener.listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  afterFile(() => {
-    for (const socket of sockets) socket.destroy();
-    listener.close();
-  });
-  return {
-    port: (listener.address() as AddressInfo).port,
-    hold: () => (isHeld = true),
-    release: () => (isHeld = false),
-  };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MAX_REASON } from "../../../src/store/storable.ts";
+import { MAX_REASON } from "../../../src/store/queries/storable.ts";
 import { KEPT_REVISIONS, MAX_CONTEXTS } from "../../../src/store/store.ts";
 import { agent, ann, bob, config, key } from "../records.ts";
 import type { Opened } from "./suite-database.ts";
@@ -59,7 +59,7 @@ export function revisionTests(opened: Opened): void {
       expect((await store.getConfig(key, 1))?.verdict.outcome).toBe("none");
     });
 
-    test("is written once where it is the same, and not at all where the revision is gone", async () => {
+    test("is written once if it is the same, and not at all if the revision is gone", async () => {
       const { store } = opened;
       await store.createAgent(agent(), ann);
       const verdict = { outcome: "applied", reason: "", bootId: "b1" } as const;
@@ -75,7 +75,7 @@ export function revisionTests(opened: Opened): void {
       expect(told).toHaveLength(1);
     });
 
-    test("may be anything, and is cut where it is long", async () => {
+    test("may be anything, and is cut if it is long", async () => {
       const { store } = opened;
       await store.createAgent(agent(), ann);
       const verdict = {
@@ -117,7 +117,7 @@ export function revisionTests(opened: Opened): void {
       expect(await store.listConfigs(key, { before: 0, limit: 9 })).toHaveLength(4);
     });
 
-    test("is the current one where that is higher already, and the log is silent about it", async () => {
+    test("is the current one if that is higher already, and the log is silent about it", async () => {
       const { store } = opened;
       await store.createAgent(agent(), ann);
       const current = await store.putConfig(key, config());
@@ -159,7 +159,7 @@ export function revisionTests(opened: Opened): void {
       expect([before.version, refused.version]).not.toContain(restored?.version);
     });
 
-    test("goes where there was nothing before", async () => {
+    test("is removed if there was nothing before", async () => {
       await opened.store.createAgent(agent(), ann);
       const refused = await put("one");
       expect(await opened.store.restoreContext(key, refused, undefined)).toBe(true);
@@ -174,7 +174,7 @@ export function revisionTests(opened: Opened): void {
       expect(await now()).toEqual([["k", "one"]]);
     });
 
-    test("stays gone, or changed, where someone changed it since", async () => {
+    test("stays gone, or changed, if someone changed it since", async () => {
       await opened.store.createAgent(agent(), ann);
       const before = await put("one");
       const refused = await put("two");
@@ -189,7 +189,7 @@ export function revisionTests(opened: Opened): void {
       expect(await now()).toEqual([["k", "three"]]);
     });
 
-    test("that was a removal stays gone where the context was filled meanwhile", async () => {
+    test("that was a removal stays gone if the context was filled meanwhile", async () => {
       await opened.store.createAgent(agent(), ann);
       const before = await put("one");
       const refused = await put("");

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { redact } from "../../../src/core/audit/redact.ts";
+import { redact } from "../../../src/core/config/redact.ts";
 import { createVault, REDACTED, VaultError } from "../../../src/store/vault/vault.ts";
 
 const agent = { tenant: "acme", id: "a1" };
@@ -85,16 +85,16 @@ describe("In a list that changed an entry keeps its secret", () => {
 describe("In a list that changed a placeholder is refused, with its place and what to do,", () => {
   test.each<[string, string, JsonValue[], JsonValue[]]>([
     ["under another name", "/list/0/key", [alpha, bravo], [{ ...seen(alpha), name: "carol" }]],
-    ["where a name was taken away", "/list/0/key", [alpha], [{ key: REDACTED }]],
-    ["where a name was given", "/list/0/key", [{ key: "secret:A" }], [seen(alpha)]],
+    ["if a name was taken away", "/list/0/key", [alpha], [{ key: REDACTED }]],
+    ["if a name was given", "/list/0/key", [{ key: "secret:A" }], [seen(alpha)]],
     [
-      "where the id stayed and the name did not",
+      "if the id stayed and the name did not",
       "/list/0/key",
       [{ id: 1, ...alpha }],
       [{ id: 1, ...seen(bravo) }],
     ],
     [
-      "where two pushed entries have one name",
+      "if two pushed entries have one name",
       "/list/0/key",
       [alpha],
       [
@@ -103,7 +103,7 @@ describe("In a list that changed a placeholder is refused, with its place and wh
       ],
     ],
     [
-      "where two stored entries have one name",
+      "if two stored entries have one name",
       "/list/0/key",
       [
         { ...alpha, url: "a" },
@@ -133,7 +133,7 @@ describe("In a list that changed a placeholder is refused, with its place and wh
       ["--password", REDACTED],
     ],
     [
-      "where the secret is its name",
+      "if the secret is its name",
       "/list/0/name",
       [{ name: "secret:A" }, { name: "secret:B" }],
       [{ name: REDACTED }],
@@ -151,7 +151,7 @@ describe("In a list that changed a placeholder is refused, with its place and wh
   });
 });
 
-test("texts in a list keep their secrets where the list is pushed back as it was read", () => {
+test("texts in a list keep their secrets if the list is pushed back as it was read", () => {
   const before = { list: ["secret:A", "x", "secret:B"], more: [["secret:C"], ["secret:D"]] };
   expect(push(before, { ...redact(before), changed: 1 })).toEqual({
     list: ["A", "x", "B"],
@@ -201,7 +201,7 @@ describe("Whatever is done to a list,", () => {
       ? JSON.stringify({ name, url })
       : JSON.stringify({ id, name: name || undefined });
 
-  test("no secret comes to stand in an entry with another id or name, or another content where it has none", () => {
+  test("no secret comes to stand in an entry with another id or name, or with another content if it has neither", () => {
     fc.assert(
       fc.property(
         fc.array(plain, { maxLength: 5 }),

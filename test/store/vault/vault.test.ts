@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { redact } from "../../../src/core/audit/redact.ts";
+import { redact } from "../../../src/core/config/redact.ts";
 import { createVault, MAX_PLACE, MAX_SECRETS, VaultError } from "../../../src/store/vault/vault.ts";
 import { parseSecretKeys } from "../../../src/store/vault/vault-keys.ts";
 
@@ -193,7 +193,7 @@ describe("A vault", () => {
       ["a text that is no secret", { key: "plain" }],
       ["an object", { key: { key: "secret:x" } }],
       ["a key of every object", { constructor: "secret:x" }],
-    ])("refuses where there is %s", (_what, before) => {
+    ])("refuses if there is %s", (_what, before) => {
       const current = vault.seal(agent, before, {});
       const error = errorOf(() => vault.seal(agent, { key: "secret:[redacted]" }, current));
       expect(error).toMatchObject({ code: "no_secret" });
@@ -244,7 +244,7 @@ describe("A vault", () => {
       expect(createVault([newKey]).open(agent, next)).toEqual({ key: "hidden", more: "x" });
     });
 
-    test("keeps a secret as it is stored where the key stays", () => {
+    test("keeps a secret as it is stored if the key stays", () => {
       expect(vault.seal(agent, redact(stored), stored)).toEqual(stored);
     });
 
@@ -285,7 +285,7 @@ describe("Keys for secrets", () => {
     expect(() => parseSecretKeys(`# first\n${word}`)).toThrow(new Error(`line 2 is not a key: ${wanted}`));
   });
 
-  test.each(["", "\n", "# none\n"])("are refused where there are none: %j", (text) => {
+  test.each(["", "\n", "# none\n"])("are refused if there are none: %j", (text) => {
     expect(() => parseSecretKeys(text)).toThrow(/no key/);
   });
 

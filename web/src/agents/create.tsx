@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
-import { AgentStatus } from "@valinor/proto/valinor/v1/types";
-import { CALL_MS, registry } from "../api.ts";
+import { AgentStatus } from "@valinor/client";
+import { AGENT_ID_PATTERN } from "@valinor/protocol/rules";
+import { client } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { agentHref, navigate } from "../route.ts";
 import { Dialog } from "../ui/dialog.tsx";
@@ -11,20 +12,10 @@ export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
   const problem = useSignal<Problem | undefined>(undefined);
   const busy = useSignal(false);
   const create = async (form: HTMLFormElement) => {
-    const fields = new FormData(form);
-    const text = (name: string) => {
-      const value = fields.get(name);
-      return typeof value === "string" ? value.trim() : "";
-    };
     busy.value = true;
     try {
-      const agent = {
-        id: text("id"),
-        address: text("address"),
-        vsockCid: Number(text("cid") || 0),
-        status: text("status") === "provisioning" ? AgentStatus.PROVISIONING : AgentStatus.RUNNING,
-      };
-      await registry.createAgent({ agent }, { timeoutMs: CALL_MS });
+      const agent = readAgent(new FormData(form));
+      await client.agents.createAgent({ agent });
       onClose();
       navigate(agentHref(agent.id, "status"));
     } catch (thrown) {
@@ -42,37 +33,8 @@ export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
           void create(event.currentTarget);
         }}
       >
-        <label>
-          Id
-          <input
-            class="input"
-            name="id"
-            required
-            maxLength={63}
-            pattern="[A-Za-z0-9][A-Za-z0-9._\-]*"
-            title="letters, digits, dot, underscore and hyphen"
-            autocomplete="off"
-            spellcheck={false}
-          />
-        </label>
-        <label>
-          <span>
-            Address <span class="muted">(empty: from its id and CID)</span>
-          </span>
-          <input
-            class="input"
-            name="address"
-            placeholder="tcp://127.0.0.1:9103"
-            autocomplete="off"
-            spellcheck={false}
-          />
-        </label>
-        <label>
-          <span>
-            vsock CID <span class="muted">(empty: none)</span>
-          </span>
-          <input class="input" name="cid" type="number" min={3} max={4294967294} />
-        </label>
+        <IdField />
+        <AddressFields />
         <label>
           Machine
           <select class="input" name="status">
@@ -92,4 +54,61 @@ export function CreateAgent({ onClose }: { readonly onClose: () => void }) {
       </form>
     </Dialog>
   );
+}
+
+function IdField() {
+  return (
+    <label>
+      Id
+      <input
+        class="input"
+        name="id"
+        required
+        maxLength={63}
+        pattern={AGENT_ID_PATTERN}
+        title="letters, digits, dot, underscore and hyphen"
+        autocomplete="off"
+        spellcheck={false}
+      />
+    </label>
+  );
+}
+
+function AddressFields() {
+  return (
+    <>
+      <label>
+        <span>
+          Address <span class="muted">(empty: from its id and CID)</span>
+        </span>
+        <input
+          class="input"
+          name="address"
+          placeholder="tcp://127.0.0.1:9103"
+          autocomplete="off"
+          spellcheck={false}
+        />
+      </label>
+      <label>
+        <span>
+          vsock CID <span class="muted">(empty: none)</span>
+        </span>
+        <input class="input" name="cid" type="number" min={3} max={4294967294} />
+      </label>
+    </>
+  );
+}
+
+/** The agent that the form's fields describe. */
+function readAgent(fields: FormData) {
+  const text = (name: string) => {
+    const value = fields.get(name);
+    return typeof value === "string" ? value.trim() : "";
+  };
+  return {
+    id: text("id"),
+    address: text("address"),
+    vsockCid: Number(text("cid") || 0),
+    status: text("status") === "provisioning" ? AgentStatus.PROVISIONING : AgentStatus.RUNNING,
+  };
 }

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { CALL_MS, registry } from "../api.ts";
+import { client } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { Confirm } from "../ui/dialog.tsx";
 import { ProblemNotice } from "../ui/notice.tsx";
@@ -9,7 +9,7 @@ export function DeleteAgent({ id, onClose }: { readonly id: string; readonly onC
   const problem = useSignal<Problem | undefined>(undefined);
   const remove = async () => {
     try {
-      await registry.deleteAgent({ agentId: id }, { timeoutMs: CALL_MS });
+      await client.agents.deleteAgent({ agentId: id });
       onClose();
     } catch (thrown) {
       problem.value = readProblem(thrown);

@@ -1,11 +1,9 @@
 import { effect, signal } from "@preact/signals";
-import type { Agent } from "@valinor/proto/valinor/v1/agent_registry";
-import { registry } from "../api.ts";
-import { backoffMs, pause } from "../backoff.ts";
+import type { Agent } from "@valinor/client";
+import { client } from "../api.ts";
 import { credential } from "../credential.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { fewConnections } from "../protocol.ts";
-import { applyWatchEvent, beginSnapshot, type WatchState } from "./watch-state.ts";
 
 /** How the page's one watch is doing. */
 export type WatchHealth =
@@ -17,25 +15,18 @@ export type WatchHealth =
 /** The agents, by id. */
 export const agents = signal<readonly Agent[]>([]);
 
-/** True once a snapshot was complete. */
+/** True once all agents are known. */
 export const agentsKnown = signal(false);
 
 export const watchHealth = signal<WatchHealth>({ kind: "connecting" });
 
-/** Milliseconds without a sign of life after which the watch is taken for dead; the server sends one every 15 s. */
-const SILENCE_MS = 45_000;
-
-const state: WatchState = { agents: new Map(), seen: undefined };
+/** What the watch told last; undefined until it has told anything. */
+let latest: ReadonlyMap<string, Agent> | undefined;
 let drawing = false;
 
-/** The agent of an id, as it was last told. */
-export function agentOf(id: string): Agent | undefined {
-  return agents.value.find((agent) => agent.id === id);
-}
-
 /**
- * Keeps one WatchAgents open for as long as the page lives, begun anew with another credential. A page that is not looked at gives its
- * connection back where there are only six.
+ * Keeps one watch open for as long as the page lives, begun anew with another credential. A page that is not looked at gives its
+ * connection back if there are only six.
  */
 export function startWatch(): void {
   let current: AbortController | undefined;
@@ -55,61 +46,50 @@ export function startWatch(): void {
   });
   effect(() => {
     void credential.value;
-    queueMicrotask(restart);
+    queueMicrotask(() => {
+      forgetAgents();
+      restart();
+    });
   });
 }
 
+/** Whoever has another credential may be somebody else, who may not see these agents. */
+function forgetAgents(): void {
+  latest = undefined;
+  agentsKnown.value = false;
+  agents.value = [];
+}
+
+/** Watches until the signal aborts, or the credential is refused: a better one begins another watch. */
 async function keepWatching(signal: AbortSignal): Promise<void> {
-  for (let attempt = 0; !signal.aborted; attempt++) {
-    try {
-      await watchOnce(signal, () => (attempt = 0));
-    } catch (thrown) {
-      if (signal.aborted) return;
-      const problem = readProblem(thrown);
-      watchHealth.value = { kind: "lost", problem };
-      // A better credential restarts the watch; the same one would only be refused again.
-      if (problem.reason === "UNAUTHENTICATED") return;
-      await pause(Math.max(backoffMs(attempt), problem.retryMs), signal, window).catch(() => {});
-    }
-  }
-}
-
-async function watchOnce(signal: AbortSignal, live: () => void): Promise<void> {
-  const attempt = new AbortController();
-  let signAt = performance.now();
-  const timer = setInterval(() => {
-    if (performance.now() - signAt > SILENCE_MS) attempt.abort(new Error("silence"));
-  }, SILENCE_MS / 4);
+  const lost = (thrown: unknown): void => {
+    watchHealth.value = { kind: "lost", problem: readProblem(thrown) };
+  };
   try {
-    beginSnapshot(state);
-    const events = registry.watchAgents(
-      {},
-      { signal: AbortSignal.any([signal, attempt.signal]), timeoutMs: 0 },
-    );
-    for await (const event of events) {
-      signAt = performance.now();
-      const changed = applyWatchEvent(state, event);
-      if (event.event.case === "snapshotComplete") {
-        live();
-        watchHealth.value = { kind: "live" };
-      }
-      if (changed) draw();
+    const views = client.watchAgents({
+      signal,
+      // Nobody sits by a page to begin its watch anew.
+      shouldRetry: ({ error }) => error.reason !== "UNAUTHENTICATED",
+      onRetry: ({ error }) => lost(error),
+    });
+    for await (const view of views) {
+      if (view.live && watchHealth.value.kind !== "live") watchHealth.value = { kind: "live" };
+      latest = view.agents;
+      draw();
     }
-    throw new Error("the watch ended");
-  } finally {
-    clearInterval(timer);
-    attempt.abort(new Error("left"));
+  } catch (thrown) {
+    if (!signal.aborted) lost(thrown);
   }
 }
 
-/** Shows what has changed, at most once a frame; during a first snapshot nothing, so that the list does not jump. */
+/** Shows what has changed, at most once a frame. */
 function draw(): void {
   if (drawing) return;
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    if (state.seen !== undefined && !agentsKnown.value) return;
+    if (latest === undefined) return;
     agentsKnown.value = true;
-    agents.value = [...state.agents.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    agents.value = [...latest.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   });
 }

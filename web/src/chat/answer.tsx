@@ -60,7 +60,7 @@ function stretchesOf(part: Part & { kind: "text" }, from: string): { open: strin
   return found;
 }
 
-/** The same element as before where the text is the same, so that what is drawn is left alone. */
+/** The same element as before if the text is the same, so that what is drawn is not drawn again. */
 function TextPart({ text, open }: { readonly text: string; readonly open: string }) {
   return useMemo(
     () => (

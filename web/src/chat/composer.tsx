@@ -1,9 +1,7 @@
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { isComposing } from "../ui/composing.ts";
-
-/** Bytes of UTF-8 that a message may have. */
-const MAX_BYTES = 1024 * 1024;
+import { limits } from "@valinor/protocol/rules";
 
 /** Drafts by conversation, for as long as the page lives. */
 const drafts = new Map<string, string>();
@@ -15,19 +13,17 @@ export function Composer(props: {
   readonly onEscape: () => void;
 }) {
   const { conversationId, onSend, onEscape } = props;
-  const text = useSignal(drafts.get(conversationId) ?? "");
+  const text = useDraft(conversationId);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
-    text.value = drafts.get(conversationId) ?? "";
     // A phone's keyboard would cover what is to be read first.
     if (matchMedia("(pointer: fine)").matches) box.current?.focus();
   }, [conversationId]);
-  const tooLong = new TextEncoder().encode(text.value).length > MAX_BYTES;
+  const tooLong = new TextEncoder().encode(text.value).length > limits.contentBytes;
   const submit = () => {
     if (text.value.trim() === "" || tooLong) return;
     onSend(text.value);
     text.value = "";
-    drafts.delete(conversationId);
     box.current?.focus();
   };
   return (
@@ -47,10 +43,7 @@ export function Composer(props: {
         aria-describedby="composer-help"
         placeholder="Message"
         value={text.value}
-        onInput={(event) => {
-          text.value = event.currentTarget.value;
-          drafts.set(conversationId, text.value);
-        }}
+        onInput={(event) => (text.value = event.currentTarget.value)}
         onKeyDown={(event) => {
           // While an input method composes, Enter belongs to it.
           if (isComposing(event)) return;
@@ -70,4 +63,17 @@ export function Composer(props: {
       </p>
     </form>
   );
+}
+
+/** The draft of a conversation, which is kept whenever it changes. */
+function useDraft(conversationId: string): Signal<string> {
+  const text = useSignal(drafts.get(conversationId) ?? "");
+  useEffect(() => {
+    text.value = drafts.get(conversationId) ?? "";
+    return text.subscribe((draft) => {
+      if (draft === "") drafts.delete(conversationId);
+      else drafts.set(conversationId, draft);
+    });
+  }, [conversationId]);
+  return text;
 }

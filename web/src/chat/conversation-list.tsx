@@ -24,27 +24,12 @@ export function ConversationList(props: {
   const entry = list.find(({ id }) => id === current);
   return (
     <nav class="conversations" aria-label="Conversations">
-      <div class="conversations-tools">
-        <button type="button" class="button" onClick={() => onChoose(beginConversation(agentId))}>
-          New conversation
-        </button>
-        <button
-          type="button"
-          class="button quiet"
-          disabled={entry === undefined}
-          onClick={() => (renaming.value = entry)}
-        >
-          Rename
-        </button>
-        <button
-          type="button"
-          class="button quiet"
-          disabled={entry === undefined}
-          onClick={() => (forgetting.value = entry)}
-        >
-          Forget
-        </button>
-      </div>
+      <Tools
+        disabled={entry === undefined}
+        onBegin={() => onChoose(beginConversation(agentId))}
+        onRename={() => (renaming.value = entry)}
+        onForget={() => (forgetting.value = entry)}
+      />
       <ul>
         {list.map((conversation) => (
           <li key={conversation.id}>
@@ -69,23 +54,59 @@ export function ConversationList(props: {
         />
       )}
       {forgetting.value !== undefined && (
-        <Confirm
-          title="Forget this conversation?"
-          action="Forget it"
-          danger
+        <Forget
+          agentId={agentId}
+          conversation={forgetting.value}
           onClose={() => (forgetting.value = undefined)}
-          onConfirm={() => {
-            const gone = forgetting.value;
-            forgetting.value = undefined;
-            if (gone === undefined) return;
-            forgetRuns(agentId, gone.id);
-            forgetConversation(agentId, gone.id);
-          }}
-        >
-          <p>It leaves this browser. The agent keeps what it remembers of it.</p>
-        </Confirm>
+        />
       )}
     </nav>
+  );
+}
+
+/** What can be done with conversations; `disabled` if none is open. */
+function Tools(props: {
+  readonly disabled: boolean;
+  readonly onBegin: () => void;
+  readonly onRename: () => void;
+  readonly onForget: () => void;
+}) {
+  const { disabled, onBegin, onRename, onForget } = props;
+  return (
+    <div class="conversations-tools">
+      <button type="button" class="button" onClick={onBegin}>
+        New conversation
+      </button>
+      <button type="button" class="button quiet" disabled={disabled} onClick={onRename}>
+        Rename
+      </button>
+      <button type="button" class="button quiet" disabled={disabled} onClick={onForget}>
+        Forget
+      </button>
+    </div>
+  );
+}
+
+function Forget(props: {
+  readonly agentId: string;
+  readonly conversation: Conversation;
+  readonly onClose: () => void;
+}) {
+  const { agentId, conversation, onClose } = props;
+  return (
+    <Confirm
+      title="Forget this conversation?"
+      action="Forget it"
+      danger
+      onClose={onClose}
+      onConfirm={() => {
+        onClose();
+        forgetRuns(agentId, conversation.id);
+        forgetConversation(agentId, conversation.id);
+      }}
+    >
+      <p>It leaves this browser. The agent keeps what it remembers of it.</p>
+    </Confirm>
   );
 }
 

@@ -1,5 +1,6 @@
 import { type Signal, signal } from "@preact/signals";
 import { randomId, readList, storage, write } from "../storage.ts";
+import { isName } from "@valinor/protocol/rules";
 
 /** A conversation that was begun here. What was said in it is kept by the agent, and by the tab. */
 export interface Conversation {
@@ -69,6 +70,6 @@ function keyOf(agentId: string): string {
 
 function readConversation(entry: unknown): Conversation | undefined {
   const { id, name, begunAt } = (entry ?? {}) as Partial<Conversation>;
-  const good = typeof id === "string" && /^[A-Za-z0-9._:-]{1,128}$/.test(id) && typeof name === "string";
+  const good = typeof id === "string" && isName(id) && typeof name === "string";
   return good ? { id, name, begunAt: typeof begunAt === "number" ? begunAt : 0 } : undefined;
 }

@@ -9,7 +9,7 @@ const FENCE = /^ {0,3}(`{3,})[^`]*$/;
 
 /**
  * Cuts text into prose and code at lines of three backticks or more. The stretches together are exactly the text: nothing of it is read as
- * markup. `open` is the fence that the text begins within, empty where none; the answer's `open` is the one it ends within.
+ * markup. `open` is the fence that the text begins within, empty if there is none; the answer's `open` is the one it ends within.
  */
 export function splitFences(text: string, open = ""): { stretches: Stretch[]; open: string } {
   const stretches: Stretch[] = [];

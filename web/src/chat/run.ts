@@ -1,4 +1,4 @@
-import type { StreamResponse } from "@valinor/proto/valinor/v1/agent_proxy";
+import type { StreamEvent } from "@valinor/client";
 import { ownProblem, type Problem } from "../problem.ts";
 
 /** A piece of an answer, in the order in which it came. */
@@ -8,7 +8,7 @@ export type Part =
 
 /**
  * Where a run is: `waiting` for a connection, `sending` the message, `streaming` its answer, `resuming` after a cut; then it
- * has ended. `interrupted` is the page's alone: it gave up reading, and the run may go on.
+ * has ended. `interrupted` exists only in the page: it gave up reading, and the run may go on.
  */
 export type RunState =
   | "waiting"
@@ -32,10 +32,10 @@ export interface Run {
   state: RunState;
   /** True once it may have left the page: only the agent knows from then on whether it runs. */
   sent: boolean;
-  /** Number of the last event in `parts`; 0 where there is none. */
+  /** Number of the last event in `parts`; 0 if there is none. */
   lastSequence: number;
   parts: Part[];
-  /** True where the server never said that it can be resumed. */
+  /** False once the agent said that its answer cannot be resumed. */
   resumable: boolean;
   /** Name of the life of the run that was read; empty while none was. */
   life: string;
@@ -43,7 +43,7 @@ export interface Run {
   finishReason: string;
   tokens: number;
   problem: Problem | undefined;
-  /** True where only the beginning was kept over a reload. */
+  /** True if only the beginning was kept over a reload. */
   shortened: boolean;
 }
 
@@ -69,7 +69,7 @@ export function newRun(fields: NewRun, now: number): Run {
   };
 }
 
-/** True where nothing more will come. */
+/** True if nothing more will come. */
 export function hasEnded(run: Run): boolean {
   return (
     run.state === "done" || run.state === "cancelled" || run.state === "blocked" || run.state === "failed"
@@ -86,46 +86,45 @@ const PART_CHARS = 4_000;
 /** A line may be as long as this. */
 const PART_MAX_CHARS = 32_000;
 
-/**
- * Takes an event into the run. An event that the run has already is dropped. Throws Error where one is missing before it, which
- * only reading again from lastSequence can mend.
- */
-export function applyEvent(run: Run, { sequence, event }: StreamResponse): void {
-  if (event.case === "opened") {
-    run.state = "streaming";
-    run.resumable = event.value.resumable;
-    run.life = event.value.life;
-    run.problem = undefined;
-    return;
+/** Takes the next event into the run. */
+export function applyEvent(run: Run, event: StreamEvent): void {
+  switch (event.type) {
+    case "opened":
+      run.state = "streaming";
+      run.resumable = event.resumable;
+      run.life = event.life;
+      run.problem = undefined;
+      return;
+    case "text":
+      appendText(run.parts, event.text);
+      break;
+    case "tool_call":
+      run.parts.push({ kind: "tool", callId: event.callId, name: event.toolName, args: event.arguments });
+      break;
+    case "done":
+      run.state = "done";
+      run.finishReason = event.finishReason;
+      run.tokens = event.usage?.totalTokens ?? 0;
+      break;
   }
-  if (sequence === 0 || sequence <= run.lastSequence) return;
-  if (sequence !== run.lastSequence + 1) {
-    throw new Error(`event ${sequence} came after event ${run.lastSequence}`);
-  }
-  if (event.case === "textDelta") appendText(run.parts, event.value.text);
-  if (event.case === "toolCall") {
-    const { callId, toolName: name, arguments: args } = event.value;
-    run.parts.push({ kind: "tool", callId, name, args });
-  }
-  if (event.case === "done") {
-    run.state = "done";
-    run.finishReason = event.value.finishReason;
-    run.tokens = event.value.usage?.totalTokens ?? 0;
-  }
-  run.lastSequence = sequence;
+  run.lastSequence = event.sequence;
 }
 
-/** Ends the run, or leaves it interrupted, as the problem says. */
+/** Ends the run, or leaves it interrupted, as the problem says. An answer that cannot be resumed has failed. */
 export function applyProblem(run: Run, problem: Problem): void {
-  run.problem = problem;
-  if (problem.reason === "RUN_CANCELLED") run.state = "cancelled";
-  else if (problem.reason === "TOOL_BLOCKED") run.state = "blocked";
-  else if (problem.endedRun || LOST.has(problem.reason)) run.state = "failed";
+  const { reason, endedRun } = problem;
+  const final = endedRun || FINAL.has(reason);
+  run.problem = final || run.resumable ? problem : notResumable;
+  if (reason === "RUN_CANCELLED") run.state = "cancelled";
+  else if (reason === "TOOL_BLOCKED") run.state = "blocked";
+  else if (final || !run.resumable) run.state = "failed";
   else run.state = "interrupted";
 }
 
-/** Errors that did not end the run, and that asking again for it cannot mend either. */
-const LOST = new Set([
+/** Errors after which asking again for the run helps nobody, also if they did not end it. */
+const FINAL = new Set([
+  "RUN_CANCELLED",
+  "TOOL_BLOCKED",
   "RUN_LOST",
   "RUN_TRIMMED",
   "RUN_UNKNOWN",
@@ -136,13 +135,13 @@ const LOST = new Set([
 ]);
 
 /** What is said of an answer that cannot be read on. */
-export const notResumable: Problem = ownProblem(
+const notResumable: Problem = ownProblem(
   "RUN_INTERRUPTED",
   "the connection was cut, and this agent cannot resume an answer",
   "Sending again starts a new run.",
 );
 
-/** The answer's text alone, exactly as it came. */
+/** Only the answer's text, exactly as it came. */
 export function textOf(run: Run): string {
   let text = "";
   for (const part of run.parts) if (part.kind === "text") text += part.text;

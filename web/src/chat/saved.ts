@@ -7,7 +7,7 @@ export type Box = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "
 export interface SavedRuns {
   /** Every run that is kept, the oldest first. What cannot be read is forgotten. */
   load(): Run[];
-  /** Keeps a run as it is now, text and last sequence together. The oldest ended runs go where there is no room. */
+  /** Keeps a run as it is now, text and last sequence together. The oldest ended runs go if there is no room. */
   save(run: Run): void;
   forget(requestId: string): void;
 }
@@ -27,7 +27,7 @@ export function createSavedRuns(box: Box): SavedRuns {
     sizes.delete(requestId);
     box.removeItem(PREFIX + requestId);
   };
-  /** Drops the oldest ended run; false where there is none. */
+  /** Drops the oldest ended run; false if there is none. */
   const dropOne = (except: string): boolean => {
     const ended = [...sizes].filter(([id, { ended }]) => ended && id !== except);
     const [oldest] = ended.toSorted((a, b) => a[1].sentAt - b[1].sentAt);
@@ -53,7 +53,7 @@ export function createSavedRuns(box: Box): SavedRuns {
         try {
           return box.setItem(PREFIX + run.requestId, text);
         } catch {
-          // The quota is the browser's own; where nothing can go, the run lives on in the page alone.
+          // The quota is the browser's own; if nothing can go, the run lives on only in the page.
         }
       } while (dropOne(run.requestId));
     },

@@ -1,10 +1,9 @@
 import { type Signal, signal } from "@preact/signals";
-import { OnDisconnect, type StreamResponse } from "@valinor/proto/valinor/v1/agent_proxy";
-import { CALL_MS, proxy } from "../api.ts";
+import { client } from "../api.ts";
 import { readProblem } from "../problem.ts";
 import { createStreamSlots } from "../protocol.ts";
 import { randomId, storage } from "../storage.ts";
-import { createEngine } from "./engine.ts";
+import { RunReader } from "./reader.ts";
 import { hasEnded, isActive, newRun, type Run } from "./run.ts";
 import { createSavedRuns } from "./saved.ts";
 
@@ -13,20 +12,17 @@ export const runs = signal<readonly Run[]>([]);
 
 /** Runs kept in the page at most. */
 const MAX_RUNS = 300;
-/** A guest remembers a request_id for 24 h: an older message is not sent again, only asked for. */
-const RESEND_MS = 12 * 60 * 60_000;
 
 const saved = createSavedRuns(storage("session"));
 const versions = new WeakMap<Run, Signal<number>>();
 const dirty = new Set<Run>();
 
-const engine = createEngine({
-  open,
+const reader = new RunReader({
+  client,
   slots: createStreamSlots(),
   // A run that was forgotten while it was read is not kept once more at its end.
   save: (run) => runs.value.includes(run) && saved.save(run),
   changed,
-  network: window,
 });
 
 /** Grows whenever the run has changed, at most once a frame. */
@@ -38,9 +34,9 @@ export function versionOf(run: Run): Signal<number> {
 
 /** Brings back the runs of before the page was loaded anew, and reads on those that have not ended. */
 export function restoreRuns(): void {
-  window.addEventListener("pagehide", () => engine.saveAll());
+  window.addEventListener("pagehide", () => reader.saveAll());
   runs.value = saved.load();
-  for (const run of runs.value) if (!hasEnded(run)) engine.start(run);
+  for (const run of runs.value) if (!hasEnded(run)) reader.start(run);
 }
 
 /** Sends a message; the answer comes into the run that this returns. */
@@ -48,35 +44,35 @@ export function send(agentId: string, conversationId: string, message: string): 
   const run = newRun({ requestId: `web-${randomId()}`, agentId, conversationId, message }, Date.now());
   const kept = runs.value.length < MAX_RUNS ? runs.value : withoutOldest(runs.value);
   runs.value = [...kept, run];
-  engine.start(run);
+  reader.start(run);
   return run;
 }
 
 /** Reads a run on that the page had given up; under its own request_id, so that it does not run twice. */
 export function tryAgain(run: Run, options: { readonly allowStaleConfig?: boolean } = {}): void {
   if (options.allowStaleConfig === true) run.allowStaleConfig = true;
-  engine.start(run);
+  reader.start(run);
 }
 
 /** Ends a run in its agent. Where it cannot be told, the page stops reading and says why. */
 export async function cancel(run: Run): Promise<void> {
   if (hasEnded(run)) return;
   if (!run.sent) {
-    engine.drop(run);
+    reader.drop(run);
     run.state = "cancelled";
+    saved.save(run);
     return changed(run);
   }
   try {
     const { agentId, requestId } = run;
-    const request = { agentId, requestId, reason: "cancelled in the console" };
-    const { found } = await proxy.cancelMessage(request, { timeoutMs: CALL_MS });
+    const { found } = await client.cancel(agentId, requestId, "cancelled in the console");
     if (found && run.state === "interrupted") run.state = "cancelled";
   } catch (thrown) {
     if (hasEnded(run)) return;
     run.problem = readProblem(thrown);
     // An answer that comes is read on; one that does not come would be tried for minutes.
     if (run.state !== "streaming") {
-      engine.drop(run);
+      reader.drop(run);
       run.state = "interrupted";
     }
   }
@@ -98,27 +94,9 @@ function forget(which: (run: Run) => boolean): void {
   const gone = runs.value.filter(which);
   runs.value = runs.value.filter((run) => !which(run));
   for (const run of gone) {
-    engine.drop(run);
+    reader.drop(run);
     saved.forget(run.requestId);
   }
-}
-
-function open(run: Run, signal: AbortSignal): AsyncIterable<StreamResponse> {
-  const { agentId, conversationId, requestId, allowStaleConfig, lastSequence, life } = run;
-  const onlyAttach = lastSequence > 0 || Math.abs(Date.now() - run.sentAt) > RESEND_MS; // by whichever clock: one that was set back says nothing of it
-  return proxy.stream(
-    {
-      agentId,
-      conversationId,
-      requestId,
-      allowStaleConfig,
-      afterSequence: lastSequence,
-      life,
-      onDisconnect: OnDisconnect.CONTINUE,
-      ...(onlyAttach ? {} : { message: { role: "user", content: run.message } }),
-    },
-    { signal, timeoutMs: 0 },
-  );
 }
 
 function changed(run: Run): void {

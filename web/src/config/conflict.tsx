@@ -5,7 +5,7 @@ import { draftText, revisionText } from "./draft.ts";
 import { checkJson } from "./json-check.ts";
 import { configOf, pushDraft, takeNewest } from "./store.ts";
 
-/** Said where somebody else was faster: shows the difference, and leaves it to the reader whose words hold. */
+/** Said if somebody else was faster: shows the difference, and lets the reader decide which text is kept. */
 export function Conflict({ agentId }: { readonly agentId: string }) {
   const { revisions, draft, busy } = configOf(agentId);
   const showing = useSignal(false);

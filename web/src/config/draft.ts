@@ -23,7 +23,7 @@ export function draftOf(revision: ConfigRevision): Draft {
   };
 }
 
-/** True where two drafts would be pushed as the same, whatever they began from. */
+/** True if two drafts would be pushed as the same, whatever they began from. */
 export function saysTheSame(a: Draft, b: Draft): boolean {
   return (
     a.config === b.config && a.listed === b.listed && (!a.listed || toolsOf(a).join() === toolsOf(b).join())
@@ -49,7 +49,7 @@ export function revisionText(revision: ConfigRevision): string {
   return textOf(config, isListed(toolPolicy), toolPolicy?.tools ?? []);
 }
 
-/** A draft as the text that comparisons are made of; the configuration as written where it is no JSON. */
+/** A draft as the text that comparisons are made of; with its configuration, parsed. */
 export function draftText(draft: Draft, config: JsonObject): string {
   return textOf(config, draft.listed, toolsOf(draft));
 }

@@ -5,14 +5,14 @@ export type JsonCheck =
   | { readonly ok: true; readonly value: JsonObject }
   | { readonly ok: false; readonly line: number; readonly column: number; readonly message: string };
 
-/** A token of JSON, white space before it included, or nothing where there is none. */
+/** A token of JSON, white space before it included, or nothing if there is none. */
 const TOKEN =
   /[ \t\r\n]*(?:([{}[\],:])|("(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])|$)/y;
 
 /** Deepest nesting that is looked at; the server's bound is lower. */
 const MAX_DEPTH = 200;
 
-/** Reads a JSON object, or says where it stops being one. Browsers say that each in another way, or not at all. */
+/** Reads a JSON object, or says where it stops being one. Each browser says that in its own way, or not at all. */
 export function checkJson(text: string): JsonCheck {
   try {
     const value: unknown = JSON.parse(text);
@@ -84,7 +84,7 @@ function findFault(text: string): Fault | undefined {
   }
 }
 
-/** What may follow a token; undefined where it may not stand here. */
+/** What may follow a token; undefined if it may not stand here. */
 function step(
   expect: Expect,
   stack: string[],
@@ -115,6 +115,6 @@ function strange(text: string, at: number): string {
   const char = text.charAt(at);
   if (char === '"') return "this text is not closed, or has a character that must be escaped";
   if (char === "'") return "texts stand in double quotes";
-  if (text.startsWith("//", at) || text.startsWith("/*", at)) return "JSON has no comments";
-  return "this is no value: numbers, true, false, null, texts in double quotes, [ ] and { } are";
+  if (text.startsWith("//", at) || text.startsWith("/*", at)) return "JSON does not allow comments";
+  return "not a value: a value is a number, true, false, null, a text in double quotes, [ ] or { }";
 }

@@ -20,62 +20,94 @@ export function Revisions(props: {
     <>
       <ol class="revisions plain" tabIndex={0} aria-label="Revisions, the newest first">
         {revisions.map((revision, index) => (
-          <li key={revision.revision} class="revision" data-revision={revision.revision}>
-            <p class="revision-head">
-              <strong>Revision {revision.revision}</strong> <Outcome revision={revision} newest={newest} />
-            </p>
-            <p class="muted">
-              <bdi>{visible(revision.author) || "nobody"}</bdi>, {time(revision.createTime)}
-              {revision.rollbackOf > 0 && `, a copy of revision ${revision.rollbackOf}`}
-            </p>
-            {revision.outcomeReason !== "" && (
-              <p class="fault">
-                <bdi>{visible(revision.outcomeReason)}</bdi>
-              </p>
-            )}
-            <Paths paths={revision.changedPaths} />
-            <div class="buttons start">
-              {index + 1 < revisions.length && (
-                <button
-                  type="button"
-                  class="button quiet"
-                  onClick={() => onCompare(revisions[index + 1]?.revision ?? 0, revision.revision)}
-                >
-                  Compare with {revisions[index + 1]?.revision}
-                </button>
-              )}
-              {revision.revision !== newest && (
-                <button
-                  type="button"
-                  class="button quiet"
-                  disabled={configOf(agentId).busy.value}
-                  onClick={() => (asking.value = revision.revision)}
-                >
-                  Roll back to {revision.revision}
-                </button>
-              )}
-            </div>
-          </li>
+          <Revision
+            key={revision.revision}
+            revision={revision}
+            before={revisions[index + 1]?.revision}
+            newest={newest}
+            busy={configOf(agentId).busy.value}
+            onCompare={onCompare}
+            onRollBack={(number) => (asking.value = number)}
+          />
         ))}
       </ol>
       {asking.value !== undefined && (
-        <Confirm
-          title={`Roll back to revision ${asking.value}?`}
-          action="Roll back"
+        <ConfirmRollback
+          revision={asking.value}
+          newest={newest}
           onClose={() => (asking.value = undefined)}
-          onConfirm={() => {
-            const revision = asking.value;
+          onConfirm={(revision) => {
             asking.value = undefined;
-            if (revision !== undefined) void rollBack(agentId, revision);
+            void rollBack(agentId, revision);
           }}
-        >
-          <p>
-            Its content becomes revision {newest + 1} and is pushed to the agent. Revision {newest} stays in
-            this list.
-          </p>
-        </Confirm>
+        />
       )}
     </>
+  );
+}
+
+/** One revision, and what can be done with it. */
+function Revision(props: {
+  readonly revision: ConfigRevision;
+  /** Number of the revision before it, if that is kept. */
+  readonly before: number | undefined;
+  readonly newest: number;
+  readonly busy: boolean;
+  readonly onCompare: (from: number, to: number) => void;
+  readonly onRollBack: (revision: number) => void;
+}) {
+  const { revision, before, newest, busy, onCompare, onRollBack } = props;
+  const number = revision.revision;
+  return (
+    <li class="revision" data-revision={number}>
+      <p class="revision-head">
+        <strong>Revision {number}</strong> <Outcome revision={revision} newest={newest} />
+      </p>
+      <p class="muted">
+        <bdi>{visible(revision.author) || "nobody"}</bdi>, {time(revision.createTime)}
+        {revision.rollbackOf > 0 && `, a copy of revision ${revision.rollbackOf}`}
+      </p>
+      {revision.outcomeReason !== "" && (
+        <p class="fault">
+          <bdi>{visible(revision.outcomeReason)}</bdi>
+        </p>
+      )}
+      <Paths paths={revision.changedPaths} />
+      <div class="buttons start">
+        {before !== undefined && (
+          <button type="button" class="button quiet" onClick={() => onCompare(before, number)}>
+            Compare with {before}
+          </button>
+        )}
+        {number !== newest && (
+          <button type="button" class="button quiet" disabled={busy} onClick={() => onRollBack(number)}>
+            Roll back to {number}
+          </button>
+        )}
+      </div>
+    </li>
+  );
+}
+
+function ConfirmRollback(props: {
+  readonly revision: number;
+  readonly newest: number;
+  readonly onConfirm: (revision: number) => void;
+  readonly onClose: () => void;
+}) {
+  const { revision, newest, onConfirm, onClose } = props;
+  return (
+    <Confirm
+      title={`Roll back to revision ${revision}?`}
+      action="Roll back"
+      onClose={onClose}
+      onConfirm={() => onConfirm(revision)}
+    >
+      <p>
+        Its content becomes revision {newest + 1} and is pushed to the agent. Revision {newest} stays in this
+        list.
+      </p>
+    </Confirm>
   );
 }
 

@@ -1,6 +1,6 @@
 import { type Signal, signal } from "@preact/signals";
 import type { ConfigRevision } from "@valinor/proto/valinor/v1/agent_registry";
-import { CALL_MS, proxy, registry } from "../api.ts";
+import { client } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { checkJson } from "./json-check.ts";
 import { type Draft, draftOf, policyOf, saysTheSame } from "./draft.ts";
@@ -46,7 +46,7 @@ export async function readRevisions(agentId: string): Promise<void> {
   const { revisions, draft, problem } = configOf(agentId);
   try {
     const before = revisions.peek()[0];
-    const page = await registry.listConfigRevisions({ agentId, pageSize: 100 }, { timeoutMs: CALL_MS });
+    const page = await client.agents.listConfigRevisions({ agentId, pageSize: 100 });
     revisions.value = page.revisions;
     const [newest] = page.revisions;
     const unchanged =
@@ -64,15 +64,11 @@ export function pushDraft(agentId: string, expectedRevision?: number): Promise<v
     const draft = configOf(agentId).draft.peek();
     const checked = checkJson(draft?.config ?? "");
     if (draft === undefined || !checked.ok) throw new Error("the draft is not JSON");
-    const pushed = await proxy.pushConfig(
-      {
-        agentId,
-        config: checked.value,
-        toolPolicy: policyOf(draft),
-        expectedRevision: expectedRevision ?? draft.baseRevision,
-      },
-      { timeoutMs: CALL_MS },
-    );
+    const pushed = await client.pushConfig(agentId, {
+      config: checked.value,
+      toolPolicy: policyOf(draft),
+      expectedRevision: expectedRevision ?? draft.baseRevision,
+    });
     configOf(agentId).draft.value = undefined;
     return pushed;
   });
@@ -83,7 +79,7 @@ export function rollBack(agentId: string, revision: number): Promise<void> {
   const expectedRevision = configOf(agentId).revisions.peek()[0]?.revision ?? 0;
   return change(agentId, async () => {
     const request = { agentId, revision, expectedRevision };
-    const made = await registry.rollbackConfig(request, { timeoutMs: CALL_MS });
+    const made = await client.agents.rollbackConfig(request);
     configOf(agentId).draft.value = undefined;
     return made;
   });

@@ -1,31 +1,32 @@
 import { useSignal } from "@preact/signals";
-import { CALL_MS, proxy } from "../api.ts";
+import { client } from "../api.ts";
 import { moment } from "../clock.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { Notice, ProblemNotice } from "../ui/notice.tsx";
 import { visible } from "../visible.ts";
 import { entriesOf, noteEntry } from "./entries.ts";
+import { EntryForm } from "./form.tsx";
 
-/** Bytes of UTF-8 that an entry may have. */
-const MAX_BYTES = 256 * 1024;
+/** What became of a push. */
+interface Result {
+  readonly applied: boolean;
+  readonly reason: string;
+  /** What was done, for people. */
+  readonly text: string;
+}
 
 /** Sets and removes entries of an agent's context. */
 export function Context({ agentId }: { readonly agentId: string }) {
   const key = useSignal("");
-  const text = useSignal("");
   const problem = useSignal<Problem | undefined>(undefined);
-  const result = useSignal<{ applied: boolean; reason: string; text: string } | undefined>(undefined);
+  const result = useSignal<Result | undefined>(undefined);
   const busy = useSignal(false);
-  const bytes = new TextEncoder().encode(text.value).length;
   const push = async (name: string, context: string) => {
     busy.value = true;
     problem.value = undefined;
     result.value = undefined;
     try {
-      const { applied, reason } = await proxy.pushContext(
-        { agentId, key: name, context },
-        { timeoutMs: CALL_MS },
-      );
+      const { applied, reason } = await client.pushContext(agentId, context, name);
       noteEntry(agentId, name, context);
       result.value = { applied, reason, text: `${label(name)} is ${context === "" ? "removed" : "set"}` };
     } catch (thrown) {
@@ -40,73 +41,25 @@ export function Context({ agentId }: { readonly agentId: string }) {
       <p class="muted">
         Texts that the agent sees with every message. They are set here, and cannot be read back.
       </p>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void push(key.value.trim(), text.value);
-        }}
-      >
-        <label>
-          <span>
-            Entry <span class="muted">(empty: the default entry)</span>
-          </span>
-          <input
-            class="input"
-            value={key.value}
-            maxLength={128}
-            pattern="[A-Za-z0-9._:\-]*"
-            title="letters, digits, dot, underscore, colon and hyphen"
-            autocomplete="off"
-            spellcheck={false}
-            onInput={(event) => (key.value = event.currentTarget.value)}
-          />
-        </label>
-        <label>
-          Text
-          <textarea
-            class="input"
-            dir="auto"
-            rows={8}
-            value={text.value}
-            onInput={(event) => (text.value = event.currentTarget.value)}
-          />
-        </label>
-        {bytes > MAX_BYTES && (
-          <p class="fault">An entry has at most 256 KiB; this one has {Math.ceil(bytes / 1024)}.</p>
-        )}
-        <div class="buttons">
-          <button
-            type="button"
-            class="button"
-            disabled={busy.value}
-            onClick={() => void push(key.value.trim(), "")}
-          >
-            Remove the entry
-          </button>
-          <button
-            type="submit"
-            class="button primary"
-            disabled={busy.value || text.value === "" || bytes > MAX_BYTES}
-          >
-            Set the entry
-          </button>
-        </div>
-      </form>
+      <EntryForm name={key} busy={busy.value} onPush={(name, context) => void push(name, context)} />
       {problem.value !== undefined && <ProblemNotice problem={problem.value} />}
-      {result.value !== undefined && (
-        <Notice kind={result.value.applied ? "good" : "warn"}>
-          {result.value.text},{" "}
-          {result.value.applied ? "and the agent has it." : "and the agent does not have it yet: "}
-          <bdi>{visible(result.value.reason)}</bdi>
-        </Notice>
-      )}
+      {result.value !== undefined && <Said result={result.value} />}
       <Entries
         agentId={agentId}
         onRemove={(name) => void push(name, "")}
         onEdit={(name) => (key.value = name)}
       />
     </main>
+  );
+}
+
+function Said({ result }: { readonly result: Result }) {
+  const { applied, reason, text } = result;
+  return (
+    <Notice kind={applied ? "good" : "warn"}>
+      {text}, {applied ? "and the agent has it." : "and the agent does not have it yet: "}
+      <bdi>{visible(reason)}</bdi>
+    </Notice>
   );
 }
 

@@ -20,7 +20,7 @@ export function entriesOf(agentId: string): Signal<readonly Entry[]> {
   return list;
 }
 
-/** Notes that an entry was set, or removed where the text is empty. */
+/** Notes that an entry was set, or removed if the text is empty. */
 export function noteEntry(agentId: string, key: string, context: string): void {
   const list = entriesOf(agentId);
   const rest = list.value.filter((entry) => entry.key !== key);

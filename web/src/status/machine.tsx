@@ -1,9 +1,7 @@
-import { create } from "@bufbuild/protobuf";
-import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import { useSignal } from "@preact/signals";
 import { AgentStatus } from "@valinor/proto/valinor/v1/types";
 import { agents } from "../agents/watch.ts";
-import { CALL_MS, registry } from "../api.ts";
+import { client } from "../api.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { ProblemNotice } from "../ui/notice.tsx";
 import { visible } from "../visible.ts";
@@ -22,13 +20,10 @@ export function MachineForm({ agentId }: { readonly agentId: string }) {
   if (agent === undefined) return null;
   const update = async (status: AgentStatus) => {
     try {
-      await registry.updateAgent(
-        {
-          agent: { id: agentId, etag: agent.etag, status },
-          updateMask: create(FieldMaskSchema, { paths: ["status"] }),
-        },
-        { timeoutMs: CALL_MS },
-      );
+      await client.agents.updateAgent({
+        agent: { id: agentId, etag: agent.etag, status },
+        updateMask: { paths: ["status"] },
+      });
       problem.value = undefined;
     } catch (thrown) {
       problem.value = readProblem(thrown);

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { GetAgentStatusResponse } from "@valinor/proto/valinor/v1/agent_proxy";
 import { configLabel, openclawLabel, statusLabel } from "../agents/labels.ts";
 import { agents } from "../agents/watch.ts";
-import { CALL_MS, proxy } from "../api.ts";
+import { client } from "../api.ts";
 import { now, span } from "../clock.ts";
 import { type Problem, readProblem } from "../problem.ts";
 import { Badge, ProblemNotice } from "../ui/notice.tsx";
@@ -33,10 +33,7 @@ export function Status({ agentId }: { readonly agentId: string }) {
       if (asking || document.hidden) return;
       asking = true;
       try {
-        const status = await proxy.getAgentStatus(
-          { agentId },
-          { signal: controller.signal, timeoutMs: CALL_MS },
-        );
+        const status = await client.status(agentId, { signal: controller.signal });
         reading.value = { status, at: performance.now() };
         problem.value = undefined;
       } catch (thrown) {

@@ -30,7 +30,7 @@ const (
 type OnDisconnect int32
 
 const (
-	// CONTINUE where the caller gave a request_id, CANCEL otherwise.
+	// CONTINUE if the caller gave a request_id, CANCEL otherwise.
 	OnDisconnect_ON_DISCONNECT_UNSPECIFIED OnDisconnect = 0
 	// The run goes on to its end and can be read later by its request_id.
 	OnDisconnect_ON_DISCONNECT_CONTINUE OnDisconnect = 1
@@ -82,7 +82,7 @@ func (OnDisconnect) EnumDescriptor() ([]byte, []int) {
 // Message is one turn that a client gives to an agent.
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Role of the author: `user` (also where empty), or `tool` for the answer to a client tool's call.
+	// Role of the author: `user` (empty means that too), or `tool` for the answer to a client tool's call.
 	Role string `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	// Text of the message, at most 1 MiB of UTF-8.
 	Content       string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
@@ -353,11 +353,11 @@ type SendMessageResponse struct {
 	Content string `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
 	// Why the model stopped: `stop`, `length`, `tool_calls`, or as the model says.
 	FinishReason string `protobuf:"bytes,3,opt,name=finish_reason,json=finishReason,proto3" json:"finish_reason,omitempty"`
-	// Tokens used, where the model reported them.
+	// Tokens used, if the model reported them.
 	Usage *Usage `protobuf:"bytes,4,opt,name=usage,proto3" json:"usage,omitempty"`
 	// Calls of client tools, in the model's order.
 	ToolCalls []*ToolCall `protobuf:"bytes,5,rep,name=tool_calls,json=toolCalls,proto3" json:"tool_calls,omitempty"`
-	// True where the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
+	// True if the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
 	// protocol 1, which run every message that they are sent.
 	Resumable     bool `protobuf:"varint,6,opt,name=resumable,proto3" json:"resumable,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -453,7 +453,7 @@ type StreamRequest struct {
 	AfterSequence uint32 `protobuf:"varint,6,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
 	// What becomes of the run when its last reader leaves.
 	OnDisconnect OnDisconnect `protobuf:"varint,7,opt,name=on_disconnect,json=onDisconnect,proto3,enum=valinor.v1.OnDisconnect" json:"on_disconnect,omitempty"`
-	// Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. Where it is given the
+	// Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. If it is given the
 	// call only ever attaches. Empty: whichever run has the name.
 	Life          string `protobuf:"bytes,8,opt,name=life,proto3" json:"life,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -700,12 +700,12 @@ type Opened struct {
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Boot of the agent that holds the run; another value later means that the agent restarted. Empty for protocol 1.
 	BootId string `protobuf:"bytes,2,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
-	// True where the call attached to a run that existed.
+	// True if the call attached to a run that existed.
 	Attached bool `protobuf:"varint,3,opt,name=attached,proto3" json:"attached,omitempty"`
-	// True where the run can be resumed by request_id and after_sequence; false for agents of protocol 1.
+	// True if the run can be resumed by request_id and after_sequence; false for agents of protocol 1.
 	Resumable bool `protobuf:"varint,4,opt,name=resumable,proto3" json:"resumable,omitempty"`
 	// Name of the run's life: a run that begins anew under the same request_id has another. Give it back when you resume. Empty
-	// where the agent tells none.
+	// if the agent tells none.
 	Life          string `protobuf:"bytes,5,opt,name=life,proto3" json:"life,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -864,7 +864,7 @@ type Done struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why the model stopped: `stop`, `length`, `tool_calls`, or as the model says.
 	FinishReason string `protobuf:"bytes,1,opt,name=finish_reason,json=finishReason,proto3" json:"finish_reason,omitempty"`
-	// Tokens used, where the model reported them.
+	// Tokens used, if the model reported them.
 	Usage         *Usage `protobuf:"bytes,2,opt,name=usage,proto3" json:"usage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -993,9 +993,9 @@ type PushConfigResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Revision it was stored as.
 	Revision uint32 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	// True only where the agent acknowledged that very revision.
+	// True only if the agent acknowledged that very revision.
 	Applied bool `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
-	// Why it is not applied: the agent is away, or refused it. Empty where applied.
+	// Why it is not applied: the agent is away, or refused it. Empty if applied.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1119,9 +1119,9 @@ func (x *PushContextRequest) GetContext() string {
 // PushContextResponse says what became of the entry.
 type PushContextResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True only where the agent acknowledged this entry.
+	// True only if the agent acknowledged this entry.
 	Applied bool `protobuf:"varint,1,opt,name=applied,proto3" json:"applied,omitempty"`
-	// Why it is not applied: the agent is away, or refused it. Empty where applied.
+	// Why it is not applied: the agent is away, or refused it. Empty if applied.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1238,7 +1238,7 @@ func (x *CancelMessageRequest) GetReason() string {
 // CancelMessageResponse says whether there was a run to end.
 type CancelMessageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True where the run was in flight and is now cancelled.
+	// True if the run was in flight and is now cancelled.
 	Found         bool `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1352,7 +1352,7 @@ type GetAgentStatusResponse struct {
 	DesiredRevision uint32 `protobuf:"varint,10,opt,name=desired_revision,json=desiredRevision,proto3" json:"desired_revision,omitempty"`
 	// Revision that the agent last reported as applied.
 	ObservedRevision uint32 `protobuf:"varint,11,opt,name=observed_revision,json=observedRevision,proto3" json:"observed_revision,omitempty"`
-	// Why the desired revision is not applied; empty where it is.
+	// Why the desired revision is not applied; empty if it is.
 	ConfigReason string `protobuf:"bytes,12,opt,name=config_reason,json=configReason,proto3" json:"config_reason,omitempty"`
 	// Why there is no link, as the last attempt failed; empty while connected.
 	LastError string `protobuf:"bytes,13,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
@@ -1361,7 +1361,7 @@ type GetAgentStatusResponse struct {
 	OpenclawKind string `protobuf:"bytes,14,opt,name=openclaw_kind,json=openclawKind,proto3" json:"openclaw_kind,omitempty"`
 	// Whether the agent has its desired configuration.
 	ConfigState ConfigState `protobuf:"varint,15,opt,name=config_state,json=configState,proto3,enum=valinor.v1.ConfigState" json:"config_state,omitempty"`
-	// How the agent knows `openclaw_kind`, or why it does not: a sentence for people. Empty where it says nothing.
+	// How the agent knows `openclaw_kind`, or why it does not: a sentence for people. Empty if it says nothing.
 	OpenclawKindReason string `protobuf:"bytes,16,opt,name=openclaw_kind_reason,json=openclawKindReason,proto3" json:"openclaw_kind_reason,omitempty"`
 	// `disk` or `memory`: where the agent remembers which requests it has taken; those in memory alone can run again after the agent
 	// was restarted. Empty while it was never reached, and for agents that do not tell.

@@ -39,7 +39,7 @@ const (
 // a `google.rpc.RetryInfo` says when a retry can help.
 type AgentProxyClient interface {
 	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
-	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). If this does
 	// not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
 	// Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
 	// RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
@@ -47,9 +47,9 @@ type AgentProxyClient interface {
 	SendMessage(ctx context.Context, in *SendMessageRequest, opts ...grpc.CallOption) (*SendMessageResponse, error)
 	// Stream runs a message and streams its events, or attaches to a run that exists. The first event is always `opened`;
 	// the last is `done`, or the stream ends with an error that carries its sequence in ErrorInfo.metadata["sequence"]
-	// where the error ended the run. An end without `done` and without an error is never a success.
+	// if the error ended the run. An end without `done` and without an error is never a success.
 	Stream(ctx context.Context, in *StreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamResponse], error)
-	// PushConfig stores a new revision of the agent's configuration and pushes it to the agent where it runs. `applied` is
+	// PushConfig stores a new revision of the agent's configuration and pushes it to the agent if it runs. `applied` is
 	// true only when the agent has acknowledged that very revision.
 	PushConfig(ctx context.Context, in *PushConfigRequest, opts ...grpc.CallOption) (*PushConfigResponse, error)
 	// PushContext stores an entry of the agent's context (text that the agent sees with every message) and pushes it.
@@ -146,7 +146,7 @@ func (c *agentProxyClient) GetAgentStatus(ctx context.Context, in *GetAgentStatu
 // a `google.rpc.RetryInfo` says when a retry can help.
 type AgentProxyServer interface {
 	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
-	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). If this does
 	// not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
 	// Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
 	// RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
@@ -154,9 +154,9 @@ type AgentProxyServer interface {
 	SendMessage(context.Context, *SendMessageRequest) (*SendMessageResponse, error)
 	// Stream runs a message and streams its events, or attaches to a run that exists. The first event is always `opened`;
 	// the last is `done`, or the stream ends with an error that carries its sequence in ErrorInfo.metadata["sequence"]
-	// where the error ended the run. An end without `done` and without an error is never a success.
+	// if the error ended the run. An end without `done` and without an error is never a success.
 	Stream(*StreamRequest, grpc.ServerStreamingServer[StreamResponse]) error
-	// PushConfig stores a new revision of the agent's configuration and pushes it to the agent where it runs. `applied` is
+	// PushConfig stores a new revision of the agent's configuration and pushes it to the agent if it runs. `applied` is
 	// true only when the agent has acknowledged that very revision.
 	PushConfig(context.Context, *PushConfigRequest) (*PushConfigResponse, error)
 	// PushContext stores an entry of the agent's context (text that the agent sees with every message) and pushes it.

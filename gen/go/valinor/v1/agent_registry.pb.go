@@ -88,7 +88,7 @@ type Agent struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Where its machine is in its life.
 	Status AgentStatus `protobuf:"varint,2,opt,name=status,proto3,enum=valinor.v1.AgentStatus" json:"status,omitempty"`
-	// vsock context id of the machine (3 and up); 0 where it has none.
+	// vsock context id of the machine (3 and up); 0 if it has none.
 	VsockCid uint32 `protobuf:"varint,3,opt,name=vsock_cid,json=vsockCid,proto3" json:"vsock_cid,omitempty"`
 	// Where to reach it: `tcp://HOST:PORT`, `unix:///PATH`, `unix:///PATH?port=PORT` (hybrid vsock) or `vsock://CID:PORT`.
 	// Empty: derived from vsock_cid and id by the configured transport.
@@ -211,7 +211,7 @@ type AgentLiveness struct {
 	ConfigState ConfigState `protobuf:"varint,3,opt,name=config_state,json=configState,proto3,enum=valinor.v1.ConfigState" json:"config_state,omitempty"`
 	// Revision that it last reported or acknowledged as in force; it never falls while the agent's process lives.
 	ObservedRevision uint32 `protobuf:"varint,4,opt,name=observed_revision,json=observedRevision,proto3" json:"observed_revision,omitempty"`
-	// Why the desired configuration is not in force; empty where it is.
+	// Why the desired configuration is not in force; empty if it is.
 	ConfigReason string `protobuf:"bytes,5,opt,name=config_reason,json=configReason,proto3" json:"config_reason,omitempty"`
 	// Runs in flight, as it last said.
 	InFlight uint32 `protobuf:"varint,6,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
@@ -617,7 +617,7 @@ func (x *ListAgentsResponse) GetNextPageToken() string {
 // UpdateAgentRequest carries the changes.
 type UpdateAgentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The agent: its id, its etag where it is to be checked, and the new values.
+	// The agent: its id, its etag if it is to be checked, and the new values.
 	Agent *Agent `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
 	// Fields to change: `status`, `vsock_cid`, `address`. Empty: those that have a value.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
@@ -1102,22 +1102,22 @@ type ConfigRevision struct {
 	Config *structpb.Struct `protobuf:"bytes,2,opt,name=config,proto3" json:"config,omitempty"`
 	// Tools that the agent may use.
 	ToolPolicy *ToolPolicy `protobuf:"bytes,3,opt,name=tool_policy,json=toolPolicy,proto3" json:"tool_policy,omitempty"`
-	// SHA-256 of the configuration's canonical form, in hexadecimal; where it has secrets, of the form with them encrypted.
+	// SHA-256 of the configuration's canonical form, in hexadecimal; if it has secrets, of the form with them encrypted.
 	Sha256 string `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// Who pushed it.
 	Author string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
 	// When it was pushed.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// What differs from the revision before, as JSON pointers into `{config, tool_policy}`, such as `/config/model`; at most 100. Empty
-	// where nothing differs, or where the revision before is not kept any more.
+	// if nothing differs, or if the revision before is not kept any more.
 	ChangedPaths []string `protobuf:"bytes,7,rep,name=changed_paths,json=changedPaths,proto3" json:"changed_paths,omitempty"`
-	// Revision that it is a copy of, where RollbackConfig made it; otherwise 0.
+	// Revision that it is a copy of, if RollbackConfig made it; otherwise 0.
 	RollbackOf uint32 `protobuf:"varint,8,opt,name=rollback_of,json=rollbackOf,proto3" json:"rollback_of,omitempty"`
 	// What became of it.
 	Outcome ConfigOutcome `protobuf:"varint,9,opt,name=outcome,proto3,enum=valinor.v1.ConfigOutcome" json:"outcome,omitempty"`
 	// Why the agent refused it.
 	OutcomeReason string `protobuf:"bytes,10,opt,name=outcome_reason,json=outcomeReason,proto3" json:"outcome_reason,omitempty"`
-	// When the agent acknowledged or refused it; unset where it did neither.
+	// When the agent acknowledged or refused it; unset if it did neither.
 	OutcomeTime   *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=outcome_time,json=outcomeTime,proto3" json:"outcome_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1299,9 +1299,9 @@ type RollbackConfigResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the new revision.
 	Revision uint32 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
-	// True only where the agent acknowledged that very revision.
+	// True only if the agent acknowledged that very revision.
 	Applied bool `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
-	// Why it is not applied. Empty where applied.
+	// Why it is not applied. Empty if applied.
 	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -151,7 +151,7 @@ func (ConfigState) EnumDescriptor() ([]byte, []int) {
 type ToolPolicy_Mode int32
 
 const (
-	// Taken as ALL where `tools` is empty, and as LISTED where it is not.
+	// Taken as ALL if `tools` is empty, and as LISTED if it is not.
 	ToolPolicy_MODE_UNSPECIFIED ToolPolicy_Mode = 0
 	// Every tool; `tools` must be empty.
 	ToolPolicy_MODE_ALL ToolPolicy_Mode = 1

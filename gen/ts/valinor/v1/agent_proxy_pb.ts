@@ -27,7 +27,7 @@ export const file_valinor_v1_agent_proxy: GenFile = /*@__PURE__*/
  */
 export type Message = Message$1<"valinor.v1.Message"> & {
   /**
-   * Role of the author: `user` (also where empty), or `tool` for the answer to a client tool's call.
+   * Role of the author: `user` (empty means that too), or `tool` for the answer to a client tool's call.
    *
    * @generated from field: string role = 1;
    */
@@ -48,7 +48,7 @@ export type Message = Message$1<"valinor.v1.Message"> & {
  */
 export type MessageJson = {
   /**
-   * Role of the author: `user` (also where empty), or `tool` for the answer to a client tool's call.
+   * Role of the author: `user` (empty means that too), or `tool` for the answer to a client tool's call.
    *
    * @generated from field: string role = 1;
    */
@@ -314,7 +314,7 @@ export type SendMessageResponse = Message$1<"valinor.v1.SendMessageResponse"> & 
   finishReason: string;
 
   /**
-   * Tokens used, where the model reported them.
+   * Tokens used, if the model reported them.
    *
    * @generated from field: valinor.v1.Usage usage = 4;
    */
@@ -328,7 +328,7 @@ export type SendMessageResponse = Message$1<"valinor.v1.SendMessageResponse"> & 
   toolCalls: ToolCall[];
 
   /**
-   * True where the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
+   * True if the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
    * protocol 1, which run every message that they are sent.
    *
    * @generated from field: bool resumable = 6;
@@ -364,7 +364,7 @@ export type SendMessageResponseJson = {
   finishReason?: string;
 
   /**
-   * Tokens used, where the model reported them.
+   * Tokens used, if the model reported them.
    *
    * @generated from field: valinor.v1.Usage usage = 4;
    */
@@ -378,7 +378,7 @@ export type SendMessageResponseJson = {
   toolCalls?: ToolCallJson[];
 
   /**
-   * True where the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
+   * True if the agent knows the run by its request_id: the same call again does not run it twice. False for agents of
    * protocol 1, which run every message that they are sent.
    *
    * @generated from field: bool resumable = 6;
@@ -449,7 +449,7 @@ export type StreamRequest = Message$1<"valinor.v1.StreamRequest"> & {
   onDisconnect: OnDisconnect;
 
   /**
-   * Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. Where it is given the
+   * Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. If it is given the
    * call only ever attaches. Empty: whichever run has the name.
    *
    * @generated from field: string life = 8;
@@ -513,7 +513,7 @@ export type StreamRequestJson = {
   onDisconnect?: OnDisconnectJson;
 
   /**
-   * Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. Where it is given the
+   * Life of the run that is meant, as `opened` told it: another run of the same name is aborted RUN_LOST. If it is given the
    * call only ever attaches. Empty: whichever run has the name.
    *
    * @generated from field: string life = 8;
@@ -666,14 +666,14 @@ export type Opened = Message$1<"valinor.v1.Opened"> & {
   bootId: string;
 
   /**
-   * True where the call attached to a run that existed.
+   * True if the call attached to a run that existed.
    *
    * @generated from field: bool attached = 3;
    */
   attached: boolean;
 
   /**
-   * True where the run can be resumed by request_id and after_sequence; false for agents of protocol 1.
+   * True if the run can be resumed by request_id and after_sequence; false for agents of protocol 1.
    *
    * @generated from field: bool resumable = 4;
    */
@@ -681,7 +681,7 @@ export type Opened = Message$1<"valinor.v1.Opened"> & {
 
   /**
    * Name of the run's life: a run that begins anew under the same request_id has another. Give it back when you resume. Empty
-   * where the agent tells none.
+   * if the agent tells none.
    *
    * @generated from field: string life = 5;
    */
@@ -709,14 +709,14 @@ export type OpenedJson = {
   bootId?: string;
 
   /**
-   * True where the call attached to a run that existed.
+   * True if the call attached to a run that existed.
    *
    * @generated from field: bool attached = 3;
    */
   attached?: boolean;
 
   /**
-   * True where the run can be resumed by request_id and after_sequence; false for agents of protocol 1.
+   * True if the run can be resumed by request_id and after_sequence; false for agents of protocol 1.
    *
    * @generated from field: bool resumable = 4;
    */
@@ -724,7 +724,7 @@ export type OpenedJson = {
 
   /**
    * Name of the run's life: a run that begins anew under the same request_id has another. Give it back when you resume. Empty
-   * where the agent tells none.
+   * if the agent tells none.
    *
    * @generated from field: string life = 5;
    */
@@ -810,7 +810,7 @@ export type Done = Message$1<"valinor.v1.Done"> & {
   finishReason: string;
 
   /**
-   * Tokens used, where the model reported them.
+   * Tokens used, if the model reported them.
    *
    * @generated from field: valinor.v1.Usage usage = 2;
    */
@@ -831,7 +831,7 @@ export type DoneJson = {
   finishReason?: string;
 
   /**
-   * Tokens used, where the model reported them.
+   * Tokens used, if the model reported them.
    *
    * @generated from field: valinor.v1.Usage usage = 2;
    */
@@ -938,14 +938,14 @@ export type PushConfigResponse = Message$1<"valinor.v1.PushConfigResponse"> & {
   revision: number;
 
   /**
-   * True only where the agent acknowledged that very revision.
+   * True only if the agent acknowledged that very revision.
    *
    * @generated from field: bool applied = 2;
    */
   applied: boolean;
 
   /**
-   * Why it is not applied: the agent is away, or refused it. Empty where applied.
+   * Why it is not applied: the agent is away, or refused it. Empty if applied.
    *
    * @generated from field: string reason = 3;
    */
@@ -966,14 +966,14 @@ export type PushConfigResponseJson = {
   revision?: number;
 
   /**
-   * True only where the agent acknowledged that very revision.
+   * True only if the agent acknowledged that very revision.
    *
    * @generated from field: bool applied = 2;
    */
   applied?: boolean;
 
   /**
-   * Why it is not applied: the agent is away, or refused it. Empty where applied.
+   * Why it is not applied: the agent is away, or refused it. Empty if applied.
    *
    * @generated from field: string reason = 3;
    */
@@ -1057,14 +1057,14 @@ export const PushContextRequestSchema: GenMessage<PushContextRequest, {jsonType:
  */
 export type PushContextResponse = Message$1<"valinor.v1.PushContextResponse"> & {
   /**
-   * True only where the agent acknowledged this entry.
+   * True only if the agent acknowledged this entry.
    *
    * @generated from field: bool applied = 1;
    */
   applied: boolean;
 
   /**
-   * Why it is not applied: the agent is away, or refused it. Empty where applied.
+   * Why it is not applied: the agent is away, or refused it. Empty if applied.
    *
    * @generated from field: string reason = 2;
    */
@@ -1078,14 +1078,14 @@ export type PushContextResponse = Message$1<"valinor.v1.PushContextResponse"> & 
  */
 export type PushContextResponseJson = {
   /**
-   * True only where the agent acknowledged this entry.
+   * True only if the agent acknowledged this entry.
    *
    * @generated from field: bool applied = 1;
    */
   applied?: boolean;
 
   /**
-   * Why it is not applied: the agent is away, or refused it. Empty where applied.
+   * Why it is not applied: the agent is away, or refused it. Empty if applied.
    *
    * @generated from field: string reason = 2;
    */
@@ -1169,7 +1169,7 @@ export const CancelMessageRequestSchema: GenMessage<CancelMessageRequest, {jsonT
  */
 export type CancelMessageResponse = Message$1<"valinor.v1.CancelMessageResponse"> & {
   /**
-   * True where the run was in flight and is now cancelled.
+   * True if the run was in flight and is now cancelled.
    *
    * @generated from field: bool found = 1;
    */
@@ -1183,7 +1183,7 @@ export type CancelMessageResponse = Message$1<"valinor.v1.CancelMessageResponse"
  */
 export type CancelMessageResponseJson = {
   /**
-   * True where the run was in flight and is now cancelled.
+   * True if the run was in flight and is now cancelled.
    *
    * @generated from field: bool found = 1;
    */
@@ -1316,7 +1316,7 @@ export type GetAgentStatusResponse = Message$1<"valinor.v1.GetAgentStatusRespons
   observedRevision: number;
 
   /**
-   * Why the desired revision is not applied; empty where it is.
+   * Why the desired revision is not applied; empty if it is.
    *
    * @generated from field: string config_reason = 12;
    */
@@ -1345,7 +1345,7 @@ export type GetAgentStatusResponse = Message$1<"valinor.v1.GetAgentStatusRespons
   configState: ConfigState;
 
   /**
-   * How the agent knows `openclaw_kind`, or why it does not: a sentence for people. Empty where it says nothing.
+   * How the agent knows `openclaw_kind`, or why it does not: a sentence for people. Empty if it says nothing.
    *
    * @generated from field: string openclaw_kind_reason = 16;
    */
@@ -1444,7 +1444,7 @@ export type GetAgentStatusResponseJson = {
   observedRevision?: number;
 
   /**
-   * Why the desired revision is not applied; empty where it is.
+   * Why the desired revision is not applied; empty if it is.
    *
    * @generated from field: string config_reason = 12;
    */
@@ -1473,7 +1473,7 @@ export type GetAgentStatusResponseJson = {
   configState?: ConfigStateJson;
 
   /**
-   * How the agent knows `openclaw_kind`, or why it does not: a sentence for people. Empty where it says nothing.
+   * How the agent knows `openclaw_kind`, or why it does not: a sentence for people. Empty if it says nothing.
    *
    * @generated from field: string openclaw_kind_reason = 16;
    */
@@ -1502,7 +1502,7 @@ export const GetAgentStatusResponseSchema: GenMessage<GetAgentStatusResponse, {j
  */
 export const OnDisconnect = {
   /**
-   * CONTINUE where the caller gave a request_id, CANCEL otherwise.
+   * CONTINUE if the caller gave a request_id, CANCEL otherwise.
    *
    * @generated from enum value: ON_DISCONNECT_UNSPECIFIED = 0;
    */
@@ -1553,7 +1553,7 @@ export const OnDisconnectSchema: GenEnum<OnDisconnect, OnDisconnectJson> = /*@__
 export const AgentProxy: GenService<{
   /**
    * SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
-   * run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+   * run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). If this does
    * not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
    * Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
    * RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
@@ -1569,7 +1569,7 @@ export const AgentProxy: GenService<{
   /**
    * Stream runs a message and streams its events, or attaches to a run that exists. The first event is always `opened`;
    * the last is `done`, or the stream ends with an error that carries its sequence in ErrorInfo.metadata["sequence"]
-   * where the error ended the run. An end without `done` and without an error is never a success.
+   * if the error ended the run. An end without `done` and without an error is never a success.
    *
    * @generated from rpc valinor.v1.AgentProxy.Stream
    */
@@ -1579,7 +1579,7 @@ export const AgentProxy: GenService<{
     output: typeof StreamResponseSchema;
   },
   /**
-   * PushConfig stores a new revision of the agent's configuration and pushes it to the agent where it runs. `applied` is
+   * PushConfig stores a new revision of the agent's configuration and pushes it to the agent if it runs. `applied` is
    * true only when the agent has acknowledged that very revision.
    *
    * @generated from rpc valinor.v1.AgentProxy.PushConfig

@@ -43,7 +43,7 @@ export type Agent = Message<"valinor.v1.Agent"> & {
   status: AgentStatus;
 
   /**
-   * vsock context id of the machine (3 and up); 0 where it has none.
+   * vsock context id of the machine (3 and up); 0 if it has none.
    *
    * @generated from field: uint32 vsock_cid = 3;
    */
@@ -114,7 +114,7 @@ export type AgentJson = {
   status?: AgentStatusJson;
 
   /**
-   * vsock context id of the machine (3 and up); 0 where it has none.
+   * vsock context id of the machine (3 and up); 0 if it has none.
    *
    * @generated from field: uint32 vsock_cid = 3;
    */
@@ -206,7 +206,7 @@ export type AgentLiveness = Message<"valinor.v1.AgentLiveness"> & {
   observedRevision: number;
 
   /**
-   * Why the desired configuration is not in force; empty where it is.
+   * Why the desired configuration is not in force; empty if it is.
    *
    * @generated from field: string config_reason = 5;
    */
@@ -269,7 +269,7 @@ export type AgentLivenessJson = {
   observedRevision?: number;
 
   /**
-   * Why the desired configuration is not in force; empty where it is.
+   * Why the desired configuration is not in force; empty if it is.
    *
    * @generated from field: string config_reason = 5;
    */
@@ -567,7 +567,7 @@ export const ListAgentsResponseSchema: GenMessage<ListAgentsResponse, {jsonType:
  */
 export type UpdateAgentRequest = Message<"valinor.v1.UpdateAgentRequest"> & {
   /**
-   * The agent: its id, its etag where it is to be checked, and the new values.
+   * The agent: its id, its etag if it is to be checked, and the new values.
    *
    * @generated from field: valinor.v1.Agent agent = 1;
    */
@@ -588,7 +588,7 @@ export type UpdateAgentRequest = Message<"valinor.v1.UpdateAgentRequest"> & {
  */
 export type UpdateAgentRequestJson = {
   /**
-   * The agent: its id, its etag where it is to be checked, and the new values.
+   * The agent: its id, its etag if it is to be checked, and the new values.
    *
    * @generated from field: valinor.v1.Agent agent = 1;
    */
@@ -969,7 +969,7 @@ export type ConfigRevision = Message<"valinor.v1.ConfigRevision"> & {
   toolPolicy?: ToolPolicy | undefined;
 
   /**
-   * SHA-256 of the configuration's canonical form, in hexadecimal; where it has secrets, of the form with them encrypted.
+   * SHA-256 of the configuration's canonical form, in hexadecimal; if it has secrets, of the form with them encrypted.
    *
    * @generated from field: string sha256 = 4;
    */
@@ -991,14 +991,14 @@ export type ConfigRevision = Message<"valinor.v1.ConfigRevision"> & {
 
   /**
    * What differs from the revision before, as JSON pointers into `{config, tool_policy}`, such as `/config/model`; at most 100. Empty
-   * where nothing differs, or where the revision before is not kept any more.
+   * if nothing differs, or if the revision before is not kept any more.
    *
    * @generated from field: repeated string changed_paths = 7;
    */
   changedPaths: string[];
 
   /**
-   * Revision that it is a copy of, where RollbackConfig made it; otherwise 0.
+   * Revision that it is a copy of, if RollbackConfig made it; otherwise 0.
    *
    * @generated from field: uint32 rollback_of = 8;
    */
@@ -1019,7 +1019,7 @@ export type ConfigRevision = Message<"valinor.v1.ConfigRevision"> & {
   outcomeReason: string;
 
   /**
-   * When the agent acknowledged or refused it; unset where it did neither.
+   * When the agent acknowledged or refused it; unset if it did neither.
    *
    * @generated from field: google.protobuf.Timestamp outcome_time = 11;
    */
@@ -1055,7 +1055,7 @@ export type ConfigRevisionJson = {
   toolPolicy?: ToolPolicyJson;
 
   /**
-   * SHA-256 of the configuration's canonical form, in hexadecimal; where it has secrets, of the form with them encrypted.
+   * SHA-256 of the configuration's canonical form, in hexadecimal; if it has secrets, of the form with them encrypted.
    *
    * @generated from field: string sha256 = 4;
    */
@@ -1077,14 +1077,14 @@ export type ConfigRevisionJson = {
 
   /**
    * What differs from the revision before, as JSON pointers into `{config, tool_policy}`, such as `/config/model`; at most 100. Empty
-   * where nothing differs, or where the revision before is not kept any more.
+   * if nothing differs, or if the revision before is not kept any more.
    *
    * @generated from field: repeated string changed_paths = 7;
    */
   changedPaths?: string[];
 
   /**
-   * Revision that it is a copy of, where RollbackConfig made it; otherwise 0.
+   * Revision that it is a copy of, if RollbackConfig made it; otherwise 0.
    *
    * @generated from field: uint32 rollback_of = 8;
    */
@@ -1105,7 +1105,7 @@ export type ConfigRevisionJson = {
   outcomeReason?: string;
 
   /**
-   * When the agent acknowledged or refused it; unset where it did neither.
+   * When the agent acknowledged or refused it; unset if it did neither.
    *
    * @generated from field: google.protobuf.Timestamp outcome_time = 11;
    */
@@ -1196,14 +1196,14 @@ export type RollbackConfigResponse = Message<"valinor.v1.RollbackConfigResponse"
   revision: number;
 
   /**
-   * True only where the agent acknowledged that very revision.
+   * True only if the agent acknowledged that very revision.
    *
    * @generated from field: bool applied = 2;
    */
   applied: boolean;
 
   /**
-   * Why it is not applied. Empty where applied.
+   * Why it is not applied. Empty if applied.
    *
    * @generated from field: string reason = 3;
    */
@@ -1224,14 +1224,14 @@ export type RollbackConfigResponseJson = {
   revision?: number;
 
   /**
-   * True only where the agent acknowledged that very revision.
+   * True only if the agent acknowledged that very revision.
    *
    * @generated from field: bool applied = 2;
    */
   applied?: boolean;
 
   /**
-   * Why it is not applied. Empty where applied.
+   * Why it is not applied. Empty if applied.
    *
    * @generated from field: string reason = 3;
    */

@@ -72,7 +72,7 @@ export const ToolPolicySchema: GenMessage<ToolPolicy, {jsonType: ToolPolicyJson}
  */
 export const ToolPolicy_Mode = {
   /**
-   * Taken as ALL where `tools` is empty, and as LISTED where it is not.
+   * Taken as ALL if `tools` is empty, and as LISTED if it is not.
    *
    * @generated from enum value: MODE_UNSPECIFIED = 0;
    */

@@ -46,13 +46,15 @@ describe("valinor agents", () => {
       ),
     );
     await withServer({ server: stack.url }, {}, async (session) => {
-      const { listAgents } = session.agents;
+      const { listAgents } = session.client.agents;
       // Servers may give less than was asked for.
-      const small = {
-        ...session.agents,
+      const agents = {
+        ...session.client.agents,
         listAgents: (request: object, options?: object) => listAgents({ ...request, pageSize: 7 }, options),
       };
-      const ids = (await allAgents({ ...session, agents: small }, "id = many-*")).map(({ id }) => id);
+      const ids = (await allAgents({ ...session, client: { ...session.client, agents } }, "id = many-*")).map(
+        ({ id }) => id,
+      );
       expect(ids).toHaveLength(30);
       expect(new Set(ids).size).toBe(30);
     });

@@ -61,7 +61,7 @@ describe("completion in bash", () => {
     expect(await complete(line)).toEqual(expected);
   });
 
-  it("offers the agents of the server, the one that the line names included, and is quiet where there is none", async () => {
+  it("offers the agents of the server, the one that the line names included, and is quiet if there is none", async () => {
     expect(await complete("valinor send de")).toEqual(["demo", "demo-two"]);
     expect(await complete("valinor config history --tenant default demo-")).toEqual(["demo-two"]);
     const named = `valinor status --server ${stack.url} d`;

@@ -61,7 +61,7 @@ type Heartbeat struct {
 	ContextSha256 *string `protobuf:"bytes,12,opt,name=context_sha256,proto3,oneof" json:"context_sha256,omitempty"`
 	// How the guest knows `openclaw_kind`, or why it does not: a sentence for people. Absent before the first answer of the server.
 	OpenclawKindReason *string `protobuf:"bytes,13,opt,name=openclaw_kind_reason,proto3,oneof" json:"openclaw_kind_reason,omitempty"`
-	// True where the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
+	// True if the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
 	Lives *bool `protobuf:"varint,14,opt,name=lives,proto3,oneof" json:"lives,omitempty"`
 	// `disk` or `memory`: where the guest remembers which requests it has taken. Absent: the guest can't tell.
 	Remembers     *string `protobuf:"bytes,15,opt,name=remembers,proto3,oneof" json:"remembers,omitempty"`
@@ -207,7 +207,7 @@ func (x *Heartbeat) GetRemembers() string {
 // Hello is the payload of `hello` (host to guest, id ""): the host's first frame to a guest of protocol 2.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Secret shared with the guest; empty where none is needed.
+	// Secret shared with the guest; empty if none is needed.
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// Protocol that the host speaks.
 	Protocol      uint32 `protobuf:"varint,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
@@ -285,11 +285,11 @@ type Message struct {
 	Tools []*structpb.Struct `protobuf:"bytes,10,rep,name=tools,proto3" json:"tools,omitempty"`
 	// Which tool the model is to call: as OpenAI's `tool_choice`.
 	ToolChoice *structpb.Value `protobuf:"bytes,11,opt,name=tool_choice,proto3,oneof" json:"tool_choice,omitempty"`
-	// Where role is `tool`: id of the call that the content answers.
+	// Only if role is `tool`: id of the call that the content answers.
 	ToolCallId *string `protobuf:"bytes,12,opt,name=tool_call_id,proto3,oneof" json:"tool_call_id,omitempty"`
 	// Life of the run that is meant, as `opened` told it; the frame only attaches. Another one is error `run_lost`.
 	RunLife *string `protobuf:"bytes,14,opt,name=run_life,proto3,oneof" json:"run_life,omitempty"`
-	// The latest event of the run that the host has; where the guest's run has not come as far, or to another event there: `run_lost`.
+	// The latest event of the run that the host has; if the guest's run has not come as far, or to another event there: `run_lost`.
 	RunSeen       *Seen `protobuf:"bytes,15,opt,name=run_seen,proto3,oneof" json:"run_seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -483,7 +483,7 @@ type Opened struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Boot that holds the run.
 	BootId string `protobuf:"bytes,1,opt,name=boot_id,proto3" json:"boot_id,omitempty"`
-	// True where the run existed before.
+	// True if the run existed before.
 	Attached bool `protobuf:"varint,2,opt,name=attached,proto3" json:"attached,omitempty"`
 	// Sequence of the next event that this exchange will get.
 	NextSequence uint32 `protobuf:"varint,3,opt,name=next_sequence,proto3" json:"next_sequence,omitempty"`
@@ -618,15 +618,15 @@ func (x *Usage) GetTotalTokens() uint32 {
 // Chunk is the payload of `chunk` (guest to host): a piece of the answer, or its end.
 type Chunk struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Text; empty in protocol 2 where done.
+	// Text; in protocol 2 empty if done.
 	Content string `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
 	// True in the run's terminal event.
 	Done bool `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
 	// Number of the event in its run, from 1.
 	Sequence *uint32 `protobuf:"varint,3,opt,name=sequence,proto3,oneof" json:"sequence,omitempty"`
-	// Why the model stopped; where done.
+	// Why the model stopped; only if done.
 	FinishReason *string `protobuf:"bytes,4,opt,name=finish_reason,proto3,oneof" json:"finish_reason,omitempty"`
-	// Tokens used; where done and reported.
+	// Tokens used; only if done, and if the model reported them.
 	Usage *Usage `protobuf:"bytes,5,opt,name=usage,proto3,oneof" json:"usage,omitempty"`
 	// Number that depends on every event of the run up to this one; it means nothing to the host.
 	Mark          *uint32 `protobuf:"varint,6,opt,name=mark,proto3,oneof" json:"mark,omitempty"`
@@ -1113,7 +1113,7 @@ func (x *Cancel) GetReason() string {
 // CancelAck is the payload of `cancel_ack` (guest to host).
 type CancelAck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True where the run was in flight.
+	// True if the run was in flight.
 	Found         bool `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1161,7 +1161,7 @@ type ToolPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `all` or `listed`.
 	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
-	// Names of the tools; where listed.
+	// Names of the tools; only if the mode is `listed`.
 	Tools         []string `protobuf:"bytes,2,rep,name=tools,proto3" json:"tools,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1218,7 +1218,7 @@ type ConfigUpdate struct {
 	Config *structpb.Struct `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	// Tools allowed, as protocol 1 has it: empty means all, `["valinor:none"]` means none.
 	ToolAllowlist []string `protobuf:"bytes,2,rep,name=tool_allowlist,proto3" json:"tool_allowlist,omitempty"`
-	// Tools allowed; where present it decides.
+	// Tools allowed; if it is present, it decides.
 	ToolPolicy *ToolPolicy `protobuf:"bytes,3,opt,name=tool_policy,proto3,oneof" json:"tool_policy,omitempty"`
 	// Number of this configuration. A guest refuses one lower than it has.
 	Revision *uint32 `protobuf:"varint,4,opt,name=revision,proto3,oneof" json:"revision,omitempty"`
@@ -1303,7 +1303,7 @@ type ContextUpdate struct {
 	Key *string `protobuf:"bytes,2,opt,name=key,proto3,oneof" json:"key,omitempty"`
 	// True: every entry that `keys` does not name is dropped.
 	Replace *bool `protobuf:"varint,3,opt,name=replace,proto3,oneof" json:"replace,omitempty"`
-	// Names of all the entries that are to be there afterwards; read where `replace` is true.
+	// Names of all the entries that are to be there afterwards; read if `replace` is true.
 	Keys          []string `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1370,7 +1370,7 @@ func (x *ContextUpdate) GetKeys() []string {
 // ConfigAck is the payload of `config_ack` (guest to host): the answer to `config_update` and to `context_update`.
 type ConfigAck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True where it is in force.
+	// True if it is in force.
 	Applied bool `protobuf:"varint,1,opt,name=applied,proto3" json:"applied,omitempty"`
 	// Revision that is in force now.
 	Revision *uint32 `protobuf:"varint,2,opt,name=revision,proto3,oneof" json:"revision,omitempty"`
@@ -1378,7 +1378,7 @@ type ConfigAck struct {
 	Sha256 *string `protobuf:"bytes,3,opt,name=sha256,proto3,oneof" json:"sha256,omitempty"`
 	// Why it was refused, or not yet applied.
 	Reason *string `protobuf:"bytes,4,opt,name=reason,proto3,oneof" json:"reason,omitempty"`
-	// True where nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
+	// True if nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
 	Retry *bool `protobuf:"varint,5,opt,name=retry,proto3,oneof" json:"retry,omitempty"`
 	// Digest of the context that is in force now; in answers to `context_update`.
 	ContextSha256 *string `protobuf:"bytes,6,opt,name=context_sha256,proto3,oneof" json:"context_sha256,omitempty"`

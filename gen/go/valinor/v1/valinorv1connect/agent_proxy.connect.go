@@ -55,7 +55,7 @@ const (
 // AgentProxyClient is a client for the valinor.v1.AgentProxy service.
 type AgentProxyClient interface {
 	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
-	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). If this does
 	// not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
 	// Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
 	// RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
@@ -63,9 +63,9 @@ type AgentProxyClient interface {
 	SendMessage(context.Context, *connect.Request[v1.SendMessageRequest]) (*connect.Response[v1.SendMessageResponse], error)
 	// Stream runs a message and streams its events, or attaches to a run that exists. The first event is always `opened`;
 	// the last is `done`, or the stream ends with an error that carries its sequence in ErrorInfo.metadata["sequence"]
-	// where the error ended the run. An end without `done` and without an error is never a success.
+	// if the error ended the run. An end without `done` and without an error is never a success.
 	Stream(context.Context, *connect.Request[v1.StreamRequest]) (*connect.ServerStreamForClient[v1.StreamResponse], error)
-	// PushConfig stores a new revision of the agent's configuration and pushes it to the agent where it runs. `applied` is
+	// PushConfig stores a new revision of the agent's configuration and pushes it to the agent if it runs. `applied` is
 	// true only when the agent has acknowledged that very revision.
 	PushConfig(context.Context, *connect.Request[v1.PushConfigRequest]) (*connect.Response[v1.PushConfigResponse], error)
 	// PushContext stores an entry of the agent's context (text that the agent sees with every message) and pushes it.
@@ -170,7 +170,7 @@ func (c *agentProxyClient) GetAgentStatus(ctx context.Context, req *connect.Requ
 // AgentProxyHandler is an implementation of the valinor.v1.AgentProxy service.
 type AgentProxyHandler interface {
 	// SendMessage runs a message and answers once the agent has finished. The same request_id with the same message does not
-	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). Where this does
+	// run twice: it attaches to the run, or reads its answer again while the agent still holds it (10 minutes). If this does
 	// not hold, `resumable` of the answer is false, or docs/guarantees.md names it.
 	// Errors: invalid_argument, not_found AGENT_NOT_FOUND, unavailable AGENT_NOT_RUNNING | AGENT_UNREACHABLE |
 	// RUN_INTERRUPTED | CONFIG_PENDING, deadline_exceeded AGENT_TIMEOUT, resource_exhausted REPLY_TOO_LARGE | AGENT_BUSY,
@@ -178,9 +178,9 @@ type AgentProxyHandler interface {
 	SendMessage(context.Context, *connect.Request[v1.SendMessageRequest]) (*connect.Response[v1.SendMessageResponse], error)
 	// Stream runs a message and streams its events, or attaches to a run that exists. The first event is always `opened`;
 	// the last is `done`, or the stream ends with an error that carries its sequence in ErrorInfo.metadata["sequence"]
-	// where the error ended the run. An end without `done` and without an error is never a success.
+	// if the error ended the run. An end without `done` and without an error is never a success.
 	Stream(context.Context, *connect.Request[v1.StreamRequest], *connect.ServerStream[v1.StreamResponse]) error
-	// PushConfig stores a new revision of the agent's configuration and pushes it to the agent where it runs. `applied` is
+	// PushConfig stores a new revision of the agent's configuration and pushes it to the agent if it runs. `applied` is
 	// true only when the agent has acknowledged that very revision.
 	PushConfig(context.Context, *connect.Request[v1.PushConfigRequest]) (*connect.Response[v1.PushConfigResponse], error)
 	// PushContext stores an entry of the agent's context (text that the agent sees with every message) and pushes it.

@@ -122,7 +122,7 @@ export type Heartbeat = Message$1<"valinor.link.v1.Heartbeat"> & {
   openclawKindReason?: string | undefined;
 
   /**
-   * True where the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
+   * True if the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
    *
    * @generated from field: optional bool lives = 14;
    */
@@ -234,7 +234,7 @@ export type HeartbeatJson = {
   openclaw_kind_reason?: string;
 
   /**
-   * True where the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
+   * True if the guest names the lives of its runs, and understands `run_life` and `run_seen` of a message. Absent: false.
    *
    * @generated from field: optional bool lives = 14;
    */
@@ -262,7 +262,7 @@ export const HeartbeatSchema: GenMessage<Heartbeat, {jsonType: HeartbeatJson}> =
  */
 export type Hello = Message$1<"valinor.link.v1.Hello"> & {
   /**
-   * Secret shared with the guest; empty where none is needed.
+   * Secret shared with the guest; empty if none is needed.
    *
    * @generated from field: string token = 1;
    */
@@ -283,7 +283,7 @@ export type Hello = Message$1<"valinor.link.v1.Hello"> & {
  */
 export type HelloJson = {
   /**
-   * Secret shared with the guest; empty where none is needed.
+   * Secret shared with the guest; empty if none is needed.
    *
    * @generated from field: string token = 1;
    */
@@ -389,7 +389,7 @@ export type Message = Message$1<"valinor.link.v1.Message"> & {
   toolChoice?: Value | undefined;
 
   /**
-   * Where role is `tool`: id of the call that the content answers.
+   * Only if role is `tool`: id of the call that the content answers.
    *
    * @generated from field: optional string tool_call_id = 12 [json_name = "tool_call_id"];
    */
@@ -403,7 +403,7 @@ export type Message = Message$1<"valinor.link.v1.Message"> & {
   runLife?: string | undefined;
 
   /**
-   * The latest event of the run that the host has; where the guest's run has not come as far, or to another event there: `run_lost`.
+   * The latest event of the run that the host has; if the guest's run has not come as far, or to another event there: `run_lost`.
    *
    * @generated from field: optional valinor.link.v1.Seen run_seen = 15 [json_name = "run_seen"];
    */
@@ -495,7 +495,7 @@ export type MessageJson = {
   tool_choice?: ValueJson;
 
   /**
-   * Where role is `tool`: id of the call that the content answers.
+   * Only if role is `tool`: id of the call that the content answers.
    *
    * @generated from field: optional string tool_call_id = 12 [json_name = "tool_call_id"];
    */
@@ -509,7 +509,7 @@ export type MessageJson = {
   run_life?: string;
 
   /**
-   * The latest event of the run that the host has; where the guest's run has not come as far, or to another event there: `run_lost`.
+   * The latest event of the run that the host has; if the guest's run has not come as far, or to another event there: `run_lost`.
    *
    * @generated from field: optional valinor.link.v1.Seen run_seen = 15 [json_name = "run_seen"];
    */
@@ -586,7 +586,7 @@ export type Opened = Message$1<"valinor.link.v1.Opened"> & {
   bootId: string;
 
   /**
-   * True where the run existed before.
+   * True if the run existed before.
    *
    * @generated from field: bool attached = 2;
    */
@@ -621,7 +621,7 @@ export type OpenedJson = {
   boot_id?: string;
 
   /**
-   * True where the run existed before.
+   * True if the run existed before.
    *
    * @generated from field: bool attached = 2;
    */
@@ -719,7 +719,7 @@ export const UsageSchema: GenMessage<Usage, {jsonType: UsageJson}> = /*@__PURE__
  */
 export type Chunk = Message$1<"valinor.link.v1.Chunk"> & {
   /**
-   * Text; empty in protocol 2 where done.
+   * Text; in protocol 2 empty if done.
    *
    * @generated from field: string content = 1;
    */
@@ -740,14 +740,14 @@ export type Chunk = Message$1<"valinor.link.v1.Chunk"> & {
   sequence?: number | undefined;
 
   /**
-   * Why the model stopped; where done.
+   * Why the model stopped; only if done.
    *
    * @generated from field: optional string finish_reason = 4 [json_name = "finish_reason"];
    */
   finishReason?: string | undefined;
 
   /**
-   * Tokens used; where done and reported.
+   * Tokens used; only if done, and if the model reported them.
    *
    * @generated from field: optional valinor.link.v1.Usage usage = 5;
    */
@@ -768,7 +768,7 @@ export type Chunk = Message$1<"valinor.link.v1.Chunk"> & {
  */
 export type ChunkJson = {
   /**
-   * Text; empty in protocol 2 where done.
+   * Text; in protocol 2 empty if done.
    *
    * @generated from field: string content = 1;
    */
@@ -789,14 +789,14 @@ export type ChunkJson = {
   sequence?: number;
 
   /**
-   * Why the model stopped; where done.
+   * Why the model stopped; only if done.
    *
    * @generated from field: optional string finish_reason = 4 [json_name = "finish_reason"];
    */
   finish_reason?: string;
 
   /**
-   * Tokens used; where done and reported.
+   * Tokens used; only if done, and if the model reported them.
    *
    * @generated from field: optional valinor.link.v1.Usage usage = 5;
    */
@@ -1201,7 +1201,7 @@ export const CancelSchema: GenMessage<Cancel, {jsonType: CancelJson}> = /*@__PUR
  */
 export type CancelAck = Message$1<"valinor.link.v1.CancelAck"> & {
   /**
-   * True where the run was in flight.
+   * True if the run was in flight.
    *
    * @generated from field: bool found = 1;
    */
@@ -1215,7 +1215,7 @@ export type CancelAck = Message$1<"valinor.link.v1.CancelAck"> & {
  */
 export type CancelAckJson = {
   /**
-   * True where the run was in flight.
+   * True if the run was in flight.
    *
    * @generated from field: bool found = 1;
    */
@@ -1243,7 +1243,7 @@ export type ToolPolicy = Message$1<"valinor.link.v1.ToolPolicy"> & {
   mode: string;
 
   /**
-   * Names of the tools; where listed.
+   * Names of the tools; only if the mode is `listed`.
    *
    * @generated from field: repeated string tools = 2;
    */
@@ -1264,7 +1264,7 @@ export type ToolPolicyJson = {
   mode?: string;
 
   /**
-   * Names of the tools; where listed.
+   * Names of the tools; only if the mode is `listed`.
    *
    * @generated from field: repeated string tools = 2;
    */
@@ -1299,7 +1299,7 @@ export type ConfigUpdate = Message$1<"valinor.link.v1.ConfigUpdate"> & {
   toolAllowlist: string[];
 
   /**
-   * Tools allowed; where present it decides.
+   * Tools allowed; if it is present, it decides.
    *
    * @generated from field: optional valinor.link.v1.ToolPolicy tool_policy = 3 [json_name = "tool_policy"];
    */
@@ -1341,7 +1341,7 @@ export type ConfigUpdateJson = {
   tool_allowlist?: string[];
 
   /**
-   * Tools allowed; where present it decides.
+   * Tools allowed; if it is present, it decides.
    *
    * @generated from field: optional valinor.link.v1.ToolPolicy tool_policy = 3 [json_name = "tool_policy"];
    */
@@ -1398,7 +1398,7 @@ export type ContextUpdate = Message$1<"valinor.link.v1.ContextUpdate"> & {
   replace?: boolean | undefined;
 
   /**
-   * Names of all the entries that are to be there afterwards; read where `replace` is true.
+   * Names of all the entries that are to be there afterwards; read if `replace` is true.
    *
    * @generated from field: repeated string keys = 4;
    */
@@ -1434,7 +1434,7 @@ export type ContextUpdateJson = {
   replace?: boolean;
 
   /**
-   * Names of all the entries that are to be there afterwards; read where `replace` is true.
+   * Names of all the entries that are to be there afterwards; read if `replace` is true.
    *
    * @generated from field: repeated string keys = 4;
    */
@@ -1455,7 +1455,7 @@ export const ContextUpdateSchema: GenMessage<ContextUpdate, {jsonType: ContextUp
  */
 export type ConfigAck = Message$1<"valinor.link.v1.ConfigAck"> & {
   /**
-   * True where it is in force.
+   * True if it is in force.
    *
    * @generated from field: bool applied = 1;
    */
@@ -1483,7 +1483,7 @@ export type ConfigAck = Message$1<"valinor.link.v1.ConfigAck"> & {
   reason?: string | undefined;
 
   /**
-   * True where nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
+   * True if nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
    *
    * @generated from field: optional bool retry = 5;
    */
@@ -1504,7 +1504,7 @@ export type ConfigAck = Message$1<"valinor.link.v1.ConfigAck"> & {
  */
 export type ConfigAckJson = {
   /**
-   * True where it is in force.
+   * True if it is in force.
    *
    * @generated from field: bool applied = 1;
    */
@@ -1532,7 +1532,7 @@ export type ConfigAckJson = {
   reason?: string;
 
   /**
-   * True where nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
+   * True if nothing is said of this configuration yet, since OpenClaw is away: the host pushes it again. `applied` is false then.
    *
    * @generated from field: optional bool retry = 5;
    */
