@@ -1,4 +1,4 @@
-import { pauseMs } from "../../rules/backoff.ts";
+import { type Pace, pauseMs } from "../../rules/backoff.ts";
 import { limits } from "../../wire/limits.ts";
 
 /** A request that waits for the link lets attempts follow each other at most this far apart, a pause of the least length not counted. */
@@ -9,8 +9,7 @@ const STEADY_MS = 10_000;
 /** As many of them in a row make the pause longer, to 1.6 s at most: a guest that starts a few times is there soon. */
 const FLAPS = 5;
 
-/** How the pauses grow. */
-const PACE = { firstMs: limits.redialMinMs, longestMs: limits.redialMaxMs };
+const PACE: Pace = { firstMs: limits.redialMinMs, longestMs: limits.redialMaxMs };
 
 /**
  * Says when a link is to be dialled. Between two attempts is a pause: the least one, and a random time after it, which grows with each failure,
