@@ -52,7 +52,7 @@ export type { Envelope } from "./wire/envelope.ts";
 export { LinkError, type LinkErrorCode } from "./wire/errors.ts";
 export { encodeFrame, encodeFrameJson, type Frame, type UnknownObject } from "./wire/frame.ts";
 export { guestLimits, limits } from "./wire/limits.ts";
-export { limitLogger, type LimitedLogger, LogLimit } from "./wire/log-limit.ts";
+export { type LimitedLogger, limitLogger, type LineLogger, LogLimit } from "./wire/log-limit.ts";
 export { firstMark, nextMark } from "./wire/marks.ts";
 export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
 export { prescan, prescanFrom } from "./wire/prescan.ts";

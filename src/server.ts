@@ -9,8 +9,9 @@ import { ValinorError } from "./core/errors.ts";
 import { createLifecycle, type Lifecycle } from "./core/lifecycle.ts";
 import type { Core } from "./core/types.ts";
 import { addressOf } from "./fleet/address.ts";
-import { createFleet, type Fleet } from "./fleet/fleet.ts";
+import { Fleet } from "./fleet/fleet.ts";
 import { type LinkLog, linkLogTo } from "./fleet/link-log.ts";
+import { UnexpectedErrors } from "./fleet/unexpected.ts";
 import { createHandler } from "./handler.ts";
 import { createListener, type HttpListener } from "./http/server/listener.ts";
 import { Live } from "./live.ts";
@@ -81,6 +82,7 @@ interface Parts {
   readonly storeIntact: () => boolean;
   readonly fleet: Fleet;
   readonly linkLog: LinkLog;
+  readonly errors: UnexpectedErrors;
   readonly audit: Audit;
   readonly lifecycle: Lifecycle;
 }
@@ -93,6 +95,7 @@ async function openParts(config: Config, logger: Logger): Promise<Parts> {
   });
   const live = new Live(config);
   const linkLog = linkLogTo(logger);
+  const errors = new UnexpectedErrors(logger);
   const onError = (error: unknown) => logger.error({ err: error }, "the audit log could not be written");
   return {
     logger,
@@ -100,16 +103,18 @@ async function openParts(config: Config, logger: Logger): Promise<Parts> {
     live,
     store,
     storeIntact: () => isIntact,
-    fleet: makeFleet(live, store, logger, linkLog),
+    fleet: makeFleet(live, store, { logger, linkLog, errors }),
     linkLog,
+    errors,
     audit: createAudit({ store, onError }),
     lifecycle: createLifecycle(),
   };
 }
 
-async function closeParts({ fleet, linkLog, audit, store }: Parts): Promise<void> {
+async function closeParts({ fleet, linkLog, errors, audit, store }: Parts): Promise<void> {
   fleet.close();
   linkLog.flush();
+  errors.flush();
   await audit.close();
   await store.close();
 }
@@ -205,7 +210,7 @@ class RunningServer implements ValinorServer {
   }
 }
 
-function makeCore({ store, fleet, audit, live, lifecycle, logger, clientLog }: Parts): Core {
+function makeCore({ store, fleet, audit, live, lifecycle, errors, clientLog }: Parts): Core {
   return createCore({
     store,
     fleet,
@@ -222,7 +227,7 @@ function makeCore({ store, fleet, audit, live, lifecycle, logger, clientLog }: P
         { tenant: caller.tenant, credential: caller.credential, bytes },
         "a stream was ended: its client does not read, and too much waits for such clients",
       ),
-    onUnheardError: (error, text) => logger.error({ err: error }, text),
+    onUnheardError: (error, text) => errors.note(text, error),
     checkAddress: (address) => checkAddress(live.config, address),
   });
 }
@@ -233,9 +238,13 @@ function tellStoreNews(logger: Logger, { what, works, detail, failures }: StoreN
   else logger.error({ store: what, failures, detail }, "the store fails");
 }
 
-function makeFleet(live: Live, store: Store, logger: Logger, linkLog: LinkLog): Fleet {
+function makeFleet(
+  live: Live,
+  store: Store,
+  { logger, linkLog, errors }: Pick<Parts, "logger" | "linkLog" | "errors">,
+): Fleet {
   const { proxy, refreshMs } = live.config;
-  return createFleet({
+  return new Fleet({
     store,
     dial,
     addressOf: (agent) => addressOf(agent, proxy),
@@ -250,6 +259,7 @@ function makeFleet(live: Live, store: Store, logger: Logger, linkLog: LinkLog): 
       else logger.error({ detail }, "the store does not answer");
     },
     onLink: (key, up, detail) => linkLog.changed(key, up, detail),
+    errors,
   });
 }
 

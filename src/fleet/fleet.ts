@@ -1,196 +1,188 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { AgentKey, AgentRecord } from "../store/store.ts";
-import { createIntake } from "../link/intake.ts";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { LinkError } from "@valinor/protocol";
-import { type AgentHandle, createHandle, type HandleOptions } from "./handle.ts";
-import { createRefresh } from "./refresh.ts";
-
-/** What a watcher of the fleet is told. */
-export interface FleetListener {
-  /** Something about the agent has changed; look at its handle. */
-  changed(id: string): void;
-  removed(id: string): void;
-  /** Changes may have been missed, and why: the store did not answer for a while. */
-  resync(reason: string): void;
-}
+import { createIntake } from "../link/intake.ts";
+import { type AgentKey, type AgentRecord, type Store, StoreError } from "../store/store.ts";
+import { type FleetListener, Listeners } from "./listeners.ts";
+import { AgentHandle, type HandleOptions } from "./handle.ts";
+import { Refresh, type RefreshTarget } from "./refresh.ts";
+import { Requests } from "./requests.ts";
+import type { UnexpectedErrors } from "./unexpected.ts";
 
 /** What a fleet is made of. */
-export interface FleetOptions extends Omit<HandleOptions, "onChange" | "intake"> {
+export interface FleetOptions extends Omit<HandleOptions, "onChange" | "intake" | "requests"> {
+  readonly store: Store;
+  /**
+   * The secrets of a configuration in the open. Throws VaultError if it can't: the agent then stays `pending`, with the error's text as
+   * reason.
+   */
+  openConfig(key: AgentKey, stored: JsonObject): JsonObject;
   /** How often the store is asked what other processes have changed, milliseconds; default 5,000. */
   readonly refreshMs?: number;
   /** The store stopped to answer, or answers again: told once for each, for logs. */
   readonly onStore?: (up: boolean, detail: string) => void;
-}
-
-/** Every agent that this process serves. */
-export interface Fleet {
-  /** Takes up every agent of the store, and from then on what other processes change there. Rejects where the store fails. */
-  start(): Promise<void>;
-  /** The agent, or undefined. */
-  find(key: AgentKey): AgentHandle | undefined;
-  /** Takes up an agent that was added to the store. */
-  add(record: AgentRecord): AgentHandle;
-  /** Drops an agent and its links. */
-  remove(key: AgentKey): void;
-  /** Takes over an agent's record as the store has it now: adds the agent where it is not served yet. */
-  update(record: AgentRecord): AgentHandle;
-  /** Every agent of a tenant. */
-  ofTenant(tenant: string): AgentHandle[];
-  /** Tells of every change of an agent of the tenant, until the answer is called. Listeners must not throw. */
-  watch(tenant: string, listener: FleetListener): () => void;
-  /** How many agents there are, and how many links are up. */
-  counts(): { agents: number; connected: number };
-  /** Drops all links. */
-  close(): void;
-}
-
-/** A served agent, and the configuration revision of the record that it was last given. */
-interface Entry {
-  readonly handle: AgentHandle;
-  revision: number;
+  /** Takes errors that nobody expects. */
+  readonly errors: UnexpectedErrors;
 }
 
 const REFRESH_MS = 5_000;
-const PAGE = 1_000;
+/** Agents of one look at the store. */
+const PAGE_AGENTS = 1_000;
 /** Agents taken up in one turn of the event loop, so that a large fleet keeps nobody waiting. */
-const TURN = 100;
+const TURN_AGENTS = 100;
 
-/** Makes the fleet of a store's agents. */
-export function createFleet(options: FleetOptions): Fleet {
-  const { store } = options;
-  const tenants = new Map<string, Map<string, Entry>>();
-  const listeners = createListeners();
-  let closed = false;
+/** Every agent that this process serves. */
+export class Fleet implements RefreshTarget {
+  readonly #store: Store;
+  readonly #errors: UnexpectedErrors;
+  readonly #handleOptions: HandleOptions;
+  readonly #refresh: Refresh;
+  readonly #listeners = new Listeners();
+  readonly #tenants = new Map<string, Map<string, AgentHandle>>();
+  #isClosed = false;
 
-  const entryOf = (key: AgentKey) => tenants.get(key.tenant)?.get(key.id);
-  const handleOptions: HandleOptions = { ...options, onChange, intake: createIntake() };
-  const refresh = createRefresh({
-    store,
-    everyMs: options.refreshMs ?? REFRESH_MS,
-    onStore: options.onStore,
-    target: {
-      recordOf: (key) => entryOf(key)?.handle.record,
-      keys: () =>
-        [...tenants.values()].flatMap((agents) => [...agents.values()].map((entry) => entry.handle.record)),
-      update: (record) => void fleet.update(record),
-      remove: (key) => fleet.remove(key),
-      resync: (reason) => listeners.tellAll((listener) => listener.resync(reason)),
-    },
-  });
+  constructor(options: FleetOptions) {
+    const { store, errors, refreshMs: everyMs = REFRESH_MS, onStore } = options;
+    this.#store = store;
+    this.#errors = errors;
+    this.#handleOptions = {
+      ...options,
+      intake: createIntake(),
+      requests: new Requests(options),
+      onChange: (key) => this.#changed(key),
+    };
+    this.#refresh = new Refresh({ store, everyMs, onStore, errors, target: this });
+  }
 
-  function onChange(key: AgentKey): void {
-    const entry = entryOf(key);
-    if (entry === undefined) return;
-    listeners.tell(key.tenant, (listener) => listener.changed(key.id));
-    if (entry.handle.record.configRevision !== entry.revision) void reread(key, entry);
+  /** Takes up every agent of the store, and from then on what other processes change there. Rejects if the store fails. */
+  async start(): Promise<void> {
+    let after: AgentKey | undefined;
+    for (;;) {
+      const limit = PAGE_AGENTS;
+      const page = await this.#store.allAgents(after === undefined ? { limit } : { after, limit });
+      for (const [index, record] of page.entries()) {
+        if (this.#isClosed) return;
+        this.add(record);
+        if (index % TURN_AGENTS === TURN_AGENTS - 1) await nextTurn();
+      }
+      after = page.at(-1);
+      if (page.length < limit) break;
+    }
+    if (!this.#isClosed) this.#refresh.start();
+  }
+
+  /** The agent, or undefined. */
+  find(key: AgentKey): AgentHandle | undefined {
+    return this.#tenants.get(key.tenant)?.get(key.id);
+  }
+
+  /** Takes up an agent that was added to the store. */
+  add(record: AgentRecord): AgentHandle {
+    this.#close(record);
+    const handle = new AgentHandle(record, this.#handleOptions);
+    let agents = this.#tenants.get(record.tenant);
+    if (agents === undefined) this.#tenants.set(record.tenant, (agents = new Map()));
+    agents.set(record.id, handle);
+    this.#refresh.touch(record);
+    this.#listeners.tell(record.tenant, (listener) => listener.changed(record.id));
+    return handle;
+  }
+
+  /** Drops an agent and its link. */
+  remove(key: AgentKey): void {
+    this.#refresh.touch(key);
+    if (this.#close(key)) this.#listeners.tell(key.tenant, (listener) => listener.removed(key.id));
+  }
+
+  /** Takes over an agent's record as the store has it now: adds the agent if it is not served yet. */
+  update(record: AgentRecord): AgentHandle {
+    const handle = this.find(record);
+    if (handle === undefined) return this.add(record);
+    this.#refresh.touch(record);
+    handle.update(record);
+    this.#listeners.tell(record.tenant, (listener) => listener.changed(record.id));
+    return handle;
+  }
+
+  /** Every agent of a tenant. */
+  ofTenant(tenant: string): AgentHandle[] {
+    return [...(this.#tenants.get(tenant)?.values() ?? [])];
+  }
+
+  /** Tells of every change of an agent of the tenant, until the answer is called. Listeners must not throw. */
+  watch(tenant: string, listener: FleetListener): () => void {
+    return this.#listeners.add(tenant, listener);
+  }
+
+  /** How many agents there are, and how many links are up. */
+  counts(): { agents: number; connected: number } {
+    let agents = 0;
+    let connected = 0;
+    for (const { link } of this.#handles()) {
+      agents++;
+      if (link?.current !== undefined) connected++;
+    }
+    return { agents, connected };
+  }
+
+  /** Drops all links. */
+  close(): void {
+    this.#isClosed = true;
+    this.#refresh.stop();
+    for (const handle of this.#handles())
+      handle.close(new LinkError("closed", "the control plane is stopping"));
+    this.#tenants.clear();
+  }
+
+  /** The record of an agent that is served; undefined if it is not. */
+  recordOf(key: AgentKey): AgentRecord | undefined {
+    return this.find(key)?.record;
+  }
+
+  /** Every agent that is served. */
+  keys(): AgentKey[] {
+    return [...this.#handles()].map(({ record }) => record);
+  }
+
+  /** The store did not answer for a while, and does again: whoever watches may have missed something. */
+  resync(reason: string): void {
+    this.#listeners.tellAll((listener) => listener.resync(reason));
+  }
+
+  *#handles(): Generator<AgentHandle> {
+    for (const agents of this.#tenants.values()) yield* agents.values();
+  }
+
+  #changed(key: AgentKey): void {
+    const handle = this.find(key);
+    if (handle === undefined) return;
+    this.#listeners.tell(key.tenant, (listener) => listener.changed(key.id));
+    if (handle.hasNewRevision()) void this.#reread(key, handle);
   }
 
   /** A new revision gives the agent's record another etag, which only the store knows. Never rejects. */
-  async function reread(key: AgentKey, entry: Entry): Promise<void> {
-    const before = entry.handle.record;
-    entry.revision = before.configRevision;
+  async #reread(key: AgentKey, handle: AgentHandle): Promise<void> {
+    const before = handle.record;
     try {
-      const record = await store.getAgent(key);
-      const isNews = record !== undefined && record.configRevision >= before.configRevision;
-      if (closed || entryOf(key) !== entry || entry.handle.record.etag !== before.etag) return;
-      if (isNews) fleet.update(record);
-    } catch {
+      const record = await this.#store.getAgent(key);
+      if (this.#isClosed || this.find(key) !== handle || handle.record.etag !== before.etag) return;
+      if (record !== undefined && record.configRevision >= before.configRevision) this.update(record);
+    } catch (error) {
       // The next refresh sees that the etag is another one.
+      if (error instanceof StoreError) return;
+      const { tenant, id } = key;
+      this.#errors.note("an agent's record could not be read again", error, { tenant, agent: id });
     }
   }
 
-  const fleet: Fleet = {
-    async start() {
-      let after: AgentKey | undefined;
-      for (;;) {
-        const page = await store.allAgents(after === undefined ? { limit: PAGE } : { after, limit: PAGE });
-        for (const [index, record] of page.entries()) {
-          if (closed) return;
-          fleet.add(record);
-          if (index % TURN === TURN - 1) await nextTurn();
-        }
-        after = page.at(-1);
-        if (page.length < PAGE) break;
-      }
-      if (!closed) refresh.start();
-    },
-    find: (key) => entryOf(key)?.handle,
-    add(record) {
-      closeEntry(record);
-      const handle = createHandle(record, handleOptions);
-      let agents = tenants.get(record.tenant);
-      if (agents === undefined) tenants.set(record.tenant, (agents = new Map()));
-      agents.set(record.id, { handle, revision: record.configRevision });
-      refresh.touch(record);
-      listeners.tell(record.tenant, (listener) => listener.changed(record.id));
-      return handle;
-    },
-    remove(key) {
-      refresh.touch(key);
-      if (closeEntry(key)) listeners.tell(key.tenant, (listener) => listener.removed(key.id));
-    },
-    update(record) {
-      const entry = entryOf(record);
-      if (entry === undefined) return fleet.add(record);
-      refresh.touch(record);
-      entry.revision = record.configRevision;
-      entry.handle.update(record);
-      listeners.tell(record.tenant, (listener) => listener.changed(record.id));
-      return entry.handle;
-    },
-    ofTenant: (tenant) => [...(tenants.get(tenant)?.values() ?? [])].map((entry) => entry.handle),
-    watch: (tenant, listener) => listeners.add(tenant, listener),
-    counts() {
-      let agents = 0;
-      let connected = 0;
-      for (const ofTenant of tenants.values()) {
-        agents += ofTenant.size;
-        for (const { handle } of ofTenant.values()) if (handle.link?.current !== undefined) connected++;
-      }
-      return { agents, connected };
-    },
-    close() {
-      closed = true;
-      refresh.stop();
-      for (const agents of tenants.values())
-        for (const { handle } of agents.values())
-          handle.close(new LinkError("closed", "the control plane is stopping"));
-      tenants.clear();
-    },
-  };
-
-  /** True where there was one. */
-  function closeEntry(key: AgentKey): boolean {
-    const agents = tenants.get(key.tenant);
-    const entry = agents?.get(key.id);
-    if (agents === undefined || entry === undefined) return false;
+  /** True if there was one. */
+  #close(key: AgentKey): boolean {
+    const agents = this.#tenants.get(key.tenant);
+    const handle = agents?.get(key.id);
+    if (agents === undefined || handle === undefined) return false;
     agents.delete(key.id);
-    if (agents.size === 0) tenants.delete(key.tenant);
-    entry.handle.close(new LinkError("closed", "the agent was removed"));
+    if (agents.size === 0) this.#tenants.delete(key.tenant);
+    handle.close(new LinkError("closed", "the agent was removed"));
     return true;
   }
-
-  return fleet;
-}
-
-/** Who is to be told of what, by tenant. */
-function createListeners() {
-  const byTenant = new Map<string, Set<FleetListener>>();
-  return {
-    add(tenant: string, listener: FleetListener): () => void {
-      let set = byTenant.get(tenant);
-      if (set === undefined) byTenant.set(tenant, (set = new Set()));
-      set.add(listener);
-      return () => {
-        set.delete(listener);
-        if (set.size === 0 && byTenant.get(tenant) === set) byTenant.delete(tenant);
-      };
-    },
-    tell(tenant: string, what: (listener: FleetListener) => void): void {
-      for (const listener of byTenant.get(tenant) ?? []) what(listener);
-    },
-    tellAll(what: (listener: FleetListener) => void): void {
-      for (const set of byTenant.values()) for (const listener of set) what(listener);
-    },
-  };
 }

@@ -1,283 +1,256 @@
-import type { Duplex } from "node:stream";
-import type { JsonObject } from "@bufbuild/protobuf";
+import { hash } from "node:crypto";
+import { type Address, formatAddress, LinkError } from "@valinor/protocol";
 import type { Connection } from "../link/connection.ts";
-import type { Intake } from "../link/intake.ts";
-import { createLink, type Link } from "../link/link.ts";
-import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord, Store } from "../store/store.ts";
-import { type Address, formatAddress, configDigest, LinkError, errorText } from "@valinor/protocol";
-import { createConvergence, type Convergence } from "./convergence.ts";
-import type { Desired } from "./desired.ts";
+import type { Link } from "../link/link.ts";
+import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord } from "../store/store.ts";
+import type { ConfigOutcome, Verdict } from "./convergence/facts.ts";
 import { AgentError } from "./errors.ts";
-import type { Verdict } from "./push.ts";
-import type { ConfigOutcome } from "./waiters.ts";
+import { GuestLink, type GuestLinkOptions, type GuestLinkOwner } from "./guest-link.ts";
+import { Reconciler, type ReconcilerOwner } from "./reconciler.ts";
+import type { Requests } from "./requests.ts";
 
 /** What handles need of the program around them. */
-export interface HandleOptions {
-  readonly store: Store;
-  /** Where an agent listens; undefined where that is not known. May throw. */
+export interface HandleOptions extends GuestLinkOptions {
+  /** Where an agent listens; undefined if that is not known. May throw. */
   addressOf(agent: AgentRecord): Address | undefined;
-  dial(address: Address, signal: AbortSignal): Promise<Duplex>;
-  /** Secret for the hello of a connection that is made now. */
-  token(): string;
-  readonly pingMs: number;
+  readonly requests: Requests;
+  /** Longest wait of a message for the configuration, milliseconds. */
   readonly configMs: number;
-  readonly messageMs: number;
-  /** What all links of the process share. */
-  readonly intake: Intake;
-  /** The secrets of a configuration in the open. Throws where it can't: the agent then stays `pending`, with the error's text as reason. */
-  openConfig(key: AgentKey, stored: JsonObject): JsonObject;
   /** Something that AgentStatusView shows has changed, a heartbeat's time alone apart; for watches. */
   onChange(key: AgentKey): void;
   /** The link of an agent came up or went down; for logs. */
   onLink(key: AgentKey, up: boolean, detail: string): void;
 }
 
-/** A live agent: its record, its link and its configuration's state. */
-export interface AgentHandle {
-  readonly record: AgentRecord;
-  /** The link; undefined where the agent is not to run or has no address. Another one after a change of the address. */
-  readonly link: Link | undefined;
-  readonly convergence: Convergence;
+/** A live agent: its record, its link and its configuration's state. Making one dials it if it is to run. */
+export class AgentHandle implements ReconcilerOwner, GuestLinkOwner {
+  readonly #options: HandleOptions;
+  readonly #convergence: Reconciler;
+  #record: AgentRecord;
+  #guestLink: GuestLink | undefined;
+  #last: Connection | undefined;
+  #heartbeatAt = 0;
+  /** What `onLink` was told last. */
+  #told: { readonly up: boolean; readonly detail: string } | undefined;
+  /** Configuration revision of the record that the store gave last. */
+  #readRevision: number;
+  /** Digest of what could be seen when `onChange` was called last. */
+  #shown = "";
+  #isClosed = false;
+
+  constructor(record: AgentRecord, options: HandleOptions) {
+    this.#options = options;
+    this.#record = record;
+    this.#readRevision = record.configRevision;
+    this.#convergence = new Reconciler(this, options.requests);
+    this.#connect(this.#addressOrReason());
+    this.#shown = this.#look();
+  }
+
+  get record(): AgentRecord {
+    return this.#record;
+  }
+
+  /** The agent's tenant and id. */
+  get key(): AgentKey {
+    return this.#record;
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  /** The link; undefined if the agent is not to run or has no address. Another one after a change of the address. */
+  get link(): Link | undefined {
+    return this.#guestLink?.link;
+  }
+
+  /** Where the agent stands between what it is to have and what it has. */
+  get convergence(): Pick<Reconciler, "state" | "observedRevision" | "desiredRevision"> {
+    return this.#convergence;
+  }
+
   /** When the last heartbeat came, over all links; 0 before the first. */
-  readonly heartbeatAt: number;
+  get heartbeatAt(): number {
+    return this.#heartbeatAt;
+  }
+
   /** The last connection, also when it is gone: what the agent last said of itself. */
-  readonly last: Connection | undefined;
+  get last(): Connection | undefined {
+    return this.#last;
+  }
+
+  /** A connection, whatever the configuration. Rejects with AgentError or LinkError. */
+  async reach(signal: AbortSignal): Promise<Connection> {
+    const { id, status } = this.#record;
+    if (status !== "RUNNING") throw new AgentError("not_running", `agent ${id} is ${status.toLowerCase()}`);
+    if (this.#guestLink !== undefined) return this.#guestLink.ready(signal);
+    const found = this.#addressOrReason();
+    throw new AgentError("unassigned", typeof found === "string" ? found : `agent ${id} was removed`);
+  }
+
   /**
    * A connection that may be given a message: up, and (unless stale is allowed) with the desired configuration and context in
    * force. Waits at most 5 s for the link and `configMs` for the configuration. Rejects with AgentError or LinkError.
    */
-  admit(allowStale: boolean, signal: AbortSignal): Promise<Connection>;
-  /** A connection, whatever the configuration. Rejects with AgentError or LinkError. */
-  reach(signal: AbortSignal): Promise<Connection>;
+  async admit(allowStale: boolean, signal: AbortSignal): Promise<Connection> {
+    const connection = await this.reach(signal);
+    if (allowStale || this.#isInForce()) return connection;
+    await this.#convergence.settled(this.#options.configMs, signal);
+    const { state } = this.#convergence;
+    const revision = `revision ${this.#record.configRevision}`;
+    if (state.kind === "refused")
+      throw new AgentError("config_refused", `${revision} is not in force: ${state.reason}`);
+    if (state.kind === "pending") {
+      const reason = `${revision} is not in force yet: ${state.reason}${openclawNote(connection)}`;
+      throw new AgentError("config_pending", reason);
+    }
+    return this.link?.current ?? this.reach(signal);
+  }
+
   /**
    * A new revision was stored: from now on no message is admitted before the guest has it. Resolves with the guest's verdict, however
    * late that comes. Never rejects.
    */
-  configStored(config: ConfigRecord): Promise<ConfigOutcome>;
+  configStored(config: ConfigRecord): Promise<ConfigOutcome> {
+    this.#knowRevision(config.revision);
+    return this.#convergence.configStored(config);
+  }
+
   /** The same for a context entry. */
-  contextStored(record: ContextRecord): Promise<Verdict>;
+  contextStored(record: ContextRecord): Promise<Verdict> {
+    return this.#convergence.contextStored(record);
+  }
+
   /** The store holds other context entries than it did. */
-  contextsChanged(): void;
-  /**
-   * The agent's record has changed: another status or address makes or drops the link, another configuration revision is pushed.
-   */
-  update(record: AgentRecord): void;
-  close(reason: LinkError): void;
-}
-
-/** Makes the handle of an agent, and dials it where it is to run. */
-export function createHandle(initial: AgentRecord, options: HandleOptions): AgentHandle {
-  const { store } = options;
-  const key: AgentKey = { tenant: initial.tenant, id: initial.id };
-  let record = initial;
-  let last: Connection | undefined;
-  let heartbeatAt = 0;
-  let reported = "";
-  let shown = "";
-  let route = findRoute(key, record, options);
-  let isClosed = false;
-  const convergence = createConvergence({
-    load: loadDesired,
-    open(config) {
-      const opened = options.openConfig(key, config.config);
-      return { ...config, config: opened, sha256: configDigest(opened, config.policy) };
-    },
-    raise: (above) => store.raiseRevision(key, above),
-    record: ({ revision, ...verdict }) => store.recordVerdict(key, revision, verdict),
-    onChange: changed,
-    pushMs: options.configMs,
-  });
-  let link = makeLink();
-
-  async function loadDesired(): Promise<Desired> {
-    const [config, contexts] = await Promise.all([store.currentConfig(key), store.contexts(key)]);
-    if (config === undefined) throw new AgentError("deleted", "the agent was deleted");
-    return { config, contexts };
+  contextsChanged(): void {
+    this.#convergence.storeChanged(true);
   }
 
-  /** The link to where the agent is now. What an earlier one still tells is of no matter. */
-  function makeLink(): Link | undefined {
-    const { address } = route;
-    if (address === undefined || isClosed) return undefined;
-    const mine = route;
-    return createLink({
-      get token() {
-        return options.token();
-      },
-      agentId: key.id,
-      pingMs: options.pingMs,
-      silenceMs: options.messageMs,
-      intake: options.intake,
-      dial: (signal) => options.dial(address, signal),
-      onUp(connection) {
-        if (route !== mine) return;
-        last = connection;
-        heartbeatAt = connection.heartbeatAt;
-        report(true, `protocol ${connection.protocol}`);
-        convergence.connected(connection);
-        changed();
-      },
-      onHeartbeat(connection) {
-        if (route !== mine) return;
-        heartbeatAt = connection.heartbeatAt;
-        convergence.heartbeat(connection);
-        changed();
-      },
-      onDown(reason) {
-        if (route !== mine) return;
-        convergence.disconnected();
-        report(false, reason.message);
-        changed();
-      },
-    });
+  /** The agent's record has changed: another status or address makes or drops the link, another configuration revision is pushed. */
+  update(next: AgentRecord): void {
+    if (this.#isClosed) return;
+    const convergence = this.#convergence;
+    if (next.createTime.getTime() !== this.#record.createTime.getTime()) convergence.agentRecreated();
+    else if (next.configRevision > convergence.desiredRevision) convergence.storeChanged(true);
+    this.#record = next;
+    this.#readRevision = next.configRevision;
+    // What was read before a push that is known already.
+    this.#knowRevision(convergence.desiredRevision);
+    this.#reroute();
+    this.changed();
   }
 
-  /** Leaves the old link only when the new one is there: whoever looks finds one. */
-  function reroute(next: Route): void {
-    const old = link;
-    route = next;
-    if (old?.current !== undefined) report(false, "the agent's record has changed");
-    if (old !== undefined) convergence.disconnected();
-    link = makeLink();
-    old?.close(new LinkError("closed", "the agent's record has changed"));
+  /** True, once for each, if there is a configuration revision that came with no record: the store has another etag for the agent. */
+  hasNewRevision(): boolean {
+    const { configRevision } = this.#record;
+    const isNew = configRevision !== this.#readRevision;
+    this.#readRevision = configRevision;
+    return isNew;
   }
 
-  /** Says each change once, not every failed attempt. */
-  function report(up: boolean, detail: string): void {
-    const text = `${up} ${detail}`;
-    if (text === reported) return;
-    reported = text;
-    options.onLink(key, up, detail);
+  /** Drops the link, and tells whoever waits. */
+  close(reason: LinkError): void {
+    this.#isClosed = true;
+    this.#convergence.close();
+    this.link?.close(reason);
   }
 
   /** Tells of a change of what can be seen of the agent, once. */
-  function changed(): void {
-    if (isClosed) return;
-    if (convergence.desiredRevision > record.configRevision)
-      record = { ...record, configRevision: convergence.desiredRevision };
-    const text = lookOf(handle);
-    if (text === shown) return;
-    shown = text;
-    options.onChange(key);
+  changed(): void {
+    if (this.#isClosed) return;
+    this.#knowRevision(this.#convergence.desiredRevision);
+    const look = this.#look();
+    if (look === this.#shown) return;
+    this.#shown = look;
+    this.#options.onChange(this.key);
   }
 
-  const handle: AgentHandle = {
-    get record() {
-      return record;
-    },
-    get link() {
-      return link;
-    },
-    convergence,
-    get heartbeatAt() {
-      return heartbeatAt;
-    },
-    get last() {
-      return last;
-    },
-    async reach(signal) {
-      if (record.status !== "RUNNING") {
-        throw new AgentError("not_running", `agent ${key.id} is ${record.status.toLowerCase()}`);
-      }
-      if (link === undefined) throw new AgentError("unassigned", route.unassigned);
-      if (link.current !== undefined) return link.current;
-      const { name } = route;
-      return link.ready(signal).catch((error: unknown) => {
-        throw withAddress(error, name);
-      });
-    },
-    async admit(allowStale, signal) {
-      const connection = await handle.reach(signal);
-      if (allowStale || isInForce(convergence)) return connection;
-      await convergence.settled(options.configMs, signal);
-      const { state } = convergence;
-      const { configRevision } = record;
-      if (state.kind === "refused") {
-        throw new AgentError("config_refused", `revision ${configRevision} is not in force: ${state.reason}`);
-      }
-      if (state.kind === "pending") {
-        throw new AgentError(
-          "config_pending",
-          `revision ${configRevision} is not in force yet: ${state.reason}${openclawNote(connection)}`,
-        );
-      }
-      return link?.current ?? handle.reach(signal);
-    },
-    configStored(config) {
-      if (config.revision > record.configRevision) record = { ...record, configRevision: config.revision };
-      return convergence.config(config);
-    },
-    contextStored: (entry) => convergence.context(entry),
-    contextsChanged: () => convergence.reload(true),
-    update(next) {
-      if (isClosed) return;
-      if (next.createTime.getTime() !== record.createTime.getTime()) convergence.reset();
-      else if (next.configRevision > convergence.desiredRevision) convergence.reload(true);
-      // What was read before a push that is known already.
-      record = { ...next, configRevision: Math.max(next.configRevision, convergence.desiredRevision) };
-      const to = findRoute(key, next, options);
-      if (to.name === route.name) route.unassigned = to.unassigned;
-      else reroute(to);
-      changed();
-    },
-    close(reason) {
-      isClosed = true;
-      convergence.close();
-      link?.close(reason);
-    },
-  };
-  shown = lookOf(handle);
-  return handle;
-}
+  linkUp(link: GuestLink, connection: Connection): void {
+    if (link !== this.#guestLink) return;
+    this.#last = connection;
+    this.#heartbeatAt = connection.heartbeatAt;
+    this.#tell(true, `protocol ${connection.protocol}`);
+    this.#convergence.connected(connection);
+    this.changed();
+  }
 
-/** Where an agent's link leads to. */
-interface Route {
-  /** Undefined where there is to be no link. */
-  readonly address: Address | undefined;
-  /** The address as text; empty where there is none. */
-  readonly name: string;
-  /** Why there is no address. */
-  unassigned: string;
-}
+  heartbeat(link: GuestLink, connection: Connection): void {
+    if (link !== this.#guestLink) return;
+    this.#heartbeatAt = connection.heartbeatAt;
+    this.#convergence.heartbeat(connection);
+    this.changed();
+  }
 
-/** One agent with a wrong address must keep no other from being served. */
-function findRoute(key: AgentKey, record: AgentRecord, options: HandleOptions): Route {
-  const none = { address: undefined, name: "" };
-  if (record.status !== "RUNNING") return { ...none, unassigned: `agent ${key.id} is not to run` };
-  try {
-    const address = options.addressOf(record);
-    const unassigned = `agent ${key.id} has neither an address nor a vsock CID to derive one from`;
-    return address === undefined
-      ? { ...none, unassigned }
-      : { address, name: formatAddress(address), unassigned };
-  } catch (error) {
-    const text = errorText(error);
-    return { ...none, unassigned: `agent ${key.id} can't be reached: ${text}` };
+  linkDown(link: GuestLink, reason: LinkError): void {
+    if (link !== this.#guestLink) return;
+    this.#convergence.disconnected();
+    this.#tell(false, reason.message);
+    this.changed();
+  }
+
+  #connect(to: Address | string): void {
+    this.#guestLink =
+      typeof to === "string" || this.#isClosed ? undefined : new GuestLink(to, this, this.#options);
+  }
+
+  /** Leaves the old link only when the new one is there: whoever looks finds one. */
+  #reroute(): void {
+    const old = this.#guestLink;
+    const to = this.#addressOrReason();
+    const name = typeof to === "string" ? "" : formatAddress(to);
+    if (name === (old === undefined ? "" : formatAddress(old.address))) return;
+    if (old?.link.current !== undefined) this.#tell(false, RECORD_CHANGED);
+    if (old !== undefined) this.#convergence.disconnected();
+    this.#connect(to);
+    old?.link.close(new LinkError("closed", RECORD_CHANGED));
+  }
+
+  /** Where to dial the agent, or why there is nowhere. One agent with a wrong address must keep no other from being served. */
+  #addressOrReason(): Address | string {
+    const { id, status } = this.#record;
+    if (status !== "RUNNING") return `agent ${id} is not to run`;
+    try {
+      const none = `agent ${id} has neither an address nor a vsock CID to derive one from`;
+      return this.#options.addressOf(this.#record) ?? none;
+    } catch (error) {
+      return `agent ${id} can't be reached: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+
+  /** Says each change once, not every failed attempt. */
+  #tell(up: boolean, detail: string): void {
+    if (this.#told?.up === up && this.#told.detail === detail) return;
+    this.#told = { up, detail };
+    this.#options.onLink(this.key, up, detail);
+  }
+
+  #knowRevision(revision: number): void {
+    if (revision > this.#record.configRevision) this.#record = { ...this.#record, configRevision: revision };
+  }
+
+  #isInForce(): boolean {
+    const { kind } = this.#convergence.state;
+    return kind === "applied" || kind === "assumed";
+  }
+
+  /** A digest of everything that can be seen of the agent, the time of its heartbeats apart. */
+  #look(): string {
+    const { etag, status, configRevision, address, vsockCid } = this.#record;
+    const heartbeat = this.#last?.heartbeat;
+    const { state, observedRevision } = this.#convergence;
+    const seen = [
+      [etag, status, configRevision, address, vsockCid],
+      [this.link?.current !== undefined, this.link?.lastError, this.#last?.bootId, this.#last?.protocol],
+      [heartbeat?.status, heartbeat?.inFlight, heartbeat?.openclaw, heartbeat?.openclawKind],
+      [heartbeat?.openclawKindReason, heartbeat?.remembers, heartbeat?.agentVersion],
+      [state, observedRevision],
+    ];
+    return hash("sha1", JSON.stringify(seen), "base64");
   }
 }
 
-/** The link's own error, with the address that it tried. */
-function withAddress(error: unknown, name: string): unknown {
-  if (!(error instanceof LinkError) || error.message.startsWith(name)) return error;
-  return new LinkError(error.code, `${name}: ${error.message}`, error);
-}
-
-function isInForce({ state }: Convergence): boolean {
-  return state.kind === "applied" || state.kind === "assumed";
-}
-
-/** Everything that can be seen of an agent in one text, the time of its heartbeats apart. */
-function lookOf({ record, link, last, convergence }: AgentHandle): string {
-  const { status, inFlight, openclaw, openclawKind, openclawKindReason, remembers, agentVersion } =
-    last?.heartbeat ?? {};
-  const { state, observedRevision } = convergence;
-  return JSON.stringify([
-    [record.etag, record.status, record.configRevision, record.address, record.vsockCid],
-    [link?.current !== undefined, link?.lastError, last?.bootId, last?.protocol],
-    [status, inFlight, openclaw, openclawKind, openclawKindReason, remembers, agentVersion],
-    [state, observedRevision],
-  ]);
-}
+const RECORD_CHANGED = "the agent's record has changed";
 
 /** A guest whose OpenClaw is away can't apply a configuration: that is then the cause. */
 function openclawNote(connection: Connection): string {

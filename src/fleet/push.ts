@@ -1,4 +1,4 @@
-import { create, type JsonObject } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import {
   type ConfigAck,
   ConfigAckSchema,
@@ -9,44 +9,14 @@ import {
 import type { Connection } from "../link/connection.ts";
 import type { ConfigRecord } from "../store/store.ts";
 import { LinkError, type Frame, readPayload, writePayload, NO_TOOLS_ALLOWLIST } from "@valinor/protocol";
-
-/** What a guest said of a push. */
-export interface Verdict {
-  readonly applied: boolean;
-  /** True where the guest turned it down: pushing the same again is no use. */
-  readonly refused: boolean;
-  /** Why it is not applied. */
-  readonly reason: string;
-}
-
-/** A configuration that a guest has in force, as it says. */
-export interface Report {
-  /** 0 before the first. */
-  readonly revision: number;
-  /** Empty before the first. */
-  readonly sha256: string;
-}
-
-/** The answer to a push of a configuration. */
-export interface ConfigAnswer extends Verdict {
-  /** What is in force now; undefined where the guest did not say. */
-  readonly inForce: Report | undefined;
-}
-
-/** The answer to a push of a context entry. */
-export interface ContextAnswer extends Verdict {
-  /** Digest of the context that is in force now; undefined where the guest did not say. */
-  readonly contextSha256: string | undefined;
-}
-
-/** A context entry to be pushed. */
-export interface ContextPush {
-  readonly key: string;
-  /** The client's object; an empty `context` removes the entry. */
-  readonly payload: JsonObject;
-  /** Where given: every entry that it does not name is dropped. */
-  readonly keys: readonly string[] | undefined;
-}
+import {
+  type ConfigAnswer,
+  type ContextAnswer,
+  type ContextPush,
+  notApplied,
+  type Report,
+  type Verdict,
+} from "./convergence/facts.ts";
 
 /** Longest reason of a guest that is kept. */
 const REASON = 500;
@@ -54,62 +24,42 @@ const REASON = 500;
 /** Names of the link's own fields: a client's further keys never stand for them. */
 const contextFields = new Set(ContextUpdateSchema.fields.map((field) => field.jsonName));
 
-/** The verdict on a push that never reached a guest, or got no answer. */
-export function notApplied(reason: string): Verdict {
-  return { applied: false, refused: false, reason };
-}
-
 /**
- * Pushes a configuration with its secrets open, and waits at most `ms` for the guest's word on that very revision; `hide` takes
- * secrets out of that. Never rejects.
+ * Pushes a configuration, `opened` with its secrets in the open, and waits at most `ms` for the guest's word; `hide` takes secrets out of
+ * that. Rejects with LinkError if there is none.
  */
 export async function pushConfig(
   connection: Connection,
-  config: ConfigRecord,
+  opened: ConfigRecord,
   ms: number,
   hide: (text: string) => string,
 ): Promise<ConfigAnswer> {
-  try {
-    const answer = await connection.request("config_update", configPayload(config, connection.protocol), ms);
-    const ack = readAck(answer);
-    if (ack === undefined) return { ...refusalOf(answer, hide), inForce: undefined };
-    const inForce = reportOf(ack);
-    const verdict = verdictOf(ack, hide);
-    const believed = connection.protocol === 1 || (inForce !== undefined && sameReport(inForce, config));
-    if (!verdict.applied || believed) return { ...verdict, inForce };
-    const text = `the agent acknowledged revision ${inForce?.revision ?? 0}, not ${config.revision}`;
-    return { ...notApplied(text), inForce: undefined };
-  } catch (error) {
-    return { ...notApplied(LinkError.from(error, "interrupted").message), inForce: undefined };
-  }
+  const { reports } = connection.guest;
+  const answer = await connection.request("config_update", configPayload(opened, reports), ms);
+  const ack = readAck(answer);
+  const { sha256 } = opened;
+  if (ack === undefined) return { ...refusalOf(answer, hide), inForce: undefined, sha256 };
+  return { ...verdictOf(ack, hide), inForce: reportOf(ack), sha256 };
 }
 
-/** Pushes a context entry and waits at most `ms` for the guest's word. Never rejects. */
+/** Pushes a context entry and waits at most `ms` for the guest's word. Rejects with LinkError if there is none. */
 export async function pushContext(
   connection: Connection,
-  entry: ContextPush,
+  push: ContextPush,
   ms: number,
 ): Promise<ContextAnswer> {
-  try {
-    const answer = await connection.request("context_update", contextPayload(entry), ms);
-    const ack = readAck(answer);
-    if (ack === undefined) return { ...refusalOf(answer, same), contextSha256: undefined };
-    return { ...verdictOf(ack, same), contextSha256: ack.contextSha256 };
-  } catch (error) {
-    return { ...notApplied(LinkError.from(error, "interrupted").message), contextSha256: undefined };
-  }
+  const answer = await connection.request("context_update", contextPayload(push), ms);
+  const ack = readAck(answer);
+  if (ack === undefined) return { ...refusalOf(answer, same), contextSha256: undefined };
+  return { ...verdictOf(ack, same), contextSha256: ack.contextSha256 };
 }
 
-/** True where both are the same revision with the same digest. */
-export function sameReport(a: Report, b: Report): boolean {
-  return a.revision === b.revision && a.sha256 === b.sha256;
-}
-
-function configPayload(config: ConfigRecord, protocol: 1 | 2): object {
+/** A guest that names what it has in force is told the name. */
+function configPayload(config: ConfigRecord, named: boolean): object {
   const { mode, tools } = config.policy;
   const allowlist = mode === "all" ? [] : tools.length === 0 ? NO_TOOLS_ALLOWLIST : [...tools];
   const message = create(ConfigUpdateSchema, { config: config.config, toolAllowlist: allowlist });
-  if (protocol === 2) {
+  if (named) {
     message.toolPolicy = create(ToolPolicySchema, { mode, tools: [...tools] });
     message.revision = config.revision;
     message.sha256 = config.sha256;
@@ -117,7 +67,7 @@ function configPayload(config: ConfigRecord, protocol: 1 | 2): object {
   return writePayload(ConfigUpdateSchema, message);
 }
 
-function contextPayload({ key, payload, keys }: ContextPush): object {
+function contextPayload({ entry: { key, payload }, keys }: ContextPush): object {
   const foreign = Object.entries(payload).filter(([name]) => !contextFields.has(name));
   const named = key !== "" || "key" in payload || keys !== undefined;
   return {

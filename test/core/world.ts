@@ -1,4 +1,4 @@
-import { createFleet, type Fleet } from "../../src/fleet/fleet.ts";
+import { Fleet } from "../../src/fleet/fleet.ts";
 import { createAudit } from "../../src/core/audit/audit.ts";
 import { localCaller } from "../../src/core/access/authorize.ts";
 import { createCore } from "../../src/core/core.ts";
@@ -13,6 +13,7 @@ import { parseAddress } from "../../protocol/transport/address.ts";
 import { dial } from "../../protocol/transport/dial.ts";
 import { afterFile } from "../helpers/cleanup.ts";
 import { openTestStore } from "../helpers/test-store.ts";
+import { noUnexpectedErrors } from "../helpers/unexpected.ts";
 
 /** A control plane without its listener: store, fleet and calls. */
 export interface World {
@@ -50,7 +51,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const store = options.store ?? (await openTestStore());
   const vault = createVault([]);
   const audit = createAudit({ store, onError: () => {} });
-  const fleet = createFleet({
+  const errors = noUnexpectedErrors();
+  const fleet = new Fleet({
     store,
     dial,
     openConfig: (key, stored) => vault.open(key, stored),
@@ -61,6 +63,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     messageMs,
     ...(options.refreshMs !== undefined && { refreshMs: options.refreshMs }),
     onLink: () => {},
+    errors,
   });
   afterFile(async () => {
     fleet.close();
@@ -77,7 +80,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     messageMs,
     configMs,
     lifecycle,
-    onUnheardError: () => {},
+    onUnheardError: (error, text) => errors.note(text, error),
     checkAddress: () => {},
   };
   const world: World = {

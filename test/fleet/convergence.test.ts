@@ -1,7 +1,10 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
+import { StoreError } from "../../src/store/store.ts";
+import { VaultError } from "../../src/store/vault/vault.ts";
 import { configDigest } from "../../protocol/wire/digest.ts";
 import { afterFile } from "../helpers/cleanup.ts";
+import { KeptErrors } from "../helpers/unexpected.ts";
 import { failureOf, forever } from "../link/connect.ts";
 import { type Behaviour, type Guest, type Handler, settle, startGuest, until } from "../link/fake-guest.ts";
 import { a, all, by, payloadsOf, putConfig, start, typesOf } from "./start.ts";
@@ -52,7 +55,9 @@ describe("convergence", () => {
         wrap: (store) => ({
           ...store,
           currentConfig: (key) =>
-            broken ? Promise.reject(new Error("/secret/path is locked")) : store.currentConfig(key),
+            broken
+              ? Promise.reject(new StoreError("unavailable", "/secret/path is locked"))
+              : store.currentConfig(key),
         }),
       },
     );
@@ -63,6 +68,36 @@ describe("convergence", () => {
     await until("it is settled", () => find().convergence.state.kind === "applied");
   });
 
+  it("logs an error that nobody expects once with its stack, counts it, and goes on once it is gone", async () => {
+    const guest = await startGuest();
+    const errors = new KeptErrors();
+    let isFaulty = true;
+    const { find } = await start(
+      { a: guest.address },
+      {
+        errors,
+        wrap: (store) => ({
+          ...store,
+          contexts: (key) =>
+            isFaulty ? Promise.reject(new TypeError("x is not a function")) : store.contexts(key),
+        }),
+      },
+    );
+    const error = await failureOf(find().admit(false, forever));
+    expect(error).toMatchObject({ code: "config_pending", message: expect.stringContaining("in its log") });
+    expect(String(error)).not.toContain("x is not a function");
+    await until("it was tried again", () => errors.count > 2);
+    expect(errors.lines).toHaveLength(1);
+    expect(errors.lines[0]).toMatchObject({
+      text: "the configuration of an agent could not be looked up",
+      err: { message: "x is not a function", stack: expect.stringContaining("convergence.test.ts") },
+      tenant: "t",
+      agent: "a",
+    });
+    isFaulty = false;
+    await until("it is settled", () => find().convergence.state.kind === "applied");
+  });
+
   it("pushes the configuration with its secrets open, and says why where it can't", async () => {
     const guest = await startGuest();
     let locked = true;
@@ -70,7 +105,7 @@ describe("convergence", () => {
       { a: guest.address },
       {
         openConfig: (key, stored) => {
-          if (locked) throw new Error(`there is no key for ${key.id}`);
+          if (locked) throw new VaultError("no_key", `there is no key for ${key.id}`);
           return { ...stored, opened: true };
         },
       },
@@ -229,7 +264,7 @@ describe("a refused revision", () => {
         wrap: (real) => ({
           ...real,
           recordVerdict: (...args) =>
-            broken ? Promise.reject(new Error("away")) : real.recordVerdict(...args),
+            broken ? Promise.reject(new StoreError("unavailable", "away")) : real.recordVerdict(...args),
         }),
       },
     );

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { failureOf, forever } from "../link/connect.ts";
 import { startGuest, until } from "../link/fake-guest.ts";
-import { a, by, start } from "./start.ts";
+import { configDigest } from "../../protocol/wire/digest.ts";
+import { a, all, by, payloadsOf, start } from "./start.ts";
 
 describe("a fleet", () => {
   it("serves every agent, though one has an address that nobody understands", async () => {
@@ -38,6 +39,27 @@ describe("a fleet", () => {
     await guest.sessions[0]?.closed;
     expect(fleet.find({ tenant: "t", id: "a" })).toBeUndefined();
     expect(fleet.counts()).toEqual({ agents: 0, connected: 0 });
+  });
+});
+
+describe("an agent that another process deleted and created again", () => {
+  it("is read again, and its guest gets the configuration of the new one", async () => {
+    const guest = await startGuest();
+    const { fleet, find, push, tell, store } = await start({ a: guest.address });
+    await push({ n: 1 });
+    await tell("k", "of the agent before");
+    await store.deleteAgent(a, by);
+    const again = { ...a, status: "RUNNING", vsockCid: 0, address: guest.address } as const;
+    fleet.update(await store.createAgent(again, by));
+    expect(find().record.configRevision).toBe(1);
+    expect(find().convergence.state.kind).toBe("pending");
+    await find().admit(false, forever);
+    expect(guest).toMatchObject({ revision: 3, sha256: configDigest({}, all) });
+    expect(payloadsOf(guest, "context_update").at(-1)).toEqual({ context: "", key: "k" });
+    // The record in use has the revision and the etag that the store has.
+    await until("the record is read again", () => find().record.configRevision === 3);
+    const stored = await store.getAgent(a);
+    await until("the etag is the store's", () => find().record.etag === stored?.etag);
   });
 });
 

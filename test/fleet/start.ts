@@ -1,5 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { createFleet, type FleetOptions } from "../../src/fleet/fleet.ts";
+import { Fleet, type FleetOptions } from "../../src/fleet/fleet.ts";
 import type { AgentHandle } from "../../src/fleet/handle.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite.ts";
 import type { AgentKey, ConfigRecord, NewConfig, Store } from "../../src/store/store.ts";
@@ -8,6 +8,7 @@ import { dial } from "../../protocol/transport/dial.ts";
 import { configDigest } from "../../protocol/wire/digest.ts";
 import { Context } from "../../agent/settings/context.ts";
 import { afterFile } from "../helpers/cleanup.ts";
+import { noUnexpectedErrors } from "../helpers/unexpected.ts";
 import { type Behaviour, type Guest, type Session, startGuest } from "../link/fake-guest.ts";
 
 /** Who does things in these tests. */
@@ -29,12 +30,12 @@ export interface Start extends Partial<FleetOptions> {
 
 /** A fleet over a store in memory with these agents, by id; it ends after the file's last test. */
 export async function start(agents: { [id: string]: string }, options: Start = {}) {
-  const { wrap = (store) => store, on, ...more } = options;
+  const { wrap = (store) => store, on, errors = noUnexpectedErrors(), ...more } = options;
   const store = on ?? (await openSqliteStore(":memory:"));
   for (const [id, address] of Object.entries(agents))
     await store.createAgent({ tenant: "t", id, status: "RUNNING", vsockCid: 0, address }, by);
   const links: string[] = [];
-  const fleet = createFleet({
+  const fleet = new Fleet({
     store: wrap(store),
     dial,
     addressOf: ({ address }) => (address === "" ? undefined : parseAddress(address)),
@@ -45,6 +46,7 @@ export async function start(agents: { [id: string]: string }, options: Start = {
     refreshMs: 60_000,
     openConfig: (_key, stored) => stored,
     onLink: (key, up, detail) => links.push(`${key.id} ${up ? "up" : "down"}: ${detail}`),
+    errors,
     ...more,
   });
   afterFile(async () => {

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { AgentHandle } from "../../fleet/handle.ts";
-import { notApplied, type Verdict } from "../../fleet/push.ts";
+import { notApplied, type Verdict } from "../../fleet/convergence/facts.ts";
 import { waitAtMost } from "../../link/backoff.ts";
 import { type AgentKey, type ContextRecord, type NewConfig, StoreError } from "../../store/store.ts";
 import { REDACTED } from "../../store/vault/vault.ts";

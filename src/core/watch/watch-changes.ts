@@ -1,4 +1,4 @@
-import type { FleetListener } from "../../fleet/fleet.ts";
+import type { FleetListener } from "../../fleet/listeners.ts";
 import { waitAtMost } from "../../link/backoff.ts";
 import { monotonicNow } from "@valinor/protocol";
 

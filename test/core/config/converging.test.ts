@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createCore } from "../../../src/core/core.ts";
 import { localCaller } from "../../../src/core/access/authorize.ts";
+import { StoreError } from "../../../src/store/store.ts";
 import { createVault } from "../../../src/store/vault/vault.ts";
 import { failureOf, forever } from "../../link/connect.ts";
 import { type Behaviour, echo, type Handler, settle, startGuest, until } from "../../link/fake-guest.ts";
@@ -73,7 +74,9 @@ describe("a context entry that the guest refuses", () => {
       store: {
         ...store,
         restoreContext: (...args) =>
-          ++failures < 4 ? Promise.reject(new Error("away")) : store.restoreContext(...args),
+          ++failures < 4
+            ? Promise.reject(new StoreError("unavailable", "away"))
+            : store.restoreContext(...args),
       },
     });
     guest.on["context_update"] = refuse;
@@ -115,7 +118,11 @@ describe("a context entry that the guest refuses", () => {
     const two = await guest.next("context_update");
     guest.on["context_update"] = accept;
     refuse(two.session, two.frame);
-    expect(await unseen).toMatchObject({ reason: "superseded by a later change of the same entry" });
+    expect(await unseen).toMatchObject({
+      applied: false,
+      refused: false,
+      reason: "superseded by a later change of the same entry, which the agent refused: neither is kept",
+    });
     expect(await last).toMatchObject({ refused: true });
     await untilEntries(entries, [["k", "one"]]);
     await until("it is settled", () => world.fleet.find(key)?.convergence.state.kind === "applied");
