@@ -1,6 +1,6 @@
-import { formatAddress, listen, monotonicNow } from "@valinor/protocol";
-import { checkAccess } from "./link/access.ts";
-import { openCore } from "./core.ts";
+import { errorText, formatAddress, listen, type Listener } from "@valinor/protocol";
+import { type Core, openCore } from "./core.ts";
+import { checkAccess } from "./settings/access.ts";
 import type { AgentOptions } from "./settings/options.ts";
 import { VERSION } from "./version.ts";
 
@@ -24,57 +24,38 @@ export interface Agent {
 /** What is queued for hosts at the end has this long to leave. */
 const FAREWELL_MS = 1_000;
 
-/** Starts an agent. Rejects with Error where it may not or cannot listen, or cannot use its state directory. */
+/** Starts an agent. Rejects with Error if it may not or cannot listen, or cannot use its state directory. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   checkAccess(options);
   const core = await openCore(options);
-  const { bounds, bootId, log, links, runs, ledger, state, openclaw } = core;
-  const listener = await listen(options.address, (socket) => links.accept(socket)).catch(
+  const listener = await listen(options.address, (socket) => core.links.accept(socket)).catch(
     async (error: unknown) => {
-      await ledger.close();
-      state?.release();
+      await core.close();
       throw error;
     },
   );
   const address = formatAddress(listener.address);
-  openclaw.start();
-  const ticking = setInterval(() => {
-    const now = monotonicNow();
-    runs.sweep(now);
-    ledger.sweep();
-    links.tick(now);
-  }, bounds.tickMs);
-
-  async function stop(): Promise<void> {
-    core.draining = true;
-    log.info("draining", { in_flight: runs.inFlight.size });
-    links.tell(true);
-    await listener.close();
-    await core.quiet();
-    runs.cancelAll("the agent stops");
-    await links.finish(FAREWELL_MS);
-    clearInterval(ticking);
-    await openclaw.close();
-    await ledger.close();
-    state?.release();
-    log.info("stopped");
-  }
-
+  const { bootId } = core.kernel;
+  core.openclaw.start();
+  core.log.info("listening", { address, boot_id: bootId, version: VERSION });
   let stopping: Promise<void> | undefined;
-  log.info("listening", { address, boot_id: bootId, version: VERSION });
   return {
     address,
     bootId,
-    close: () => (stopping ??= stop()),
+    close: () => (stopping ??= stop(core, listener)),
     kill() {
-      core.draining = true;
-      clearInterval(ticking);
-      void listener.close();
-      links.destroy();
-      runs.abandonAll();
-      void openclaw.close();
-      void ledger.close();
-      state?.release();
+      const onFault = (error: unknown) => core.log.error("kill_failed", { reason: errorText(error) });
+      listener.close().catch(onFault);
+      core.kill().catch(onFault);
     },
   };
+}
+
+async function stop(core: Core, listener: Listener): Promise<void> {
+  const drained = core.drain();
+  await listener.close();
+  await drained;
+  await core.links.finish(FAREWELL_MS);
+  await core.close();
+  core.log.info("stopped");
 }

@@ -21,9 +21,9 @@ export function createLog(write: (line: string) => void = (line) => process.stde
     first: LINES_A_MINUTE,
     leftOut: (event, count) => line("warn", "log_left_out", { left_out: event, count }),
   });
-  const at = (level: string) => (event: string, fields?: LogFields) =>
+  const writer = (level: string) => (event: string, fields?: LogFields) =>
     limit.say(event, () => line(level, event, fields));
-  return { info: at("info"), warn: at("warn"), error: at("error") };
+  return { info: writer("info"), warn: writer("warn"), error: writer("error") };
 }
 
 /** Code or name of whatever was thrown: for errors whose text may quote a message or an address. */
@@ -31,4 +31,10 @@ export function errorName(reason: unknown): string {
   if (!(reason instanceof Error)) return typeof reason;
   const { code } = reason as NodeJS.ErrnoException;
   return typeof code === "string" ? code : reason.name;
+}
+
+/** Where in the program an error was thrown: the first line of its stack, which quotes nobody. */
+export function errorPlace(reason: unknown): string | undefined {
+  if (!(reason instanceof Error)) return undefined;
+  return /\n\s+at (.*)/.exec(reason.stack ?? "")?.[1];
 }

@@ -1,3 +1,19 @@
+export { Failure } from "./link/guest/failure.ts";
+export { GuestLink } from "./link/guest/guest-link.ts";
+export type { Message, OnDisconnect } from "./link/guest/message.ts";
+export type {
+  ClosedLink,
+  ConfigWaiter,
+  Leaving,
+  LinkOwner,
+  LinkPort,
+  OpenedRun,
+  OwnedLink,
+  ReadableRun,
+  RunReader,
+} from "./link/guest/ports.ts";
+export { isToken } from "./link/guest/token.ts";
+export type { ClientTool } from "./link/guest/turns.ts";
 export type { Batch, ExchangeKind, HostExchange } from "./link/host/exchange.ts";
 export { UnaskedTotal } from "./link/host/flood.ts";
 export { type Guest, guests } from "./link/host/guest.ts";
@@ -10,7 +26,7 @@ export type {
   HostLinkShared,
   Ticket,
 } from "./link/host/output.ts";
-export { backoffOf, Redial } from "./link/host/redial.ts";
+export { Redial } from "./link/host/redial.ts";
 export { longestPauseMs, pauseMs, type Pace } from "./rules/backoff.ts";
 export { errorText } from "./rules/error-text.ts";
 export { isLoopback } from "./rules/loopback.ts";
@@ -26,7 +42,7 @@ export {
 } from "./rules/names.ts";
 export { formatAddress, parseAddress, type Address } from "./transport/address.ts";
 export { dial } from "./transport/dial.ts";
-export { listen } from "./transport/listen.ts";
+export { listen, type Listener } from "./transport/listen.ts";
 export { VSOCK_ANY } from "./transport/vsock.ts";
 export { createChannel, type Channel, type ChannelEvents } from "./wire/channel.ts";
 export { monotonicNow } from "./wire/clock.ts";
@@ -37,9 +53,11 @@ export { LinkError, type LinkErrorCode } from "./wire/errors.ts";
 export { encodeFrame, encodeFrameJson, type Frame, type UnknownObject } from "./wire/frame.ts";
 export { guestLimits, limits } from "./wire/limits.ts";
 export { type LimitedLogger, limitLogger, type LineLogger, LogLimit } from "./wire/log-limit.ts";
+export { firstMark, nextMark } from "./wire/marks.ts";
 export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
 export { prescan, prescanFrom } from "./wire/prescan.ts";
 export type { Turns, Waiting } from "./wire/reader.ts";
+export { endsInHighSurrogate, splitText } from "./wire/split-text.ts";
 export { isObject, isUint32 } from "./wire/values.ts";
 export {
   NO_TOOLS_ALLOWLIST,

@@ -33,7 +33,7 @@ export const PACKAGES = ["protocol", "src", "agent", "clients/ts", "cli", "dev",
  */
 const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   protocol: {
-    ".": ["link", "rules", "wire", "transport"],
+    ".": ["link", "rules", "transport", "wire"],
     link: ["rules", "wire"],
     transport: ["rules", "wire"],
     wire: ["rules"],
@@ -78,11 +78,12 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     vault: ["."],
   },
   agent: {
-    ".": ["link", "runs", "openclaw", "settings"],
-    link: [".", "runs", "openclaw", "settings"],
-    runs: [".", "openclaw", "settings"],
+    ".": ["kernel", "link", "openclaw", "runs", "settings"],
+    link: ["kernel"],
+    kernel: [".", "runs", "settings"],
     openclaw: [".", "runs", "settings"],
-    settings: [".", "runs", "openclaw"],
+    runs: [".", "settings"],
+    settings: ["."],
   },
   "clients/ts": { ".": ["src"], src: [] },
   cli: {

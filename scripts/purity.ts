@@ -12,6 +12,9 @@ const FORBIDDEN: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/\bprocess\b/, "asks for the process"],
 ];
 
+/** Functions of Node whose result depends on their arguments alone. A module that imports nothing else of Node stays pure. */
+const PURE_IMPORTS = /\bimport\s*\{\s*(?:createHash|crc32)\s*\}\s*from\s*["']node:(?:crypto|zlib)["'];?/g;
+
 const COMMENTS = /\/\*[\s\S]*?\*\/|(?<=^|[\s;{}(,])\/\/[^\n]*/g;
 /** Strings that are no module's name. */
 const STRINGS = /(?<!\b(?:from|import)\s*\(?\s*)("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')/g;
@@ -23,6 +26,7 @@ const VALUE_IMPORT = /^[ \t]*(?:import|export)\s+(?!type\b)([^"';]*?)\s*from\s*[
 function codeOf(text: string): string {
   return text
     .replaceAll(COMMENTS, " ")
+    .replaceAll(PURE_IMPORTS, " ")
     .replaceAll(TEMPLATES, (template) => [...template.matchAll(/\$\{([^{}]*)\}/g)].map((m) => m[1]).join(";"))
     .replaceAll(STRINGS, '""');
 }

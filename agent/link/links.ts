@@ -1,58 +1,54 @@
 import type { Duplex } from "node:stream";
-import type { Parts } from "../parts.ts";
-import { Session } from "./session.ts";
+import { LinkError } from "@valinor/protocol";
+import type { GuestKernel } from "../kernel/guest-kernel.ts";
+import { SocketLink } from "./socket-link.ts";
 
 /** The links of an agent to its hosts. */
 export class Links {
-  readonly #parts: Parts;
-  readonly #onQuieter: () => void;
-  readonly #sessions = new Set<Session>();
+  readonly #kernel: GuestKernel;
+  readonly #afterInput: () => void;
+  readonly #links = new Set<SocketLink>();
 
-  /** `onQuieter` is called when an exchange or a link has ended. */
-  constructor(parts: Parts, onQuieter: () => void) {
-    this.#parts = parts;
-    this.#onQuieter = onQuieter;
-  }
-
-  /** True while an exchange has not ended. */
-  get busy(): boolean {
-    for (const session of this.#sessions) if (session.busy) return true;
-    return false;
+  /** `afterInput` is called after every input that a link has given to the kernel. */
+  constructor(kernel: GuestKernel, afterInput: () => void) {
+    this.#kernel = kernel;
+    this.#afterInput = afterInput;
   }
 
   /** Takes a socket; an agent that is about to stop takes none. */
   accept(socket: Duplex): void {
-    if (this.#parts.draining) {
+    if (this.#kernel.draining) {
       socket.destroy();
       return;
     }
-    const session = new Session(socket, this.#parts, {
-      onExchangeOver: this.#onQuieter,
-      onClose: (closed) => {
-        this.#sessions.delete(closed);
-        this.#onQuieter();
-      },
+    const link = new SocketLink(socket, this.#kernel, {
+      afterInput: this.#afterInput,
+      onClose: (closed) => this.#links.delete(closed),
     });
-    this.#sessions.add(session);
+    this.#links.add(link);
   }
 
-  /** Sends every host a heartbeat, or only those that know another status. */
-  tell(always: boolean): void {
-    for (const session of this.#sessions) session.heartbeat(always);
+  /** Tells the kernel when each link was last heard of. To be called before a tick of the kernel. */
+  tellHeard(): void {
+    for (const link of this.#links) link.tellHeard();
   }
 
-  /** To be called every second. */
-  tick(now: number): void {
-    for (const session of this.#sessions) session.tick(now);
+  /** To be called every second: closes links on which bytes do not move in time. */
+  check(now: number): void {
+    for (const link of this.#links) link.check(now);
   }
 
   /** Sends what is queued, for at most `ms`, and closes every link. */
   async finish(ms: number): Promise<void> {
-    await Promise.all([...this.#sessions].map((session) => session.finish(ms)));
+    await Promise.all([...this.#links].map((link) => link.farewell(stopped(), ms)));
   }
 
   /** Closes every link at once. */
   destroy(): void {
-    for (const session of this.#sessions) session.destroy();
+    for (const link of this.#links) link.close(stopped());
   }
+}
+
+function stopped(): LinkError {
+  return new LinkError("closed", "the agent stops");
 }

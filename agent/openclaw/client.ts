@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { monotonicNow, type UnknownObject } from "@valinor/protocol";
+import { Failure, monotonicNow, type UnknownObject } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
-import { Failure } from "../runs/failure.ts";
+import type { ModelRequest } from "../runs/model.ts";
+import type { ServerKind } from "../settings/options.ts";
 import { readAnswer, type TakeEvents } from "./answer/answer.ts";
 import { createToolWatch } from "./answer/tool-watch.ts";
 import { describeError } from "./describe.ts";
@@ -13,14 +14,7 @@ import { steer, type Steering } from "./gateway/steer.ts";
 import { createHttp, type Http, type HttpAnswer, pathsOf, type ServerPaths } from "./http.ts";
 import { Probe, type ReadyAnswer, type ServerState } from "./probe.ts";
 import { bodyOf, readWords, refusalOf, withoutToken } from "./refusal.ts";
-import {
-  authorization,
-  type ModelRequest,
-  PLAIN_BYTES,
-  requestBody,
-  requestHeaders,
-  type ServerKind,
-} from "./request.ts";
+import { authorization, PLAIN_BYTES, requestBody, requestHeaders } from "./request.ts";
 
 /** The OpenClaw beside the agent, or any server of OpenAI's chat completions. */
 export interface OpenClaw {

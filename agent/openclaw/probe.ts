@@ -1,6 +1,6 @@
 import { isObject } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
-import type { ServerKind } from "./request.ts";
+import type { ServerKind } from "../settings/options.ts";
 
 /** How OpenClaw is, as heartbeats tell it. */
 export type ServerState = "ready" | "starting" | "down";

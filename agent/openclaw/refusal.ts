@@ -1,4 +1,4 @@
-import { Failure } from "../runs/failure.ts";
+import { Failure } from "@valinor/protocol";
 import { type AnswerBody, readText } from "./answer/answer.ts";
 import { describeBody } from "./describe.ts";
 import type { HttpAnswer } from "./http.ts";

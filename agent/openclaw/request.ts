@@ -1,27 +1,6 @@
 import { sha256, type UnknownObject } from "@valinor/protocol";
-import type { Settings } from "../settings/settings.ts";
-import type { ClientTool } from "../runs/turns.ts";
-
-/** What a run asks of the model. */
-export interface ModelRequest {
-  readonly role: "user" | "tool";
-  readonly content: string;
-  /** Call that a message of role `tool` answers. */
-  readonly toolCallId: string | undefined;
-  /** Turns before this one that the server does not know yet. */
-  readonly history: readonly UnknownObject[];
-  readonly tools: readonly ClientTool[];
-  /** Undefined: the server's default. */
-  readonly toolChoice: unknown;
-  /** Empty: a fresh conversation. */
-  readonly conversationId: string;
-  /** System messages, in order. */
-  readonly systemTexts: readonly string[];
-  readonly settings: Settings;
-}
-
-/** `openclaw`: names an agent and keeps sessions. `plain`: any other server of OpenAI's API. */
-export type ServerKind = "openclaw" | "plain";
+import type { ModelRequest } from "../runs/model.ts";
+import type { ServerKind } from "../settings/options.ts";
 
 /** Asks for bytes that are not compressed: a compressed stream may be held back until there is enough of it. */
 export const PLAIN_BYTES = { "accept-encoding": "identity" } as const;

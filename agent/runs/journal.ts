@@ -20,25 +20,45 @@ export interface JournalTotal {
   bytes: number;
 }
 
+/** A journal as plain data. */
+export interface JournalState {
+  /** Number of the oldest event that is kept; of the next one if none is. */
+  readonly first: number;
+  readonly events: readonly JournalEvent[];
+  /** Mark of the latest event that was dropped; before that the mark with which the journal began. */
+  readonly droppedMark: number;
+}
+
+/** A journal without events. `firstMark` stands for the mark of the event before the first. */
+export function emptyJournal(firstMark: number): JournalState {
+  return { first: 1, events: [], droppedMark: firstMark };
+}
+
 /** The events of one run, numbered from 1 without gaps. The oldest may be gone, the numbers stay. */
 export class Journal {
   readonly #total: JournalTotal;
   #events: JournalEvent[] = [];
   #head = 0; // index of the oldest event that is kept
-  #first = 1;
+  #first: number;
   #bytes = 0;
   #mark: number; // of the latest event
   #droppedMark: number; // of the latest event that was dropped
 
-  /** `firstMark` stands for the mark of the event before the first. */
-  constructor(total: JournalTotal, firstMark: number) {
+  constructor(total: JournalTotal, { first, events, droppedMark }: JournalState) {
     this.#total = total;
-    this.#mark = firstMark;
-    this.#droppedMark = firstMark;
+    this.#first = first;
+    this.#events = [...events];
+    this.#droppedMark = droppedMark;
+    this.#mark = events.at(-1)?.mark ?? droppedMark;
     total.bytes += RUN_OVERHEAD;
+    for (const { bytes } of events) this.#count(bytes);
   }
 
-  /** Number of the oldest event that is kept; `next` where none is. */
+  snapshot(): JournalState {
+    return { first: this.#first, events: this.#events.slice(this.#head), droppedMark: this.#droppedMark };
+  }
+
+  /** Number of the oldest event that is kept; `next` if none is. */
   get first(): number {
     return this.#first;
   }
@@ -66,21 +86,21 @@ export class Journal {
     this.#count(bytes);
   }
 
-  /** The event of that number, or undefined where it is gone or not yet there. */
-  at(sequence: number): JournalEvent | undefined {
+  /** The event of that number, or undefined if it is gone or not yet there. */
+  event(sequence: number): JournalEvent | undefined {
     return sequence < this.#first ? undefined : this.#events[this.#head + sequence - this.#first];
   }
 
   /**
-   * True where the event of that number has that mark, false where it has another or is not there yet, undefined where it is gone, and
-   * so is the one after it: of those nothing is known.
+   * True if the event of that number has that mark; false if it has another, or is not there yet. Undefined if it is gone, and another
+   * one was dropped after it: of those nothing is known.
    */
   has(sequence: number, mark: number): boolean | undefined {
-    if (sequence >= this.#first) return this.at(sequence)?.mark === mark;
+    if (sequence >= this.#first) return this.event(sequence)?.mark === mark;
     return sequence === this.#first - 1 ? this.#droppedMark === mark : undefined;
   }
 
-  /** Drops the oldest event; does nothing where there is none. */
+  /** Drops the oldest event; does nothing if there is none. */
   dropOldest(): void {
     const event = this.#events[this.#head];
     if (event === undefined) return;

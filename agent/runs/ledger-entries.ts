@@ -1,8 +1,20 @@
+import { sha256 } from "@valinor/protocol";
+
+/** 128 bits of the digest of a request's id, as text of 22 characters: names are long, and many. */
+export function digestOfName(requestId: string): string {
+  return digestOfHash(sha256(requestId));
+}
+
+/** The first 128 bits of a message's hash (SHA-256 in hexadecimal), in the same form. */
+export function digestOfHash(hash: string): string {
+  return Buffer.from(hash.slice(0, 32), "hex").toString("base64url");
+}
+
 /** What the ledger knows of a request. */
 export interface LedgerEntry {
   /** `digestOfHash` of the message that it was taken with. */
   readonly digest: string;
-  /** True where this boot took it, false where it was read from disk. */
+  /** True if this boot took it, false if an earlier one did. */
   readonly own: boolean;
 }
 
@@ -12,11 +24,12 @@ export interface LedgerLine {
   readonly name: string;
   readonly digest: string;
   /** When it was taken, in milliseconds of the ledger's clock. */
-  readonly at: number;
+  readonly takenAt: number;
 }
 
 /** Requests that were taken within one span of time. Their names and digests are all that is kept of them. */
-interface Generation {
+export interface Generation {
+  /** True if this boot took them. */
   readonly own: boolean;
   readonly from: number;
   last: number;
@@ -25,8 +38,8 @@ interface Generation {
 
 /** A request's age is known to one part in this many of the time for which it is kept. */
 const PARTS = 24;
-/** Most requests of one generation: taking the oldest out of a large map costs a search. */
-const MOST_OF_ONE = 4_096;
+/** Most requests of one generation: to take the oldest out of a large map costs a search. */
+const GENERATION_SIZE = 4_096;
 
 /**
  * The requests that a ledger remembers, oldest first: about 110 bytes for each. Times are milliseconds of the ledger's clock and never
@@ -34,12 +47,18 @@ const MOST_OF_ONE = 4_096;
  */
 export class LedgerEntries {
   readonly #keepMs: number;
-  readonly #generations: Generation[] = [];
+  readonly #generations: Generation[];
   #size = 0;
 
-  /** `keepMs`: how long a request is remembered at least. */
-  constructor(keepMs: number) {
+  /** `keepMs`: how long a request is remembered at least. The generations belong to this object from here on. */
+  constructor(keepMs: number, generations: Generation[] = []) {
     this.#keepMs = keepMs;
+    this.#generations = generations;
+    for (const { digests } of generations) this.#size += digests.size;
+  }
+
+  snapshot(): Generation[] {
+    return this.#generations.map((generation) => ({ ...generation, digests: new Map(generation.digests) }));
   }
 
   get size(): number {
@@ -56,14 +75,14 @@ export class LedgerEntries {
   }
 
   /** Adds a request; one that is known already is as if it had been taken now. */
-  add({ name, digest, at }: LedgerLine, own: boolean): void {
+  add({ name, digest, takenAt }: LedgerLine, own: boolean): void {
     this.delete(name);
     let latest = this.#generations.at(-1);
-    if (latest === undefined || latest.own !== own || this.#isFull(latest, at)) {
-      latest = { own, from: at, last: at, digests: new Map() };
+    if (latest === undefined || latest.own !== own || this.#isFull(latest, takenAt)) {
+      latest = { own, from: takenAt, last: takenAt, digests: new Map() };
       this.#generations.push(latest);
     }
-    latest.last = at;
+    latest.last = takenAt;
     latest.digests.set(name, digest);
     this.#size++;
   }
@@ -97,11 +116,11 @@ export class LedgerEntries {
   /** All of them, oldest first; what is added or forgotten meanwhile may be among them or not. */
   *lines(): Generator<LedgerLine> {
     for (const { digests, last } of this.#generations.slice()) {
-      for (const [name, digest] of digests) yield { name, digest, at: last };
+      for (const [name, digest] of digests) yield { name, digest, takenAt: last };
     }
   }
 
-  #isFull({ from, digests }: Generation, at: number): boolean {
-    return digests.size >= MOST_OF_ONE || at - from > this.#keepMs / PARTS;
+  #isFull({ from, digests }: Generation, takenAt: number): boolean {
+    return digests.size >= GENERATION_SIZE || takenAt - from > this.#keepMs / PARTS;
   }
 }

@@ -1,26 +1,22 @@
 import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
-import type { Bounds } from "../bounds.ts";
+import { errorText } from "@valinor/protocol";
+import type { Log } from "../log.ts";
 import type { LedgerEntries, LedgerLine } from "./ledger-entries.ts";
 import { parseLines, toText } from "./ledger-lines.ts";
-import { type Log } from "../log.ts";
-import { errorText } from "@valinor/protocol";
 
-/** The file behind a ledger. */
-export interface LedgerFile {
-  /** The latest time in the file when it was opened; 0 where it was empty. */
-  readonly latest: number;
-  /** Resolves when the line is on disk; lines that come while a write runs share the next one. */
-  append(line: LedgerLine): Promise<void>;
-  close(): Promise<void>;
-}
+// The driver of the ledger: its file. It knows nothing of what the lines mean.
 
+const FILE = "ledger.jsonl";
 /** The file is written anew when it holds this many lines more than twice what is still remembered. */
 const SLACK_LINES = 1_000;
 /** More lines do not wait for a disk that takes none. */
 const WAITING_LINES = 1_024;
 /** Lines that are put together and written at once. */
 const PIECE_LINES = 2_000;
+
+/** What the ledger remembers: the file is written anew from it. */
+export type Remembered = Pick<LedgerEntries, "size" | "lines">;
 
 interface Waiting {
   readonly line: LedgerLine;
@@ -29,88 +25,109 @@ interface Waiting {
 }
 
 /**
- * Reads `ledger.jsonl` of a directory into `entries` and keeps it: append-only, synced before `append` resolves, written
- * anew when most of it is old. Lines that are no JSON (the last one after a crash) are skipped. After a failed write the
- * whole file is written anew with the next line, since nobody knows what the failed one left behind.
+ * Reads the lines that the ledger of a directory holds, oldest first; none if there is no file. The directory is made if it is missing. What is not a
+ * line, as the last one after a crash, is skipped and counted. Rejects if the directory cannot be read.
  */
-export async function openLedgerFile(
-  dir: string,
-  entries: LedgerEntries,
-  bounds: Pick<Bounds, "ledgerEntries">,
-  log: Log,
-): Promise<LedgerFile> {
+export async function readLedger(dir: string, log: Log): Promise<LedgerLine[]> {
+  const lines: LedgerLine[] = [];
+  let skipped = 0;
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const path = join(dir, "ledger.jsonl");
-  const latest = take(await readIfThere(path), entries, bounds.ledgerEntries);
-  let lines = entries.size;
-  let handle: FileHandle | undefined = await writeAnew(path, entries.lines());
-  let waiting: Waiting[] = [];
-  let writing: Promise<void> | undefined;
-  let closed = false;
-
-  /** Writes lines until none waits. */
-  async function drain(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting;
-      waiting = [];
-      try {
-        await write(batch.map(({ line }) => line));
-        for (const waiter of batch) waiter.resolve();
-      } catch (error) {
-        log.error("ledger_write_failed", { reason: errorText(error) });
-        await handle?.close().catch(() => {});
-        handle = undefined;
-        for (const waiter of batch) waiter.reject(error);
-      }
-    }
-    writing = undefined;
+  for (const line of parseLines(await readIfThere(join(dir, FILE)))) {
+    if (line === undefined) skipped++;
+    else lines.push(line);
   }
+  if (skipped > 0) log.warn("ledger_lines_skipped", { skipped });
+  return lines;
+}
 
-  async function write(batch: readonly LedgerLine[]): Promise<void> {
-    if (handle === undefined || lines > 2 * entries.size + SLACK_LINES) {
-      await handle?.close();
-      handle = undefined;
-      lines = entries.size + batch.length;
-      // A line that was forgotten before it was written is still promised to be on disk.
-      handle = await writeAnew(path, chain(entries.lines(), batch));
-      return;
-    }
-    await handle.appendFile(toText(batch));
-    await handle.datasync();
-    lines += batch.length;
-  }
-
-  return {
-    latest,
-    append: (line) =>
-      new Promise((resolve, reject) => {
-        if (closed) return reject(new Error("the ledger is closed"));
-        if (waiting.length >= WAITING_LINES) return reject(new Error("the disk is too slow for the ledger"));
-        waiting.push({ line, resolve, reject });
-        writing ??= drain();
-      }),
-    async close() {
-      closed = true;
-      await writing;
-      await handle?.close();
-      handle = undefined;
-    },
-  };
+/** Writes the ledger's file of a directory anew with what is remembered, and keeps it open. Rejects if it cannot be written. */
+export async function openLedgerFile(dir: string, remembered: Remembered, log: Log): Promise<LedgerFile> {
+  const path = join(dir, FILE);
+  return new LedgerFile(path, remembered, await writeAnew(path, remembered.lines()), log);
 }
 
 /**
- * Puts what a file holds into `entries`, at most `most` of it, and answers the latest time in it. What is older than what is kept is
- * forgotten by the ledger's own clock, which ends at that time: the machine's clock has no say.
+ * The file behind a ledger: append-only, synced before `append` resolves, written anew when most of it is old. After a failed write the whole
+ * file is written anew with the next line, since nobody knows what the failed one left behind.
  */
-function take(text: string, entries: LedgerEntries, most: number): number {
-  let latest = 0;
-  for (const line of parseLines(text)) {
-    latest = Math.max(latest, line.at);
-    entries.add({ ...line, at: latest }, false);
+export class LedgerFile {
+  readonly #path: string;
+  readonly #remembered: Remembered;
+  readonly #log: Log;
+  #handle: FileHandle | undefined;
+  #lines: number;
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+  #closed = false;
+
+  /** The handle belongs to this object from here on. */
+  constructor(path: string, remembered: Remembered, handle: FileHandle, log: Log) {
+    this.#path = path;
+    this.#remembered = remembered;
+    this.#handle = handle;
+    this.#log = log;
+    this.#lines = remembered.size;
   }
-  entries.forgetOld(latest);
-  entries.forgetOver(most);
-  return latest;
+
+  /** Resolves when the line is on disk; lines that come while a write runs share the next one. Rejects if it could not be written. */
+  append(line: LedgerLine): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new Error("the ledger is closed"));
+      if (this.#waiting.length >= WAITING_LINES)
+        return reject(new Error("the disk is too slow for the ledger"));
+      this.#waiting.push({ line, resolve, reject });
+      this.#writing ??= this.#drain();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writing;
+    await this.#handle?.close();
+    this.#handle = undefined;
+  }
+
+  /** Writes lines until none waits. */
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#write(batch.map(({ line }) => line));
+        for (const waiter of batch) waiter.resolve();
+      } catch (error) {
+        this.#log.error("ledger_write_failed", { reason: errorText(error) });
+        await this.#dropHandle();
+        for (const waiter of batch) waiter.reject(error);
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(batch: readonly LedgerLine[]): Promise<void> {
+    const { size } = this.#remembered;
+    if (this.#handle === undefined || this.#lines > 2 * size + SLACK_LINES) {
+      await this.#handle?.close();
+      this.#handle = undefined;
+      this.#lines = size + batch.length;
+      // A line that was forgotten before it was written is still promised to be on disk.
+      this.#handle = await writeAnew(this.#path, chain(this.#remembered.lines(), batch));
+      return;
+    }
+    await this.#handle.appendFile(toText(batch));
+    await this.#handle.datasync();
+    this.#lines += batch.length;
+  }
+
+  async #dropHandle(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    try {
+      await handle?.close();
+    } catch (error) {
+      this.#log.warn("ledger_close_failed", { reason: errorText(error) });
+    }
+  }
 }
 
 function* chain(...parts: Iterable<LedgerLine>[]): Generator<LedgerLine> {

@@ -1,6 +1,15 @@
 import type { UsageJson } from "@valinor/proto/valinor/link/v1/link";
-import { monotonicNow, type ErrorCode, type FrameType } from "@valinor/protocol";
+import {
+  type ErrorCode,
+  type FrameType,
+  type Leaving,
+  nextMark,
+  type OnDisconnect,
+  type ReadableRun,
+  type RunReader,
+} from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
+import { type Ending, nobodyReads, toolCallTooLarge } from "./endings.ts";
 import {
   doneJson,
   ENVELOPE_BYTES,
@@ -11,242 +20,243 @@ import {
   withMark,
 } from "./events.ts";
 import { Journal, type JournalTotal } from "./journal.ts";
-import { firstMark, mintLife, nextMark } from "./marks.ts";
-import { startWatch, type Watch } from "./watch.ts";
+import type { ModelRequest } from "./model.ts";
+import { type CallingRun, ModelCall } from "./model-call.ts";
+import { afterLastReader } from "./on-disconnect.ts";
+import type { RunState } from "./run-state.ts";
 
-/** What becomes of a run when its last reader has left. */
-export type OnDisconnect = "continue" | "cancel";
-
-/** How a reader left: it was told to stop, or its link was lost and it may come back. */
-export type Leaving = "detached" | "lost";
-
-/** One that reads a run's events. */
-export interface RunReader {
-  /** Number of the event that it takes next. */
-  readonly next: number;
-  /** Sends what may be sent; called after every event. */
-  pump(): void;
-  /** Sends a sign of life where that may be sent. */
-  progress(): void;
-  /** Ends the exchange, not the run, with an error. */
-  refuse(code: ErrorCode, message: string): void;
-}
-
-/** What a run needs of the one that keeps it. */
+/** What a run has its keeper do. */
 export interface RunOwner {
   readonly bounds: Bounds;
   readonly total: JournalTotal;
-  /** The run's journal or its readers changed: keeps the bounds on memory. */
-  settle(run: Run): void;
+  /** The run's journal or its readers changed: keep the bounds on memory. */
+  settle(run: Run, now: number): void;
+  callModel(run: Run, request: ModelRequest, watchTools: boolean): void;
+  pauseModel(run: Run): void;
+  resumeModel(run: Run): void;
+  /** The model's driver has a call that is of no use any more. `answered` if it came to its proper end. */
+  endModel(run: Run, answered: boolean): void;
   /** The run has ended; called once. */
-  onEnd(run: Run): void;
+  onEnd(run: Run, now: number): void;
+  /** The run has something to do at that time, which may be earlier than what it said before. */
+  wakeAt(time: number): void;
 }
 
-/** A run: one message on its way through the model, the events that came of it, and those who read them. */
-export class Run {
+/** A run: one message on its way through the model, the events that came of it, and those who read them. endings.ts says who ends it. */
+export class Run implements ReadableRun, CallingRun {
   readonly requestId: string;
   readonly hash: string;
-  /** Random name: another run of the same request has another. */
-  readonly life = mintLife();
+  readonly life: string;
+  readonly recordBy: number;
   readonly journal: Journal;
   readonly readers = new Set<RunReader>();
-  /** When it ended, by monotonicNow(); 0 while it is in flight. */
-  endedAt = 0;
+  /** The model's call; it is begun once the request is recorded. */
+  readonly call: ModelCall;
   readonly #owner: RunOwner;
-  readonly #abort = new AbortController();
-  #accepted = false;
-  #blocked = false;
-  #unblock: (() => void) | undefined;
-  #watch: Watch | undefined;
-  #onDisconnect: OnDisconnect = "cancel";
-  #orphan: NodeJS.Timeout | undefined;
+  #recorded: boolean;
+  #onDisconnect: OnDisconnect;
+  #orphanAt: number | undefined;
+  #endedAt: number | undefined;
 
-  constructor(owner: RunOwner, requestId: string, hash: string) {
+  constructor(owner: RunOwner, state: RunState) {
     this.#owner = owner;
-    this.requestId = requestId;
-    this.hash = hash;
-    this.journal = new Journal(owner.total, firstMark(this.life));
+    this.requestId = state.requestId;
+    this.hash = state.hash;
+    this.life = state.life;
+    this.recordBy = state.recordBy;
+    this.journal = new Journal(owner.total, state.journal);
+    this.call = new ModelCall(this, owner.bounds, state.call);
+    this.#recorded = state.recorded;
+    this.#onDisconnect = state.onDisconnect;
+    this.#orphanAt = state.orphanAt;
+    this.#endedAt = state.endedAt;
   }
 
-  /** True once the request is in the ledger: from then on readers are answered. */
+  /** A copy, whose readers were all lost with their links at `now`. */
+  snapshot(now: number): RunState {
+    const waits =
+      this.readers.size > 0 && !this.ended && afterLastReader(this.#onDisconnect, "lost") === "wait";
+    return {
+      requestId: this.requestId,
+      hash: this.hash,
+      life: this.life,
+      recorded: this.#recorded,
+      recordBy: this.recordBy,
+      journal: this.journal.snapshot(),
+      call: this.call.snapshot(now),
+      onDisconnect: this.#onDisconnect,
+      orphanAt: waits ? now + this.#owner.bounds.orphanMs : this.#orphanAt,
+      endedAt: this.#endedAt,
+    };
+  }
+
   get accepted(): boolean {
-    return this.#accepted;
+    return this.#recorded;
   }
 
   get ended(): boolean {
-    return this.endedAt > 0;
+    return this.#endedAt !== undefined;
   }
 
-  /** Aborts when the run ends without success: the model call must not outlive it. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  /** When it ended; undefined while it is in flight. */
+  get endedAt(): number | undefined {
+    return this.#endedAt;
   }
 
-  /** True while the journal takes no more: the model is not read until `room` resolves. */
-  get blocked(): boolean {
-    return this.#blocked;
+  /** When `tick` next has something to do; Infinity if never. */
+  get dueAt(): number {
+    return this.ended ? Infinity : Math.min(this.#orphanAt ?? Infinity, this.call.dueAt);
   }
 
-  /** The request was recorded: the run begins. */
-  accept(): void {
-    this.#accepted = true;
-    if (!this.ended) this.#startWatch();
-    this.#pump();
+  /** The request was recorded: readers are answered, and the model is called. */
+  accept(now: number): void {
+    this.#recorded = true;
+    this.#pump(now);
+    if (this.ended) return;
+    this.call.begin(now);
+    this.#owner.wakeAt(this.dueAt);
   }
 
   /** The request could not be recorded: every reader is refused, and there never was a run. */
-  refuse(code: ErrorCode, message: string): void {
-    if (!this.ended) this.#finish(false);
-    for (const reader of this.readers) reader.refuse(code, message);
+  refuse(code: ErrorCode, message: string, now: number): void {
+    this.abandon(now);
+    for (const reader of this.readers) reader.refuse(code, message, now);
   }
 
-  /** Adds a reader. `onDisconnect` replaces what was said before, where it is given. */
-  attach(reader: RunReader, onDisconnect: OnDisconnect | undefined): void {
-    clearTimeout(this.#orphan);
+  attach(reader: RunReader, onDisconnect: OnDisconnect | undefined, now: number): void {
+    this.#orphanAt = undefined;
     if (onDisconnect !== undefined) this.#onDisconnect = onDisconnect;
     this.readers.add(reader);
-    reader.pump();
+    reader.pump(now);
   }
 
-  /** Removes a reader; when it was the last, `on_disconnect` applies. */
-  leave(reader: RunReader, how: Leaving): void {
+  leave(reader: RunReader, how: Leaving, now: number): void {
     if (!this.readers.delete(reader)) return;
-    if (!this.ended && this.readers.size === 0 && this.#onDisconnect === "cancel") {
-      const giveUp = () => this.cancel("nobody reads the run any more");
-      if (how === "detached") return giveUp();
-      clearTimeout(this.#orphan);
-      this.#orphan = setTimeout(giveUp, this.#owner.bounds.orphanMs);
-    }
-    this.#owner.settle(this);
+    if (!this.ended && this.readers.size === 0) this.#afterLastReader(how, now);
+    this.settle(now);
   }
 
-  /** The model sent something. */
-  heard(): void {
-    this.#watch?.heard();
+  settle(now: number): void {
+    this.#owner.settle(this, now);
   }
 
-  /** Adds text; its JSON must fit into a chunk frame. */
-  text(content: string): void {
+  text(content: string, now: number): void {
     const { next, mark: before } = this.journal;
     const mark = nextMark(before, content);
-    this.#append("chunk", textJson(content, next, mark), mark);
+    this.#append("chunk", textJson(content, next, mark), mark, now);
   }
 
-  /** Adds a tool call. A call that fits into no frame ends the run with `too_large`. */
-  toolCall(callId: string, toolName: string, args: string): void {
-    const json = toolCallJson(this.journal.next, callId, toolName, args);
-    if (Buffer.byteLength(json) + ENVELOPE_BYTES > this.#owner.bounds.frameBytes) {
-      return this.fail("too_large", "a tool call fits into no frame");
-    }
+  /** A call that fits into no frame ends the run. */
+  toolCall(id: string, name: string, args: string, now: number): void {
+    const json = toolCallJson(this.journal.next, id, name, args);
+    if (Buffer.byteLength(json) + ENVELOPE_BYTES > this.#owner.bounds.frameBytes)
+      return this.end(toolCallTooLarge, now);
     const mark = nextMark(this.journal.mark, json);
-    this.#append("tool_call", withMark(json, mark), mark);
+    this.#append("tool_call", withMark(json, mark), mark, now);
   }
 
-  /** Ends the run with success. */
-  done(finishReason: string, usage: UsageJson | undefined): void {
-    this.#end("chunk", doneJson(this.journal.next, finishReason, usage));
+  done(finishReason: string, usage: UsageJson | undefined, now: number): void {
+    this.#end("chunk", doneJson(this.journal.next, finishReason, usage), now);
   }
 
-  /** Ends the run because the model called a tool that is not allowed. */
-  toolBlocked(toolName: string): void {
-    this.#end("tool_blocked", toolBlockedJson(this.journal.next, toolName));
+  /** The model called a tool that is not allowed: that ends the run. */
+  toolBlocked(name: string, now: number): void {
+    this.#end("tool_blocked", toolBlockedJson(this.journal.next, name), now);
   }
 
-  /** Ends the run with an error. */
-  fail(code: ErrorCode, message: string): void {
-    this.#end("error", errorJson(code, message, this.journal.next));
-  }
-
-  /** Ends the run as cancelled. */
-  cancel(reason: string): void {
-    this.fail("cancelled", reason);
+  end({ code, message }: Ending, now: number): void {
+    this.#end("error", errorJson(code, message, this.journal.next), now);
   }
 
   /** Ends the run without an event: the agent is gone. */
-  abandon(): void {
-    if (!this.ended) this.#finish(false);
+  abandon(now: number): void {
+    if (!this.ended) this.#finish(false, now);
+  }
+
+  progress(): void {
+    for (const reader of this.readers) reader.progress();
+  }
+
+  callModel(request: ModelRequest, watchTools: boolean): void {
+    this.#owner.callModel(this, request, watchTools);
+  }
+
+  pauseModel(): void {
+    this.#owner.pauseModel(this);
+  }
+
+  resumeModel(): void {
+    this.#owner.resumeModel(this);
   }
 
   /** Drops the oldest event. A reader that had not taken it loses its place: its exchange ends with `run_trimmed`. */
-  dropOldest(): void {
+  dropOldest(now: number): void {
     this.journal.dropOldest();
-    this.#dropBehind();
+    this.#dropBehind(now);
   }
 
   /** Drops all events, as after the time that they are kept. To be called once. */
-  forget(): void {
+  forget(now: number): void {
     this.journal.release();
-    this.#dropBehind();
+    this.#dropBehind(now);
   }
 
-  /** A reader went on: what it has taken may be dropped, and the model read again. */
-  settle(): void {
-    this.#owner.settle(this);
+  setBlocked(blocked: boolean, now: number): void {
+    this.call.setBlocked(blocked, now);
+    this.#owner.wakeAt(this.dueAt);
   }
 
-  /** Told by the owner whether the journal takes more. */
-  setBlocked(blocked: boolean): void {
-    if (this.#blocked === blocked) return;
-    this.#blocked = blocked;
-    this.#watch?.hold(blocked);
-    if (!blocked) this.#unblock?.();
+  proceed(now: number): void {
+    this.call.proceed(now);
   }
 
-  /** Resolves when the journal takes more or the run has ended; the run's own bounds see to it that it does. */
-  async room(): Promise<void> {
-    while (this.#blocked && !this.ended) {
-      await new Promise<void>((resolve) => {
-        this.#unblock = resolve;
-      });
-    }
+  tick(now: number): void {
+    if (this.#orphanAt !== undefined && now >= this.#orphanAt) return this.end(nobodyReads, now);
+    this.call.tick(now);
   }
 
-  #startWatch(): void {
-    const { modelSilenceMs, runMs } = this.#owner.bounds;
-    this.#watch = startWatch(this.#owner.bounds, {
-      onProgress: () => {
-        for (const reader of this.readers) reader.progress();
-      },
-      onSilence: () => this.fail("model_timeout", `the model was silent for ${modelSilenceMs / 1000} s`),
-      onTooLong: () => this.fail("run_timeout", `the run was not over after ${runMs / 1000} s`),
-    });
+  #afterLastReader(how: Leaving, now: number): void {
+    const then = afterLastReader(this.#onDisconnect, how);
+    if (then === "cancel") return this.end(nobodyReads, now);
+    if (then !== "wait") return;
+    this.#orphanAt = now + this.#owner.bounds.orphanMs;
+    this.#owner.wakeAt(this.#orphanAt);
   }
 
-  #append(type: FrameType, json: string, mark: number): void {
+  #append(type: FrameType, json: string, mark: number, now: number): void {
     if (this.ended) return;
     this.journal.append(type, json, mark);
-    this.#watch?.event();
-    this.#pump();
-    this.#owner.settle(this);
+    this.call.told(now);
+    this.#pump(now);
+    this.settle(now);
   }
 
-  #end(type: FrameType, json: string): void {
+  #end(type: FrameType, json: string, now: number): void {
     if (this.ended) return;
     const mark = nextMark(this.journal.mark, json);
     this.journal.append(type, withMark(json, mark), mark);
-    this.#finish(type === "chunk");
-    this.#pump();
-    this.#owner.settle(this);
+    this.#finish(type === "chunk", now);
+    this.#pump(now);
+    this.settle(now);
   }
 
-  #finish(success: boolean): void {
-    this.endedAt = monotonicNow();
-    clearTimeout(this.#orphan);
-    this.#watch?.stop();
-    this.setBlocked(false);
-    // A call that has answered in full ends by itself, and its connection can serve again.
-    if (!success) this.#abort.abort();
-    this.#owner.onEnd(this);
+  #finish(answered: boolean, now: number): void {
+    this.#endedAt = now;
+    this.#orphanAt = undefined;
+    const { open } = this.call;
+    this.call.stop();
+    if (open) this.#owner.endModel(this, answered);
+    this.#owner.onEnd(this, now);
   }
 
-  #pump(): void {
-    for (const reader of this.readers) reader.pump();
+  #pump(now: number): void {
+    for (const reader of this.readers) reader.pump(now);
   }
 
-  #dropBehind(): void {
+  #dropBehind(now: number): void {
     for (const reader of this.readers) {
       if (reader.next < this.journal.first) {
-        reader.refuse("run_trimmed", "the next event of the run is not kept any more");
+        reader.refuse("run_trimmed", "the next event of the run is not kept any more", now);
       }
     }
   }

@@ -1,8 +1,11 @@
-import { contextDigest, type UnknownObject, guestLimits } from "@valinor/protocol";
-import type { Bounds } from "../bounds.ts";
-import { Failure } from "../runs/failure.ts";
+import { contextDigest, Failure, guestLimits, type UnknownObject } from "@valinor/protocol";
 
-type ContextBounds = Pick<Bounds, "contextEntries" | "contextEntryBytes" | "contextBytes">;
+/** What bounds a context: entries, the bytes of one, and of all together. */
+export interface ContextBounds {
+  readonly contextEntries: number;
+  readonly contextEntryBytes: number;
+  readonly contextBytes: number;
+}
 
 /** A `context_update` whose fields have the right types. */
 interface ContextChange {
@@ -16,11 +19,13 @@ interface ContextChange {
 /** Texts that go before every message of runs that begin from now on. */
 export class Context {
   readonly #bounds: ContextBounds;
-  #entries = new Map<string, string>();
-  #sha256 = contextDigest([]);
+  #entries: ReadonlyMap<string, string>;
+  #sha256: string;
 
-  constructor(bounds: ContextBounds) {
+  constructor(bounds: ContextBounds, entries: ReadonlyMap<string, string> = new Map()) {
     this.#bounds = bounds;
+    this.#entries = entries;
+    this.#sha256 = contextDigest(entries);
   }
 
   /** The texts, in code-unit order of their keys. */
@@ -34,9 +39,14 @@ export class Context {
     return this.#sha256;
   }
 
+  /** The entries by key; a later update does not change what was answered. */
+  snapshot(): ReadonlyMap<string, string> {
+    return this.#entries;
+  }
+
   /**
-   * Applies the payload of a `context_update`, whole or not at all. Answers why it was refused, or undefined where it is in force.
-   * Throws Failure `invalid_config` where it is no context update at all.
+   * Applies the payload of a `context_update`, whole or not at all. Answers why it was refused, or undefined if it is in force. Throws
+   * Failure `invalid_config` if it is no context update at all.
    */
   update(payload: UnknownObject): string | undefined {
     const { key, text, keep } = readChange(payload);

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Address, VSOCK_ANY, errorText } from "@valinor/protocol";
-import type { ServerKind } from "../openclaw/request.ts";
-import type { AgentOptions } from "./options.ts";
+import { type Address, errorText, VSOCK_ANY } from "@valinor/protocol";
+import type { AgentOptions, ServerKind } from "./options.ts";
 
 /** What the command line asks for. */
 export type Command =
@@ -10,7 +9,7 @@ export type Command =
   | { readonly kind: "version" }
   | { readonly kind: "run"; readonly options: AgentOptions };
 
-/** Where an agent in a guest keeps its state where it is not told otherwise. */
+/** Where an agent in a guest keeps its state, unless it is told otherwise. */
 const STATE_DIR = "/var/lib/valinor-agent";
 
 /** Answer to `--help`. */
@@ -22,15 +21,15 @@ Usage: valinor-agent [flags]
   --port PORT                    port of vsock or tcp; 0 takes a free tcp port (1024)
   --host HOST                    address that tcp listens on (127.0.0.1)
   --path PATH                    Unix socket that unix listens on
-  --token-file FILE              secret that hosts must tell; required on tcp and unix
-  --insecure                     no secret: Unix sockets and loopback only
-  --openclaw-url URL             OpenClaw or a server of OpenAI's API (http://localhost:8081)
+  --token-file FILE              secret that a host must tell; required on tcp and unix
+  --insecure                     asks hosts for no secret; on Unix sockets and loopback only
+  --openclaw-url URL             OpenClaw, or another server of OpenAI's API (http://localhost:8081)
   --openclaw-token-file FILE     its bearer token
   --server-kind auto|openclaw|openai
-                                 what is there: OpenClaw, or another server of OpenAI's API (auto: found out)
-  --state-dir DIR|none           remembers there which requests were taken; none: in memory alone, so that they run again after
-                                 a restart ($STATE_DIRECTORY; else on vsock ${STATE_DIR}, else none)
-  --agent-id ID                  id of the agent, told to hosts
+                                 what answers at that URL; auto finds it out (auto)
+  --state-dir DIR|none           where the agent remembers the requests that it has taken; with none they run again after a restart
+                                 ($STATE_DIRECTORY; else on vsock ${STATE_DIR}, else none)
+  --agent-id ID                  id that the agent tells hosts, so that they know whom they reached
   --drain-seconds SECONDS        time that runs have to finish on SIGTERM (30)
   --help, --version
 `;

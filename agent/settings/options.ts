@@ -1,7 +1,9 @@
 import type { Address } from "@valinor/protocol";
 import type { Bounds } from "../bounds.ts";
 import type { Log } from "../log.ts";
-import type { ServerKind } from "../openclaw/request.ts";
+
+/** `openclaw`: names an agent and keeps sessions. `plain`: any other server of OpenAI's API. */
+export type ServerKind = "openclaw" | "plain";
 
 /** How an agent is started. */
 export interface AgentOptions {
@@ -15,11 +17,11 @@ export interface AgentOptions {
   readonly openclawToken?: string | undefined;
   /** Secret that hosts must tell. Required on tcp and unix, unless `insecure`. */
   readonly token?: string | undefined;
-  /** Lets any host in that reaches the agent; on tcp only where it listens on loopback. */
+  /** Lets in any host that reaches the agent; on tcp only if the agent listens on loopback. */
   readonly insecure?: boolean | undefined;
   /** Directory of the ledger, for this agent alone; without one, requests are remembered for this boot only. */
   readonly stateDir?: string | undefined;
-  /** True: nobody asked for that directory, and where it cannot be used the agent starts without one. */
+  /** True: nobody asked for that directory, and the agent starts without one if it cannot be used. */
   readonly stateDirByDefault?: boolean | undefined;
   /** Id of the agent, told in heartbeats so that a host knows that it reached the right one. */
   readonly agentId?: string | undefined;

@@ -15,9 +15,9 @@ export interface StateDir {
 const SQLITE_BUSY = 5;
 
 /**
- * Makes the state directory where it is missing, and takes it for this agent, for as long as its process lives. Undefined where none is
+ * Makes the state directory if it is missing, and takes it for this agent, for as long as its process lives. Undefined if none is
  * asked for, or the one that is asked for by default cannot be used: what is remembered then is gone with the process, and the log says
- * so. Rejects with Error where another agent has the directory, or one that was asked for in words cannot be used.
+ * so. Rejects with Error if another agent has the directory, or if somebody asked for this one and it cannot be used.
  */
 export async function openStateDir(
   { stateDir, stateDirByDefault }: Pick<AgentOptions, "stateDir" | "stateDirByDefault">,

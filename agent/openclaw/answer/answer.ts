@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import type { Bounds } from "../../bounds.ts";
-import { Failure } from "../../runs/failure.ts";
-import { Completion, type ModelEvent } from "./completion.ts";
+import { Failure } from "@valinor/protocol";
+import type { ModelEvent } from "../../runs/model.ts";
+import { Completion } from "./completion.ts";
 import { decodedBytes } from "./decode.ts";
 import { describeBody } from "../describe.ts";
 import { parseModelJson } from "./json.ts";

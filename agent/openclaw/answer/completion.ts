@@ -1,20 +1,12 @@
 import type { UsageJson } from "@valinor/proto/valinor/link/v1/link";
-import { type UnknownObject, isObject, isUint32 } from "@valinor/protocol";
+import { endsInHighSurrogate, Failure, isObject, isUint32, type UnknownObject } from "@valinor/protocol";
 import type { Bounds } from "../../bounds.ts";
-import { endsInHighSurrogate } from "../../runs/events.ts";
-import { Failure } from "../../runs/failure.ts";
+import type { ModelEvent } from "../../runs/model.ts";
 import { hasReasoning, textOf } from "./content.ts";
 import { describeError } from "../describe.ts";
 import { readReason, UNKNOWN_REASON } from "./finish.ts";
-import { type ToolCall, ToolCalls } from "./tool-calls.ts";
+import { ToolCalls } from "./tool-calls.ts";
 import { readUsage } from "./usage.ts";
-
-/** What comes of a model's answer. */
-export type ModelEvent =
-  | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "tool_call"; readonly call: ToolCall }
-  /** The last event of an answer that is complete. */
-  | { readonly kind: "finish"; readonly finishReason: string; readonly usage: UsageJson | undefined };
 
 /** How an answer ended: `told` by its end mark or because it came whole, or `closed` with its connection alone. */
 export type AnswerEnd = "told" | "closed";

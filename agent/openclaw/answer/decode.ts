@@ -1,6 +1,6 @@
 import type { Readable, Transform } from "node:stream";
 import type { Bounds } from "../../bounds.ts";
-import { Failure } from "../../runs/failure.ts";
+import { Failure } from "@valinor/protocol";
 
 /** Bytes that tell what a body is: as many as the longest mark has. */
 const MARK_BYTES = 4;

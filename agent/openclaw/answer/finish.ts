@@ -1,5 +1,4 @@
-import { isObject } from "@valinor/protocol";
-import { Failure } from "../../runs/failure.ts";
+import { Failure, isObject } from "@valinor/protocol";
 
 /** Longest reason that is passed on, in UTF-16 units. */
 const MAX_LENGTH = 64;

@@ -1,5 +1,4 @@
-import { prescan } from "@valinor/protocol";
-import { Failure } from "../../runs/failure.ts";
+import { Failure, prescan } from "@valinor/protocol";
 
 /** Text under this many UTF-16 units is parsed at once: whatever it holds, that takes no time worth a look before. */
 const SMALL = 4_096;

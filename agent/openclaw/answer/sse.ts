@@ -1,6 +1,6 @@
 import { createParser, ParseError } from "eventsource-parser";
 import type { Bounds } from "../../bounds.ts";
-import { Failure } from "../../runs/failure.ts";
+import { Failure } from "@valinor/protocol";
 import { describeError } from "../describe.ts";
 import { parseModelJson } from "./json.ts";
 

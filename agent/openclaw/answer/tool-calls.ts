@@ -1,15 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Bounds } from "../../bounds.ts";
-import { Failure } from "../../runs/failure.ts";
+import { Failure } from "@valinor/protocol";
+import type { ToolCall } from "../../runs/model.ts";
 import { createJsonEnd, type JsonEnd } from "./json-end.ts";
 import { type Piece, readPieces } from "./tool-piece.ts";
-
-/** A tool call that the model has written to its end. All its texts are well-formed. */
-export interface ToolCall {
-  readonly id: string;
-  readonly name: string;
-  readonly arguments: string;
-}
 
 /** A call that is still being written, or waits for one before it. */
 interface OpenCall {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type PolicyForDigest, type UnknownObject, isObject } from "@valinor/protocol";
-import { CLIENT_PREFIX } from "../../runs/client-tools.ts";
+import { CLIENT_PREFIX } from "../../settings/tool-policy.ts";
 import { describeError } from "../describe.ts";
 import { GatewayError } from "./gateway-link.ts";
 import type { Gateway } from "./gateway.ts";

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Heartbeat, HeartbeatSchema, HelloSchema } from "@valinor/proto/valinor/link/v1/link";
+import { isAgentId } from "../../rules/names.ts";
 import { LinkError } from "../../wire/errors.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { readPayload, writePayload } from "../../wire/payload.ts";
@@ -48,15 +49,12 @@ export function lateHello(): LinkError {
   return new LinkError("timeout", "the guest did not finish its hello in time");
 }
 
-/** Ids of agents, as the registry has them. */
-const AGENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-
 function checkIdentity(heartbeat: Heartbeat, expectedAgentId: string): void {
   if (!heartbeat.bootId)
     throw new LinkError("invalid_frame", "the guest's heartbeat after hello names no boot_id");
   if (heartbeat.agentId && heartbeat.agentId !== expectedAgentId) {
     // Only what may be an id is told: the text is logged.
-    const name = AGENT_ID.test(heartbeat.agentId) ? JSON.stringify(heartbeat.agentId) : "of another name";
+    const name = isAgentId(heartbeat.agentId) ? JSON.stringify(heartbeat.agentId) : "of another name";
     throw new LinkError("refused", `the guest says it is agent ${name}`);
   }
 }

@@ -1,3 +1,4 @@
+import { type Pace, pauseMs } from "../../rules/backoff.ts";
 import { limits } from "../../wire/limits.ts";
 
 /** A request that waits for the link lets attempts follow each other at most this far apart, a pause of the least length not counted. */
@@ -8,10 +9,7 @@ const STEADY_MS = 10_000;
 /** As many of them in a row make the pause longer, to 1.6 s at most: a guest that starts a few times is there soon. */
 const FLAPS = 5;
 
-/** A time below a bound that doubles with each failure from 50 ms to 5 s (full jitter); `random` is from 0 to 1, 1 not included. */
-export function backoffOf(failures: number, random: number): number {
-  return random * Math.min(limits.redialMaxMs, limits.redialMinMs * 2 ** Math.min(failures, 16));
-}
+const PACE: Pace = { firstMs: limits.redialMinMs, longestMs: limits.redialMaxMs };
 
 /**
  * Says when a link is to be dialled. Between two attempts is a pause: the least one, and a random time after it, which grows with each failure,
@@ -46,7 +44,7 @@ export class Redial {
       this.#failures = this.#flaps;
       this.#upAt = undefined;
     }
-    const pause = backoffOf(this.#failures++, random);
+    const pause = pauseMs(PACE, this.#failures++, random);
     this.#notBefore = now + limits.redialMinMs;
     this.#at = this.#notBefore + Math.min(pause, waited ? WAITED_FOR_MS : limits.redialMaxMs);
   }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  emptyJournal,
   EVENT_OVERHEAD,
   Journal,
   type JournalEvent,
@@ -10,8 +11,9 @@ import {
 
 const chunk = (n: number): string => `{"content":"${n}"}`;
 
-const emptyWith = (total: JournalTotal, firstMark: number): Journal => new Journal(total, firstMark);
-const eventOf = (journal: Journal, sequence: number): JournalEvent | undefined => journal.at(sequence);
+const emptyWith = (total: JournalTotal, firstMark: number): Journal =>
+  new Journal(total, emptyJournal(firstMark));
+const eventOf = (journal: Journal, sequence: number): JournalEvent | undefined => journal.event(sequence);
 
 /** A journal with events 1 to `count`, whose marks are 100 more than their numbers. */
 function journalOf(count: number) {

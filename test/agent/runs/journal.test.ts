@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EVENT_OVERHEAD, Journal, RUN_OVERHEAD } from "../../../agent/runs/journal.ts";
+import { EVENT_OVERHEAD, emptyJournal, Journal, RUN_OVERHEAD } from "../../../agent/runs/journal.ts";
 import { textOf } from "../fake-host.ts";
 import { setup, userSays } from "../setup.ts";
 
@@ -163,16 +163,16 @@ describe("a link", () => {
 describe("Journal", () => {
   it("keeps numbers and bytes through many drops", () => {
     const total = { bytes: 0 };
-    const journal = new Journal(total, 0);
+    const journal = new Journal(total, emptyJournal(0));
     for (let n = 1; n <= 1_000; n++) {
       journal.append("chunk", `{"n":${n}}`, n);
       if (n > 10) journal.dropOldest();
       expect([journal.first, journal.next]).toEqual([Math.max(1, n - 9), n + 1]);
     }
-    expect(journal.at(990)).toBeUndefined();
-    expect(journal.at(991)).toMatchObject({ json: `{"n":991}` });
-    expect(journal.at(1_000)).toMatchObject({ json: `{"n":1000}` });
-    expect(journal.at(1_001)).toBeUndefined();
+    expect(journal.event(990)).toBeUndefined();
+    expect(journal.event(991)).toMatchObject({ json: `{"n":991}` });
+    expect(journal.event(1_000)).toMatchObject({ json: `{"n":1000}` });
+    expect(journal.event(1_001)).toBeUndefined();
     expect(journal.bytes).toBe(10 * EVENT_OVERHEAD + 9 * 9 + 10);
     expect(total.bytes).toBe(journal.bytes + RUN_OVERHEAD);
     journal.release();

@@ -2,12 +2,12 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { open as openFile } from "node:fs/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { openLedger } from "../../../agent/runs/ledger.ts";
-import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-digests.ts";
+import { digestOfHash, digestOfName } from "../../../agent/runs/ledger-entries.ts";
 import { createLog } from "../../../agent/log.ts";
 import { type Bounds, defaultBounds } from "../../../agent/bounds.ts";
 import { textOf } from "../fake-host.ts";
 import { startModel } from "../fake-model.ts";
+import { openLedger } from "./open-ledger.ts";
 import { launch, letIn, setup, temporaryDir, userSays } from "../setup.ts";
 
 const says = (text: string, more: object = {}) => userSays(text, { request_id: "r", ...more });

@@ -37,11 +37,7 @@ export const framesToGuest: Target = {
         return count;
       },
       async close() {
-        core.draining = true;
-        core.links.destroy();
-        core.runs.abandonAll();
-        await core.openclaw.close();
-        await core.ledger.close();
+        await core.kill();
         model.close();
       },
     };

@@ -169,7 +169,7 @@ describe("a gateway that is away", () => {
       applied: false,
       revision: 0,
       sha256: "",
-      reason: "OpenClaw is away, so that it can't be applied yet",
+      reason: "OpenClaw is away, so the configuration cannot be applied yet",
       retry: true,
     });
     gateway.answer("config.get", () => ({

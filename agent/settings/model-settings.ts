@@ -1,7 +1,7 @@
 import type { UnknownObject } from "@valinor/protocol";
 
 /** The keys of a configuration that the agent knows. Others are kept in its digest and have no effect. */
-export interface Settings {
+export interface ModelSettings {
   readonly model?: string;
   readonly temperature?: number;
   readonly topP?: number;
@@ -16,7 +16,7 @@ const isWithin = (value: unknown, least: number, most: number): value is number 
   typeof value === "number" && value >= least && value <= most;
 
 /** Reads the known keys of a configuration; a string is the sentence that names the key that is wrong. A null is no key. */
-export function readSettings(config: UnknownObject): Settings | string {
+export function readSettings(config: UnknownObject): ModelSettings | string {
   const model = config["model"] ?? undefined;
   const temperature = config["temperature"] ?? undefined;
   const topP = config["top_p"] ?? undefined;

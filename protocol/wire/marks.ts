@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
 
 /** 29 bits: nine digits, which the engine's JSON reader takes faster than ten. */
@@ -22,12 +21,4 @@ export function nextMark(before: number, text: string): number {
 /** The mark that stands before the first event of a run. */
 export function firstMark(life: string): number {
   return crc32(life) & MASK;
-}
-
-/**
- * Mints the name of a run's life. Machines that were forked from one snapshot draw the same random bytes; the moment, in nanoseconds,
- * tells their runs apart.
- */
-export function mintLife(): string {
-  return `${randomBytes(8).toString("hex")}${process.hrtime.bigint().toString(16)}`;
 }

@@ -1,11 +1,15 @@
-import { type UnknownObject, canonicalJson, sha256, isObject, isUint32 } from "@valinor/protocol";
-import type { OnDisconnect } from "../runs/run.ts";
-import { type ClientTool, readHistory, readTools } from "../runs/turns.ts";
+import { canonicalJson, sha256 } from "../../wire/digest.ts";
+import type { UnknownObject } from "../../wire/frame.ts";
+import { isObject, isUint32 } from "../../wire/values.ts";
+import { type ClientTool, readHistory, readTools } from "./turns.ts";
 
 // Payloads are read by hand: the generated schemas would load the protobuf runtime into a daemon that has to start quickly.
 
-/** Longest request or conversation id that is taken, in UTF-16 units. */
+/** Longest request or conversation id that is accepted, in UTF-16 units. */
 const ID_LENGTH = 512;
+
+/** What becomes of a run when its last reader has left. */
+export type OnDisconnect = "continue" | "cancel";
 
 /** An event that a host has: its number and its mark. */
 export interface Seen {
@@ -15,14 +19,14 @@ export interface Seen {
 
 /** A `message` frame, checked. */
 export interface Message {
-  /** Undefined where the frame only attaches. */
+  /** Undefined if the frame only attaches. */
   readonly role: "user" | "tool" | undefined;
   readonly content: string;
-  /** Empty where the host gave none. */
+  /** Empty if the host gave none. */
   readonly requestId: string;
   readonly conversationId: string;
   readonly afterSequence: number;
-  /** Infinity where the host counts no credit. */
+  /** Infinity if the host counts no credit. */
   readonly credit: number;
   readonly onDisconnect: OnDisconnect | undefined;
   readonly minConfigRevision: number;
@@ -32,13 +36,13 @@ export interface Message {
   readonly history: readonly UnknownObject[];
   /** Tools that the client runs itself. */
   readonly tools: readonly ClientTool[];
-  /** As OpenAI's `tool_choice`; undefined where nothing is said. */
+  /** As OpenAI's `tool_choice`; undefined if nothing is said. */
   readonly toolChoice: unknown;
   /** Life of the run that is meant; empty: whichever has the name. */
   readonly runLife: string;
-  /** The latest event of the run that the host has; undefined where it says nothing of that. */
+  /** The latest event of the run that the host has; undefined if it says nothing of that. */
   readonly runSeen: Seen | undefined;
-  /** Digest of everything that the client said: role, content, history, tools and its own keys; empty where no message is given. */
+  /** Digest of everything that the client said: role, content, history, tools and its own keys; empty if no message is given. */
   readonly hash: string;
 }
 
@@ -53,7 +57,7 @@ const OWN_KEYS = new Set([
   "run_seen",
 ]);
 
-/** Reads the payload of a `message` frame; a string says what is wrong with it. */
+/** Reads the payload of a `message` frame. A string says what is wrong with it. */
 export function readMessage(payload: UnknownObject): Message | string {
   const role = payload["role"] ?? "";
   const content = payload["content"] ?? "";

@@ -1,6 +1,6 @@
-import type { ErrorCode } from "@valinor/protocol";
+import type { ErrorCode } from "../../wire/vocabulary.ts";
 
-/** Why a run or an exchange ended without success. Tell them apart by `code`; the message is for people. */
+/** Why a guest ends a run or an exchange without success. Tell failures apart by `code`; the message is for people. */
 export class Failure extends Error {
   override readonly name = "Failure";
   readonly code: ErrorCode;
@@ -10,7 +10,7 @@ export class Failure extends Error {
     this.code = code;
   }
 
-  /** The failure itself where it is one, otherwise `internal`: what was thrown is the cause and is told to nobody. */
+  /** The failure itself if it is one, otherwise `internal`: what was thrown becomes the cause, and no peer hears of it. */
   static from(reason: unknown): Failure {
     if (reason instanceof Failure) return reason;
     return new Failure("internal", "the agent failed", reason);
