@@ -1,4 +1,7 @@
-import { limits } from "@valinor/protocol";
+import { limits, longestPauseMs, type Pace, pauseMs } from "@valinor/protocol";
+
+/** Pauses between two rounds that fail. */
+const ROUNDS: Pace = { firstMs: limits.redialMinMs, longestMs: limits.redialMaxMs };
 
 /** The pause before a further round: a random time below a bound that doubles with each failure in a row from 50 ms to 5 s. */
 export class Pause {
@@ -12,9 +15,7 @@ export class Pause {
 
   /** A round has failed: the pause is at least so long. `random` is from 0 up to 1. */
   begin(leastMs: number, random: number, now: number): void {
-    const doublings = Math.min(++this.#failures, 16);
-    const bound = Math.min(limits.redialMaxMs, limits.redialMinMs * 2 ** doublings);
-    this.#endsAt = now + Math.max(random * bound, leastMs);
+    this.#endsAt = now + Math.max(pauseMs(ROUNDS, ++this.#failures, random), leastMs);
   }
 
   /** There is something to do before its end; the next one will be as long as this one would have made it. */
@@ -71,7 +72,7 @@ export class Gap {
 }
 
 /** Least time between two raises, milliseconds; it doubles with each up to the most: a guest that lies must not write the store. */
-const RAISE_MS = { least: 1_000, most: 600_000 };
+const RAISES: Pace = { firstMs: 1_000, longestMs: 600_000 };
 
 /** Keeps raises of the revision apart. */
 export class RaisePace {
@@ -85,7 +86,7 @@ export class RaisePace {
 
   /** One was made. */
   use(now: number): void {
-    this.#openAt = now + Math.min(RAISE_MS.least * 2 ** this.#raises++, RAISE_MS.most);
+    this.#openAt = now + longestPauseMs(RAISES, this.#raises++);
   }
 }
 
