@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createValinorClient, type ValinorClient, ValinorError } from "@valinor/client";
-import { isTenant } from "@valinor/protocol";
+import { isTenant, errorText } from "@valinor/protocol";
 import type { Environment } from "../terminal/environment.ts";
 import { CliError } from "../terminal/errors.ts";
 import { explainError } from "./errors/explain.ts";
@@ -133,7 +133,7 @@ function readCa(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new CliError(`--ca-file ${file} can't be read: ${error instanceof Error ? error.message : ""}`, {
+    throw new CliError(`--ca-file ${file} can't be read: ${errorText(error)}`, {
       cause: error,
       exitCode: 2,
     });

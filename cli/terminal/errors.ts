@@ -18,13 +18,7 @@ export class CliError extends Error {
   }
 }
 
-/** Whether an error is the store's. It goes by the name: to load the control plane for its class takes each command half a second. */
-export function isStoreError(error: unknown): error is StoreError {
-  const name: StoreError["name"] = "StoreError";
-  return error instanceof Error && error.name === name;
-}
-
-/** Says what to look at if the store failed. */
+/** Says what to look at where the store failed. */
 export function explainStoreError(error: StoreError): CliError {
   const advice =
     "store.url names it. A file needs a folder that this user may write to; a database must run and be reachable.";
@@ -66,4 +60,10 @@ function codeOf(error: unknown): unknown {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++)
     if ("code" in at && typeof at.code === "string" && at.code.startsWith("E")) return at.code;
   return undefined;
+}
+
+/** Whether an error is the store's. It goes by the name: to load the control plane for its class takes each command half a second. */
+export function isStoreError(error: unknown): error is StoreError {
+  const name: StoreError["name"] = "StoreError";
+  return error instanceof Error && error.name === name;
 }

@@ -23,6 +23,7 @@
 //	proxy := valinorv1connect.NewAgentProxyClient(http.DefaultClient, "https://valinor.example.com")
 //
 // Errors are Connect (or gRPC) errors with a google.rpc.ErrorInfo detail of domain "valinor.dev": its reason tells
-// them apart, and its metadata carries the sequence at which a run ended. A message that is sent again under the same
-// request_id never runs twice: it attaches to the run that exists.
+// them apart (client.Reason gives it, client.ReasonAgentBusy and its like name it), and its metadata carries the sequence
+// at which a run ended. A message that is sent again under the same request_id never runs twice: it attaches to the run
+// that exists.
 package valinor

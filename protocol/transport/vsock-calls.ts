@@ -73,7 +73,8 @@ export function vsockCalls(): VsockCalls {
   return (loaded ??= load());
 }
 
-function load(): VsockCalls {
+/** The functions of libc, and what tells the errno of this thread. */
+function openLibc() {
   if (process.platform !== "linux")
     throw new Error(`vsock sockets need Linux, and this is ${process.platform}`);
   const ffi = process.getBuiltinModule("node:ffi") as typeof import("node:ffi") | undefined;
@@ -84,6 +85,11 @@ function load(): VsockCalls {
   const { functions: libc } = ffi.dlopen(null, signatures);
   // It stays where it is for this thread.
   const errno = libc[ERRNO_LOCATION]();
+  return { libc, errnoNow: () => getInt32(errno, 0) };
+}
+
+function load(): VsockCalls {
+  const { libc, errnoNow } = openLibc();
 
   /**
    * What a call returns, or the negative errno of its failure. The engine makes system calls of its own, and one between libc
@@ -94,7 +100,7 @@ function load(): VsockCalls {
     for (let tries = 0; tries < TRIES; tries++) {
       const result = call();
       if (result >= 0) return result;
-      const failure = getInt32(errno, 0);
+      const failure = errnoNow();
       if (POSSIBLE[syscall].has(failure)) return -failure;
     }
     throw systemError(0, syscall);

@@ -6,7 +6,7 @@ import type { AgentKey, AgentRecord, ConfigRecord, ContextRecord } from "../stor
 import type { ConfigOutcome, Verdict } from "./convergence/facts.ts";
 import { AgentError } from "./errors.ts";
 import { GuestLink, type GuestLinkOptions, type GuestLinkOwner } from "./guest-link.ts";
-import { Reconciler, type ReconcilerOwner } from "./reconciler.ts";
+import { ConvergenceDriver, type DriverOwner } from "./convergence-driver.ts";
 import type { Requests } from "./requests.ts";
 
 /** What handles need of the program around them. */
@@ -23,9 +23,9 @@ export interface HandleOptions extends GuestLinkOptions {
 }
 
 /** A live agent: its record, its link and its configuration's state. Making one dials it if it is to run. */
-export class AgentHandle implements ReconcilerOwner, GuestLinkOwner {
+export class AgentHandle implements DriverOwner, GuestLinkOwner {
   readonly #options: HandleOptions;
-  readonly #convergence: Reconciler;
+  readonly #convergence: ConvergenceDriver;
   #record: AgentRecord;
   #guestLink: GuestLink | undefined;
   #last: Connection | undefined;
@@ -42,7 +42,7 @@ export class AgentHandle implements ReconcilerOwner, GuestLinkOwner {
     this.#options = options;
     this.#record = record;
     this.#readRevision = record.configRevision;
-    this.#convergence = new Reconciler(this, options.requests);
+    this.#convergence = new ConvergenceDriver(this, options.requests);
     this.#connect(this.#addressOrReason());
     this.#shown = this.#look();
   }
@@ -66,7 +66,7 @@ export class AgentHandle implements ReconcilerOwner, GuestLinkOwner {
   }
 
   /** Where the agent stands between what it is to have and what it has. */
-  get convergence(): Pick<Reconciler, "state" | "observedRevision" | "desiredRevision"> {
+  get convergence(): Pick<ConvergenceDriver, "state" | "observedRevision" | "desiredRevision"> {
     return this.#convergence;
   }
 

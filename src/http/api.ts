@@ -5,6 +5,7 @@ import { toValinorError, type ValinorError } from "../core/errors.ts";
 import { type Lifecycle, untilCut } from "../core/lifecycle.ts";
 import type { Core } from "../core/types.ts";
 import { limits } from "@valinor/protocol";
+import { requestLimits } from "../core/request-limits.ts";
 import { agentRoutes } from "./rest/agent-routes.ts";
 import { invalid } from "./routing/body.ts";
 import { dropClient, watchClient } from "./server/client.ts";
@@ -70,7 +71,10 @@ type Serve = (
 
 function createServe(options: RestOptions): Serve {
   const bounds = {
-    body: { maxBytes: options.maxMessageBytes ?? 1024 * 1024, timeoutMs: options.bodyMs ?? 30_000 },
+    body: {
+      maxBytes: options.maxMessageBytes ?? requestLimits.restBytes,
+      timeoutMs: options.bodyMs ?? requestLimits.restBodyMs,
+    },
     clientStallMs: options.clientStallMs ?? limits.clientStallMs,
   };
   const errorOf = (thrown: unknown): ValinorError => {

@@ -38,6 +38,20 @@ export function spawnValinor(args: readonly string[], options: ProgramOptions = 
   return spawnProgram(options.node ?? process.execPath, [join(bin, "valinor.js"), ...args], options);
 }
 
+/** What a program did that has ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `valinor ARGS` as a real process to its end. */
+export async function runValinor(args: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
+  const program = spawnValinor(args, options);
+  const { code } = await program.exited;
+  return { code, stdout: program.stdout(), stderr: program.stderr() };
+}
+
 /** A `valinor-agent` that listens on loopback. */
 export interface AgentProgram extends Program {
   /** Where it listens, such as `tcp://127.0.0.1:41234`. */

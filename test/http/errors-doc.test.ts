@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { AgentProxy } from "../../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { AgentRegistry } from "../../gen/ts/valinor/v1/agent_registry_pb.ts";
+import { Health } from "../../gen/ts/grpc/health/v1/health_pb.ts";
 import { errorRow, reasons } from "../../src/core/errors.ts";
+import { requestLimits } from "../../src/core/request-limits.ts";
+import { boundsOf } from "../../src/rpc/messages/message-bounds.ts";
 
 const page = readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8");
 const rows = (page.split("<!-- end -->")[0] ?? "")
@@ -27,4 +32,22 @@ test("docs/errors.md says of every reason what it means and what to do", () => {
     expect(meaning).not.toBe("");
     expect(advice).not.toBe("");
   }
+});
+
+const { method } = AgentProxy;
+
+test.each([
+  ["SendMessage, Stream, PushConfig", boundsOf(method.sendMessage)],
+  ["SendMessage, Stream, PushConfig", boundsOf(method.stream)],
+  ["SendMessage, Stream, PushConfig", boundsOf(method.pushConfig)],
+  ["PushContext", boundsOf(method.pushContext)],
+  ["every other RPC of AgentProxy and AgentRegistry", boundsOf(method.cancelMessage)],
+  ["every other RPC of AgentProxy and AgentRegistry", boundsOf(AgentRegistry.method.createAgent)],
+  ["health and reflection", boundsOf(Health.method.check)],
+  ["REST routes but for the next two", { bytes: requestLimits.restBytes, compressed: false }],
+  ["`/v1/chat/completions`", { bytes: requestLimits.largeBytes, compressed: false }],
+  ["`.../cancel`", { bytes: requestLimits.smallBytes, compressed: false }],
+])("docs/errors.md has the bound of %s: %j", (request, { bytes, compressed }) => {
+  const size = bytes < 1024 * 1024 ? `${bytes / 1024} KiB` : `${bytes / 1024 / 1024} MiB`;
+  expect(page).toContain(`| ${request} | ${size} | ${compressed ? "gzip, br" : "no"} |\n`);
 });

@@ -1,6 +1,7 @@
 import { type KnownReason, ValinorError } from "@valinor/client";
 import { advice } from "@valinor/proto/reasons";
 import { visible } from "./visible.ts";
+import { errorText } from "@valinor/protocol/rules";
 
 /** What went wrong, in words for a person and in names for the program. It can be kept as JSON. */
 export interface Problem {
@@ -23,7 +24,7 @@ function adviceFor(reason: string): string {
 export function readProblem(thrown: unknown): Problem {
   if (!(thrown instanceof ValinorError)) {
     console.error(thrown);
-    return ownProblem("UNEXPECTED", thrown instanceof Error ? thrown.message : String(thrown));
+    return ownProblem("UNEXPECTED", errorText(thrown));
   }
   const { reason, message, sequence } = thrown;
   return {

@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { parseDocument, YAMLError } from "yaml";
 import { CliError } from "../../terminal/errors.ts";
+import { errorText } from "@valinor/protocol";
 
 /**
  * The configuration that a text holds: JSON if the file's name ends in `.json`, else YAML, which includes JSON. Throws CliError,
@@ -21,7 +22,7 @@ function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw wrong(`${name} is not JSON: ${error instanceof Error ? error.message : ""}`, error);
+    throw wrong(`${name} is not JSON: ${errorText(error)}`, error);
   }
 }
 
@@ -33,7 +34,7 @@ function parseYaml(text: string, name: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 }) as unknown;
   } catch (error) {
-    throw wrong(`${name}: ${error instanceof Error ? error.message : ""}`, error);
+    throw wrong(`${name}: ${errorText(error)}`, error);
   }
 }
 

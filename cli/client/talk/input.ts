@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { CliError } from "../../terminal/errors.ts";
-import { limits } from "@valinor/protocol";
+import { limits, errorText } from "@valinor/protocol";
 
 /** Most that is read of a file or of stdin; servers take less. */
 const MAX_BYTES = limits.frameBytes;
@@ -28,7 +28,7 @@ export async function readFileOrStdin(file: string, signal?: AbortSignal): Promi
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    throw new CliError(`${file} can't be read: ${error instanceof Error ? error.message : ""}`, {
+    throw new CliError(`${file} can't be read: ${errorText(error)}`, {
       cause: error,
       exitCode: 2,
     });

@@ -16,7 +16,7 @@ import { redact } from "./redact.ts";
 /** Revisions of a page unless the client names another number. */
 const DEFAULT_PAGE_SIZE = 100;
 /** What a revision's number looks like. */
-const REVISION = /^[1-9]\d{0,9}$/;
+const isRevision = (text: string): boolean => /^[1-9]\d{0,9}$/.test(text);
 /** Revisions read from the store at once; each may have 1 MiB. */
 const READ = 8;
 
@@ -41,7 +41,7 @@ export class RevisionCalls {
     const { agentId, pageSize, pageToken } = input;
     await this.#gate.check(caller, "listConfigRevisions", agentId);
     const scope = `revisions ${agentId}`;
-    const before = Number(decodePageToken(scope, pageToken, REVISION));
+    const before = Number(decodePageToken(scope, pageToken, isRevision));
     const key = { tenant: caller.tenant, id: agentId };
     try {
       const limit = pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize;

@@ -1,5 +1,5 @@
 import { type AgentChanges, type AgentKey, type AgentRecord, StoreError } from "../../store/store.ts";
-import { formatAddress, parseAddress } from "@valinor/protocol";
+import { formatAddress, parseAddress, isAgentId } from "@valinor/protocol";
 import { actorOf } from "../access/authorize.ts";
 import { ValinorError } from "../errors.ts";
 import { parseFilter } from "./filter.ts";
@@ -14,8 +14,6 @@ import { viewOf } from "./views.ts";
 
 /** Agents of a page unless the client names another number. */
 const DEFAULT_PAGE_SIZE = 100;
-/** What an agent's id looks like. */
-const AGENT_ID = /^[\w.-]{1,63}$/;
 
 /** The calls that keep the list of agents. The store decides which agents there are; the fleet is told of what changed. */
 export class RegistryCalls {
@@ -56,7 +54,7 @@ export class RegistryCalls {
     await this.#gate.check(caller, "listAgents");
     const filter = parseFilter(input.filter);
     const scope = `agents ${JSON.stringify(filter)}`;
-    const afterId = decodePageToken(scope, input.pageToken, AGENT_ID);
+    const afterId = decodePageToken(scope, input.pageToken, isAgentId);
     const limit = input.pageSize === 0 ? DEFAULT_PAGE_SIZE : input.pageSize;
     const agents = await this.#options.store
       .listAgents(caller.tenant, { afterId, limit: limit + 1, filter })

@@ -1,4 +1,7 @@
-import { limits } from "@valinor/protocol";
+import { limits, longestPauseMs, type Pace, pauseMs } from "@valinor/protocol";
+
+/** Pauses between two rounds that fail. */
+const ROUNDS: Pace = { firstMs: limits.redialMinMs, longestMs: limits.redialMaxMs };
 
 /** Milliseconds after which what nobody can bring to the guest is looked at again. */
 const PARKED_MS = 60_000;
@@ -15,9 +18,7 @@ export class Pause {
 
   /** A round has failed: the pause is at least so long. `random` is from 0 up to 1. */
   begin(leastMs: number, random: number, now: number): void {
-    const doublings = Math.min(++this.#failures, 16);
-    const bound = Math.min(limits.redialMaxMs, limits.redialMinMs * 2 ** doublings);
-    this.#endsAt = now + Math.max(random * bound, leastMs);
+    this.#endsAt = now + Math.max(pauseMs(ROUNDS, ++this.#failures, random), leastMs);
   }
 
   /** Nobody can bring it to the guest: it is looked at again, since another process may take back what the guest turned down. */
@@ -79,7 +80,7 @@ export class Gap {
 }
 
 /** Least time between two raises, milliseconds; it doubles with each up to the most: a guest that lies must not write the store. */
-const RAISE_MS = { least: 1_000, most: 600_000 };
+const RAISES: Pace = { firstMs: 1_000, longestMs: 600_000 };
 
 /** Keeps raises of the revision apart. */
 export class RaisePace {
@@ -93,7 +94,7 @@ export class RaisePace {
 
   /** One was made. */
   use(now: number): void {
-    this.#openAt = now + Math.min(RAISE_MS.least * 2 ** this.#raises++, RAISE_MS.most);
+    this.#openAt = now + longestPauseMs(RAISES, this.#raises++);
   }
 }
 

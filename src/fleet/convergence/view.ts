@@ -1,9 +1,10 @@
+import { longestPauseMs, type Pace } from "@valinor/protocol";
 import { contextStep, type ContextStep, whyStuck } from "./context-step.ts";
 import { type Desired, type DesiredConfig, isSameReport } from "./facts.ts";
 import type { Observed, Told } from "./told.ts";
 
 /** Pauses after the context was pushed whole and the guest said that it has another one, milliseconds; they double. */
-const MISS_MS = { least: 500, most: 60_000 };
+const MISSES: Pace = { firstMs: 500, longestMs: 60_000 };
 
 /** What is to be, what is and what was said, and what follows from them. */
 export class View {
@@ -67,7 +68,7 @@ export class View {
 
   /** Least pause before that, milliseconds. */
   get failureMs(): number {
-    return this.context.kind === "unlike" ? Math.min(MISS_MS.least * 2 ** this.told.misses, MISS_MS.most) : 0;
+    return this.context.kind === "unlike" ? longestPauseMs(MISSES, this.told.misses) : 0;
   }
 }
 

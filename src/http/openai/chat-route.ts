@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { onProbe } from "../../core/edge.ts";
 import { ValinorError } from "../../core/errors.ts";
 import type { RunEvent, RunOpened, RunStream } from "../../core/types.ts";
-import { limits } from "@valinor/protocol";
+import { requestLimits } from "../../core/request-limits.ts";
 import { readJsonObject } from "../routing/body.ts";
 import { type Client, dropClient, writeText } from "../server/client.ts";
 import { writeJson } from "../routing/json-answer.ts";
@@ -16,7 +16,7 @@ import { type ChatRequest, readChatRequest } from "./request.ts";
 export async function chatRoute(context: RouteContext): Promise<void> {
   const { core, caller, client, req, res, options } = context;
   // A history comes along: as much as a frame towards the agent can hold.
-  const bounds = { ...options.body, maxBytes: Math.max(options.body.maxBytes, limits.frameBytes) };
+  const bounds = { ...options.body, maxBytes: Math.max(options.body.maxBytes, requestLimits.largeBytes) };
   // Schemas of tools are full of bounds such as 2^63-1, and parameters that nobody reads may be any number.
   const body = await readJsonObject(req, bounds, { wholeNumbers: false });
   const request = readChatRequest(body, req.headers);

@@ -4,6 +4,7 @@ import type { AgentStatusView, SendResult } from "../../core/types.ts";
 import type { AgentRecord } from "../../store/store.ts";
 import { invalid, readJsonObject } from "../routing/body.ts";
 import { parseMessage, parseName } from "./message.ts";
+import { requestLimits } from "../../core/request-limits.ts";
 import { writeJson } from "../routing/json-answer.ts";
 import type { RouteContext, RouteRow } from "../routing/routes.ts";
 import { streamRoute } from "./stream-route.ts";
@@ -65,9 +66,6 @@ async function contextRoute({
   writeJson(res, 202, { status: "stored", reason });
 }
 
-/** A name and a reason, and room for what a client adds. */
-const CANCEL_BYTES = 16 * 1024;
-
 /** POST `cancel`: ends a run by its request id. */
 async function cancelRoute({
   core,
@@ -78,7 +76,7 @@ async function cancelRoute({
   client,
   options,
 }: RouteContext): Promise<void> {
-  const body = await readJsonObject(req, { ...options.body, maxBytes: CANCEL_BYTES });
+  const body = await readJsonObject(req, { ...options.body, maxBytes: requestLimits.smallBytes });
   const requestId = parseName(body["request_id"], "request_id");
   if (requestId === "") throw invalid("request_id is required");
   const given = body["reason"] ?? "";

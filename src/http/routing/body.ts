@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { ValinorError } from "../../core/errors.ts";
 import { parseExactly } from "../../core/config/json-check.ts";
 import { prescan } from "@valinor/protocol";
+import { defaultHttpLimits } from "../server/http-limits.ts";
 
 /** A JSON object that came from a client; nothing of it is known. */
 export type UnknownJson = { readonly [key: string]: unknown };
@@ -12,9 +13,6 @@ export interface BodyBounds {
   /** The whole body arrives within this time. */
   readonly timeoutMs: number;
 }
-
-/** Bytes of a refused body that are read and thrown away, so that the client gets to read its 413 before the connection ends. */
-const DISCARD = 8 * 1024 * 1024;
 
 /**
  * Reads a request's body as a JSON object. Rejects with INVALID_ARGUMENT if it is not an object, nests too deep or is compressed, with
@@ -62,9 +60,12 @@ function readBody(req: IncomingMessage, bounds: BodyBounds): Promise<Buffer> {
   });
 }
 
-/** Throws away what still comes, to a bound; the listener's own timeout ends a body that never does. */
+/**
+ * Throws away what still comes, to a bound, so that the client gets to read its 413 before the connection ends. The listener's own
+ * timeout ends a body that never does.
+ */
 function discard(req: IncomingMessage): void {
-  let rest = DISCARD;
+  let rest = defaultHttpLimits.lingerBytes;
   req.on("data", (part: Buffer) => {
     rest -= part.length;
     if (rest < 0) req.destroy();

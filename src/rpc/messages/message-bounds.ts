@@ -3,7 +3,7 @@ import { Health } from "@valinor/proto/grpc/health/v1/health";
 import { ServerReflection } from "@valinor/proto/grpc/reflection/v1/reflection";
 import { ServerReflection as ServerReflectionV1Alpha } from "@valinor/proto/grpc/reflection/v1alpha/reflection";
 import { AgentProxy } from "@valinor/proto/valinor/v1/agent_proxy";
-import { limits } from "@valinor/protocol";
+import { requestLimits } from "../../core/request-limits.ts";
 
 /** What a request message of an RPC may be. */
 export interface MessageBounds {
@@ -13,21 +13,18 @@ export interface MessageBounds {
   readonly compressed: boolean;
 }
 
-const KIB = 1024;
-
 /** Services that anybody may call have no message that is worth compressing: names, and nothing else. */
 const open: ReadonlySet<DescService> = new Set([Health, ServerReflection, ServerReflectionV1Alpha]);
-const OPEN: MessageBounds = { bytes: 4 * KIB, compressed: false };
+const OPEN: MessageBounds = { bytes: requestLimits.openBytes, compressed: false };
 
-/** Names, page tokens, filters: the longest legal ones, escaped, take half of it. */
-const SMALL: MessageBounds = { bytes: 16 * KIB, compressed: true };
+const SMALL: MessageBounds = { bytes: requestLimits.smallBytes, compressed: true };
 
 /** Bound of messages with a long text: the longest text that is legal, as JSON commonly escapes it. */
 const large: ReadonlyMap<DescMethod, MessageBounds> = new Map<DescMethod, MessageBounds>([
-  [AgentProxy.method.sendMessage, { bytes: limits.frameBytes, compressed: true }],
-  [AgentProxy.method.stream, { bytes: limits.frameBytes, compressed: true }],
-  [AgentProxy.method.pushConfig, { bytes: limits.frameBytes, compressed: true }],
-  [AgentProxy.method.pushContext, { bytes: 2048 * KIB, compressed: true }],
+  [AgentProxy.method.sendMessage, { bytes: requestLimits.largeBytes, compressed: true }],
+  [AgentProxy.method.stream, { bytes: requestLimits.largeBytes, compressed: true }],
+  [AgentProxy.method.pushConfig, { bytes: requestLimits.largeBytes, compressed: true }],
+  [AgentProxy.method.pushContext, { bytes: requestLimits.contextBytes, compressed: true }],
 ]);
 
 /** The bounds of an RPC's request message. */

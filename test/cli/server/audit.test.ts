@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
 import type { NewAuditEntry } from "../../../src/store/audit.ts";
 import { afterFile, tempDir } from "../../helpers/cleanup.ts";
-import { spawnValinor } from "../../helpers/process.ts";
+import { runValinor, spawnValinor } from "../../helpers/process.ts";
 
 const by = { subject: "ann", credential: "key:k1" };
 
@@ -12,12 +12,11 @@ async function startStore() {
   const path = join(tempDir(), "valinor.db");
   const store = await openSqliteStore(path);
   afterFile(() => store.close());
-  const spawn = (...args: string[]) => spawnValinor(args, { env: { VALINOR_STORE_URL: `sqlite:${path}` } });
+  const env = { VALINOR_STORE_URL: `sqlite:${path}` };
+  const spawn = (...args: string[]) => spawnValinor(args, { env });
   async function run(...args: string[]) {
-    const program = spawn(...args);
-    const { code } = await program.exited;
-    const lines = program.stdout().split("\n").filter(Boolean);
-    return { code, lines, stderr: program.stderr() };
+    const { code, stdout, stderr } = await runValinor(args, { env });
+    return { code, lines: stdout.split("\n").filter(Boolean), stderr };
   }
   return { store, spawn, run };
 }

@@ -7,14 +7,9 @@ import { formatTable } from "../../../cli/terminal/table.ts";
 import { tenantsDelete } from "../../../cli/server/tenants.ts";
 import { openSqliteStore } from "../../../src/store/sqlite/sqlite.ts";
 import { tempDir } from "../../helpers/cleanup.ts";
-import { spawnValinor } from "../../helpers/process.ts";
+import { runValinor, spawnValinor } from "../../helpers/process.ts";
 
-/** Runs a command to its end. */
-async function run(...args: string[]) {
-  const program = spawnValinor(args);
-  const { code } = await program.exited;
-  return { code, stdout: program.stdout(), stderr: program.stderr() };
-}
+const run = (...args: string[]) => runValinor(args);
 
 /** Runs a server on a configuration file, and answers its address. */
 async function serve(config: string): Promise<string> {

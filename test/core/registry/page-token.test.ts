@@ -1,11 +1,10 @@
 import { expect, it } from "vitest";
 import { decodePageToken, encodePageToken } from "../../../src/core/registry/page-token.ts";
-
-const ID = /^[\w.-]{1,63}$/;
+import { isAgentId } from "../../../protocol/mod.ts";
 
 it("gives back the position that a token was made of", () => {
-  expect(decodePageToken("agents []", encodePageToken("agents []", "a.b-c"), ID)).toBe("a.b-c");
-  expect(decodePageToken("agents []", "", ID)).toBe("");
+  expect(decodePageToken("agents []", encodePageToken("agents []", "a.b-c"), isAgentId)).toBe("a.b-c");
+  expect(decodePageToken("agents []", "", isAgentId)).toBe("");
 });
 
 it.each([
@@ -16,5 +15,5 @@ it.each([
   ["that is cut off", encodePageToken("agents []", "abc").slice(0, -2)],
   ["that is no base64", "%%%"],
 ])("refuses a token %s", (_what, token) => {
-  expect(() => decodePageToken("agents []", token, ID)).toThrow("page_token belongs to another list");
+  expect(() => decodePageToken("agents []", token, isAgentId)).toThrow("page_token belongs to another list");
 });

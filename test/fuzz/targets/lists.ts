@@ -3,6 +3,7 @@ import { parseFilter } from "../../../src/core/registry/filter.ts";
 import { decodePageToken, encodePageToken } from "../../../src/core/registry/page-token.ts";
 import { mutateText, pick } from "../mutate.ts";
 import { Finding, type Target } from "../target.ts";
+import { isAgentId } from "../../../protocol/mod.ts";
 
 const FILTERS = [
   "",
@@ -28,7 +29,7 @@ export const lists: Target = {
       async run(input) {
         const text = input.toString();
         orInvalid(() => parseFilter(text));
-        const position = orInvalid(() => decodePageToken(SCOPE, text, /^[A-Za-z0-9._-]+$/));
+        const position = orInvalid(() => decodePageToken(SCOPE, text, isAgentId));
         if (position !== undefined && position !== "" && encodePageToken(SCOPE, position) !== text)
           throw new Finding(`the page token ${text} was taken for ${position}`);
         return 2;

@@ -73,6 +73,37 @@ describe("credit", () => {
   });
 });
 
+describe("what an exchange holds", () => {
+  it("is what waits, and the batch that its reader has until it asks for the next", () => {
+    const driven = linkUp(2);
+    const { exchange } = driven.open("a", 1);
+    driven.link.frame(chunk(100), 1);
+    driven.link.frame(chunk(20), 1);
+    expect(exchange.held).toBe(120);
+    driven.link.take(exchange, 2);
+    expect(exchange.held).toBe(120);
+    driven.link.frame(chunk(3), 3);
+    expect(exchange.held).toBe(123);
+    driven.link.take(exchange, 4);
+    expect(exchange.held).toBe(3);
+    driven.link.take(exchange, 5);
+    expect(exchange.held).toBe(0);
+  });
+
+  it("is asked for as often as its reader does, a wait and what ends it counted once", () => {
+    const driven = linkUp(2);
+    const { exchange } = driven.open("a", 1);
+    expect(exchange.takes).toBe(0);
+    driven.link.take(exchange, 1);
+    driven.link.take(exchange, 1);
+    driven.link.frame(chunk(100), 2);
+    driven.link.take(exchange, 2);
+    expect(exchange.takes).toBe(1);
+    driven.link.take(exchange, 3);
+    expect(exchange.takes).toBe(2);
+  });
+});
+
 describe("a guest without credit", () => {
   it("may send 1 MiB ahead of the reader, and one frame of any size to a reader that has all", () => {
     const driven = linkUp(1);
@@ -161,6 +192,18 @@ describe("the silence of a guest", () => {
       expect(driven.link).toMatchObject({ exchanges: 0, lateExchanges: 1 });
     },
   );
+
+  it("is not counted while a reader that was woken has not looked yet", () => {
+    const { driven, exchange, reader } = waiting(1, 10_000);
+    driven.link.frame(chunk(100), 1_000);
+    for (let now = 2_000; now <= 40_000; now += 1_000) {
+      driven.link.heard(now);
+      driven.link.tick(now);
+    }
+    expect(reader.wakes).toBe(1);
+    expect(driven.link.exchanges).toBe(1);
+    expect(driven.link.take(exchange, 40_000)).toHaveLength(1);
+  });
 
   it("counts from the last frame, and from when the reader had done with it", () => {
     const { driven, exchange } = waiting(1, 10_000);

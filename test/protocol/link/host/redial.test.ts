@@ -72,3 +72,7 @@ describe("a link that was lost", () => {
     expect(flap(redial, 950_000, 1)).toBe(150);
   });
 });
+
+it("the pause stays bounded after any number of failures", () => {
+  expect(pauses(new Redial(), 2_000, 1).at(-1)).toBe(5_050);
+});

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { guests } from "@valinor/protocol";
 import type { Desired } from "../../src/fleet/convergence/facts.ts";
-import { Reconciler } from "../../src/fleet/reconciler.ts";
+import { ConvergenceDriver } from "../../src/fleet/convergence-driver.ts";
 import { Requests } from "../../src/fleet/requests.ts";
 import type { Connection } from "../../src/link/connection.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -25,8 +25,8 @@ const connection = {
   heartbeatAt: 0,
 } as unknown as Connection;
 
-/** A reconciler whose looks at the store are these, one after the other; the last one stays. */
-function startReconciler(looks: readonly Desired[]) {
+/** A driver whose looks at the store are these, one after the other; the last one stays. */
+function startDriver(looks: readonly Desired[]) {
   const errors = new KeptErrors();
   const store = { recordVerdict: async () => {} } as unknown as Store;
   const requests = new Requests({ store, openConfig: (_key, stored) => stored, configMs: 100, errors });
@@ -35,16 +35,16 @@ function startReconciler(looks: readonly Desired[]) {
     const found = looks[Math.min(looked++, looks.length - 1)];
     return found ?? { reason: "there is no look", isExhausted: false };
   });
-  const reconciler = new Reconciler({ key, changed: () => {} }, requests);
-  return { reconciler, errors, looks: () => looked };
+  const driver = new ConvergenceDriver({ key, changed: () => {} }, requests);
+  return { driver, errors, looks: () => looked };
 }
 
-describe("a reconciler", () => {
+describe("a driver of convergence", () => {
   it("counts a fault of the kernel, and begins anew after 5 s as on another link", async () => {
     const whole: Desired = { config: config(1), contexts: [] };
     const broken = { config: config(1) } as unknown as Desired;
-    const { reconciler, errors } = startReconciler([broken, whole]);
-    reconciler.connected(connection);
+    const { driver, errors } = startDriver([broken, whole]);
+    driver.connected(connection);
     await vi.advanceTimersByTimeAsync(4_900);
     expect(errors.count).toBe(1);
     expect(errors.lines[0]).toMatchObject({
@@ -53,18 +53,18 @@ describe("a reconciler", () => {
       tenant: "t",
       agent: "a",
     });
-    expect(reconciler.state.kind).toBe("pending");
+    expect(driver.state.kind).toBe("pending");
     await vi.advanceTimersByTimeAsync(200);
-    expect(reconciler.state.kind).toBe("applied");
+    expect(driver.state.kind).toBe("applied");
     expect(errors.count).toBe(1);
   });
 
   it("asks for nothing more, and leaves no timer, once it is closed", async () => {
-    const { reconciler, looks } = startReconciler([]);
-    reconciler.connected(connection);
+    const { driver, looks } = startDriver([]);
+    driver.connected(connection);
     await vi.advanceTimersByTimeAsync(2_000);
     expect(looks()).toBeGreaterThan(3);
-    reconciler.close();
+    driver.close();
     const before = looks();
     expect(vi.getTimerCount()).toBe(0);
     await vi.advanceTimersByTimeAsync(60_000);

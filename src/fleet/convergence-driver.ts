@@ -16,8 +16,8 @@ import { earlier } from "./convergence/pace.ts";
 import { Promised } from "./promised.ts";
 import type { Requests } from "./requests.ts";
 
-/** Whose reconciler it is. */
-export interface ReconcilerOwner {
+/** Whose driver it is. */
+export interface DriverOwner {
   readonly key: AgentKey;
   /** The desired revision, the state or what is observed may have changed. */
   changed(): void;
@@ -27,8 +27,8 @@ export interface ReconcilerOwner {
 const FAULT_PAUSE_MS = 5_000;
 
 /** Carries out what the kernel of convergence asks for one agent: the store, the secrets, the pushes over the link, the timer. */
-export class Reconciler implements ConvergenceOutput {
-  readonly #owner: ReconcilerOwner;
+export class ConvergenceDriver implements ConvergenceOutput {
+  readonly #owner: DriverOwner;
   readonly #requests: Requests;
   readonly #kernel: Convergence;
   #connection: Connection | undefined;
@@ -42,7 +42,7 @@ export class Reconciler implements ConvergenceOutput {
   /** Those who wait until the state is no longer pending. */
   #watchers: Set<() => void> | undefined;
 
-  constructor(owner: ReconcilerOwner, requests: Requests) {
+  constructor(owner: DriverOwner, requests: Requests) {
     this.#owner = owner;
     this.#requests = requests;
     this.#kernel = new Convergence(this, Math.random);
