@@ -25,7 +25,7 @@ export interface Verdicts {
   known(name: string): void;
 }
 
-/** Lines that a trace keeps. */
+/** The latest lines, so many at least, that a trace keeps. */
 const TRACE_LINES = 4_000;
 
 /**
@@ -60,8 +60,9 @@ export class History implements Verdicts {
   record(fact: Fact): void {
     const text = JSON.stringify(fact);
     this.#mix(text);
-    if (this.#isTraced && this.lines.length < TRACE_LINES)
-      this.lines.push(`${this.#clock.now.toFixed(1).padStart(10)} ${text}`);
+    if (this.#isTraced) this.lines.push(`${this.#clock.now.toFixed(1).padStart(10)} ${text}`);
+    // What led to the end counts.
+    if (this.lines.length > 2 * TRACE_LINES) this.lines.splice(0, TRACE_LINES);
     for (const auditor of this.#auditors) auditor.see(fact);
   }
 

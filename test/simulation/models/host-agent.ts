@@ -181,9 +181,8 @@ export class HostAgent implements ConvergenceOutput {
     this.#waiters.tell(waiter, verdict);
   }
 
-  changed(): void {
-    this.#changed();
-  }
+  /** What has changed is looked at when the kernel is done with its input: whoever is told of it looks later still. */
+  changed(): void {}
 
   *#load(): Tasked<void> {
     try {
