@@ -91,9 +91,11 @@ export class Waiters {
 
   /** The guest's word on an entry. Whoever waits for one whose place it took hears what became of that. */
   contextJudged(key: string, version: string, verdict: Verdict): void {
-    this.#tell(({ entry, isOvertaken }) => {
+    const its = this.#contexts.find(({ entry }) => entry.key === key && entry.version === version);
+    this.#tell(({ entry, isOvertaken, ticket }) => {
       if (entry.key !== key) return undefined;
-      if (isOvertaken) return overtakenBy(verdict);
+      // Whoever came before it was overtaken by it, though no look at the store has shown that yet.
+      if (isOvertaken || (its !== undefined && ticket < its.ticket)) return overtakenBy(verdict);
       return entry.version === version ? verdict : undefined;
     });
   }

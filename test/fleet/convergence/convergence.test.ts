@@ -340,6 +340,19 @@ describe("whoever pushed a context entry that was overtaken", () => {
     ]);
   });
 
+  it("hears of it before the one who overtook it, though the look at the store began before both had come", () => {
+    const rig = Rig.atRest();
+    rig.kernel.storeChanged(true, rig.now);
+    rig.kernel.contextStored(entry("a", "1", "v1"), 1, rig.now);
+    rig.kernel.contextStored(entry("a", "2", "v2"), 2, rig.now);
+    rig.loaded(config(1), [entry("a", "2", "v2")]);
+    rig.kernel.contextAnswered({ ...REFUSED, contextSha256: digestOf({}) }, rig.now);
+    expect([...rig.contextVerdicts]).toMatchObject([
+      [1, { refused: false, reason: expect.stringContaining("which the agent refused") }],
+      [2, { refused: true }],
+    ]);
+  });
+
   it("hears that the later one was refused as well, since neither is kept", () => {
     expect(verdicts({ ...REFUSED, contextSha256: digestOf({}) })).toMatchObject([
       {

@@ -162,7 +162,7 @@ describe("valinor db restore", () => {
     [
       "is another program's",
       (file: string) => new DatabaseSync(file).exec("create table t (a)"),
-      "no store of Valinor",
+      "not a store of Valinor",
     ],
     [
       "is in use",
