@@ -3,7 +3,7 @@ import { localCaller } from "../../../src/core/access/authorize.ts";
 import type { AgentStatusView } from "../../../src/core/types.ts";
 import type { FrameType } from "../../../protocol/wire/vocabulary.ts";
 import { forever } from "../../link/connect.ts";
-import { type Behaviour, type Session, settle, startGuest, until } from "../../link/fake-guest.ts";
+import { type Behaviour, type Session, settle, startGuest } from "../../link/fake-guest.ts";
 import { absentCases, type Payload } from "../../protocol/wire/absent.ts";
 import { schemas } from "../../protocol/wire/schemas.ts";
 import { drain, startWorld, streamed, type World } from "../world.ts";
@@ -106,7 +106,8 @@ const frames: readonly [string, FrameType, Payload, (payload: Payload) => Promis
     { applied: false, revision: 1, sha256: hash, reason: "no", retry: false, context_sha256: hash },
     async (payload) => {
       const { world, guest } = await agent({});
-      await until("it is connected", () => guest.sessions.length > 0);
+      // Else the guest would refuse its first configuration as well.
+      await untilSeen(world, ({ configState }) => configState === "applied");
       guest.on["config_update"] = (session, { id }) => session.send("config_ack", id, payload);
       const policy = { mode: "all", tools: [] } as const;
       const input = { agentId: "a", config: { a: 1 }, policy, expectedRevision: 0 };
@@ -152,12 +153,20 @@ const frames: readonly [string, FrameType, Payload, (payload: Payload) => Promis
   ],
 ];
 /** The status of the agent once its guest was let in or refused. */
-async function untilJudged({ core }: World): Promise<AgentStatusView> {
-  const end = performance.now() + 5_000;
+function untilJudged(world: World): Promise<AgentStatusView> {
+  return untilSeen(world, ({ connected, lastError }) => connected || /the guest/.test(lastError));
+}
+
+/** The status of the agent once it is like that. */
+async function untilSeen(
+  { core }: World,
+  isSeen: (view: AgentStatusView) => boolean,
+): Promise<AgentStatusView> {
+  const end = performance.now() + 10_000;
   for (;;) {
     const view = await core.status(me, "a");
-    if (view.connected || /the guest/.test(view.lastError)) return view;
-    if (performance.now() > end) throw new Error(`the guest was not judged: ${view.lastError}`);
+    if (isSeen(view)) return view;
+    if (performance.now() > end) throw new Error(`it did not come to this: ${JSON.stringify(view)}`);
     await settle(1);
   }
 }
