@@ -236,7 +236,8 @@ test.each([
       `${CALLERS} callers over ${protocol}, notice ${notice} s: ${counts.answered - before} answered after SIGTERM, ${counts.refused} refused and sent again, ${counts.told} told, ${counts.gone} came after the end, ${counts.cut} cut`,
     );
     expect(counts.cut).toBe(0);
-    expect(counts.told).toBeGreaterThan(0);
+    // On a busy machine it may be over before any of them asks again: then none is told, and all find it gone.
+    expect(counts.told + counts.gone).toBe(CALLERS);
     const ran = model.calls();
     expect(refused.filter((id) => ran.has(id))).toEqual([]);
   },

@@ -8,8 +8,8 @@ import { simulate } from "./simulate.ts";
 /** Steps of each world here, about: `npm run test:simulation` runs larger ones. */
 const STEPS = 1_500;
 
-/** Another one for every run, so that in time many are tried; a failure names it. */
-const firstSeed = Date.now() % 1_000_000_000;
+/** The same in every run: a suite that fails has a reason in what changed. `npm run test:simulation -- --first N` tries others. */
+const firstSeed = 1_001;
 
 describe("a simulated world", () => {
   it("happens again in the same way from the same seed, and in another from another", () => {
