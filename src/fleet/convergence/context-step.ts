@@ -40,8 +40,13 @@ function stepOfRebuilding(
 ): ContextStep {
   const push = nextOfAll(contexts, held, observed, told);
   if (push !== undefined) return { kind: "push", push, held };
-  if (isAsTold(held.entries, observed)) return { kind: "inPlace", entries: held.entries };
-  return { kind: "unlike" };
+  const { entries } = held;
+  if (!isAsTold(entries, observed)) return { kind: "unlike" };
+  // What is to be there may have changed since the first of them was pushed.
+  const entry = nextDifference(contexts, entries, told);
+  if (entry !== undefined)
+    return { kind: "push", push: { entry, keys: undefined }, held: { kind: "known", entries } };
+  return { kind: "inPlace", entries };
 }
 
 /** True if the guest tells no digest, or that of these entries. */
@@ -98,8 +103,15 @@ function rebuilding({ said }: Observed): Rebuilding {
 
 /** What differs from what the guest has, and removals that somebody waits for. */
 function nextChange(contexts: readonly ContextEntry[], has: Entries, told: Told): ContextEntry | undefined {
-  const removal = awaitedRemoval(contexts, told);
-  if (removal !== undefined) return removal;
+  return awaitedRemoval(contexts, told) ?? nextDifference(contexts, has, told);
+}
+
+/** What the guest has and is not to have, or lacks. */
+function nextDifference(
+  contexts: readonly ContextEntry[],
+  has: Entries,
+  told: Told,
+): ContextEntry | undefined {
   for (const key of has.keys()) {
     const gone = removalOf(key);
     if (!hasKey(contexts, key) && !isRefused(gone, told)) return gone;

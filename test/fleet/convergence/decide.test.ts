@@ -44,6 +44,14 @@ const refusals = new Map([["a", { version: "1", reason: "no" }]]);
 const held = { kind: "known", entries: new Map([["old", entry("old", "x", "0")]]) } as const;
 const kept = new Map([["old", { version: "", reason: "no" }]]);
 
+/** A guest that was pushed everything, and has these entries now. */
+const whole = (...entries: ReturnType<typeof entry>[]) =>
+  ({
+    kind: "rebuilding",
+    entries: new Map(entries.map((record) => [record.key, record])),
+    dropped: true,
+  }) as const;
+
 describe("decide", () => {
   it.each([
     ["asks the store first", undefined, observed(), told(), "unknown", ["load"]],
@@ -160,6 +168,22 @@ describe("decide", () => {
       told({}, { context: held, refusals: kept }),
       "stuck",
       ["judge", "contextInPlace", "settle"],
+    ],
+    [
+      "pushes an entry that changed in the store while the whole context was pushed",
+      desired({ contexts: [one] }),
+      observed({ contextSha256: digestOf({ a: "before" }) }),
+      told({}, { context: whole(entry("a", "before", "0")) }),
+      "context differs",
+      ["judge", "pushContext"],
+    ],
+    [
+      "removes an entry that left the store while the whole context was pushed",
+      desired({ contexts: [one] }),
+      observed({ contextSha256: digestOf({ a: "A", b: "B" }) }),
+      told({}, { context: whole(one, entry("b", "B", "1")) }),
+      "context differs",
+      ["judge", "pushContext"],
     ],
     [
       "is done if all is there",
