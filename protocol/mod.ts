@@ -67,4 +67,3 @@ export {
   type ErrorCode,
   type FrameType,
 } from "./wire/vocabulary.ts";
-export type { WriteTicket } from "./wire/writer.ts";

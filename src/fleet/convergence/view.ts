@@ -73,7 +73,7 @@ export class View {
 }
 
 /** True if the guest has what the store does not know: a higher revision, or the same one with another digest. */
-export function isAhead(
+function isAhead(
   { reports, revision, sha256 }: Observed,
   { record, ...wanted }: DesiredConfig,
 ): boolean {
