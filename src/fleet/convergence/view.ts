@@ -73,10 +73,7 @@ export class View {
 }
 
 /** True if the guest has what the store does not know: a higher revision, or the same one with another digest. */
-function isAhead(
-  { reports, revision, sha256 }: Observed,
-  { record, ...wanted }: DesiredConfig,
-): boolean {
+function isAhead({ reports, revision, sha256 }: Observed, { record, ...wanted }: DesiredConfig): boolean {
   if (!reports) return false;
   if (revision !== record.revision) return revision > record.revision;
   return wanted.sha256 !== undefined && sha256 !== wanted.sha256;
