@@ -12,9 +12,11 @@ export interface HostArgument {
   readonly port: number;
   /** Messages that it sends: each becomes a stream. */
   readonly streams: number;
+  /** After this time it cancels them, milliseconds; undefined: never. */
+  readonly cancelMs?: number;
 }
 
-const { port, streams } = argument() as HostArgument;
+const { port, streams, cancelMs } = argument() as HostArgument;
 const socket = connect({ port, host: "127.0.0.1", noDelay: true });
 let frames = 0;
 /** Bytes of a frame that are still to come, and those of a length field that have come. */
@@ -46,4 +48,11 @@ for (let n = 0; n < streams; n++) {
   const reading = { credit: Number.MAX_SAFE_INTEGER, on_disconnect: "cancel" };
   socket.write(encodeFrame("message", id, { ...message, ...reading }));
 }
+if (cancelMs !== undefined) setTimeout(cancelAll, cancelMs);
+
+function cancelAll(): void {
+  for (let n = 0; n < streams; n++)
+    socket.write(encodeFrame("cancel", `cancel-${n}`, { request_id: `bench-${n}`, reason: "" }));
+}
+
 serveControl([port], () => frames);
