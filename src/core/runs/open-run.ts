@@ -1,10 +1,10 @@
 import type { AgentHandle } from "../../fleet/handle.ts";
 import type { Connection } from "../../link/connection.ts";
 import type { Exchange } from "../../link/exchange.ts";
-import { LinkError, type Frame } from "@valinor/protocol";
+import { type Frame, type Guest, LinkError } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "./frame-check.ts";
-import { fitsProtocol1, givenKeys, isShapedByClient } from "./message-keys.ts";
+import { givenKeys, hasToolsOrHistory, isShapedByClient } from "./message-keys.ts";
 import {
   fullPayload,
   inDoubt,
@@ -20,7 +20,7 @@ import {
 /** An exchange whose guest has taken the message. */
 export interface OpenedRun extends OpenedAnswer {
   readonly exchange: Exchange;
-  readonly protocol: 1 | 2;
+  readonly guest: Guest;
   /** Frames that came with the first. */
   readonly rest: readonly Frame[];
 }
@@ -48,7 +48,7 @@ export async function openRun(
     } catch (error) {
       if (!isLinkLost(error) || tries === TRIES || signal.aborted) throw boot === "" ? error : inDoubt(error);
       if (error.code === "interrupted") {
-        if (connection.protocol === 1) throw error;
+        if (!connection.guest.resumable) throw error;
         boot = connection.bootId;
       }
     }
@@ -66,10 +66,11 @@ async function openOn(
   request: RunRequest,
   signal: AbortSignal,
 ): Promise<OpenedRun> {
-  if (connection.protocol === 1 && isAttachOnly(request)) {
+  const { guest } = connection;
+  if (!guest.resumable && isAttachOnly(request)) {
     throw new ValinorError("RUN_UNKNOWN", "this agent speaks protocol 1: its runs can't be attached to");
   }
-  if (connection.protocol === 1 && !fitsProtocol1(request.message)) {
+  if (!guest.takesTools && hasToolsOrHistory(request.message)) {
     throw new ValinorError(
       "INVALID_ARGUMENT",
       "this agent speaks protocol 1: it accepts neither tools nor history",
@@ -81,14 +82,14 @@ async function openOn(
   const keepsConversations = connection.heartbeat.openclawKind !== "plain";
   const full = fullPayload(request, revision, keepsConversations);
   if (isShapedByClient(request.message)) checkFrame("message", full);
-  const payload = connection.protocol === 1 ? plainPayload(request) : full;
+  const payload = guest.takesTools ? full : plainPayload(request);
   const exchange = await connection.open("message", payload, signal).catch((error: unknown) => {
     throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
   });
-  if (connection.protocol === 1) {
-    return { exchange, protocol: 1, bootId: "", attached: false, nextSequence: 1, life: "", rest: [] };
+  if (!guest.resumable) {
+    return { exchange, guest, bootId: "", attached: false, nextSequence: 1, life: "", rest: [] };
   }
-  return takeOpened(exchange, connection.heartbeat.lives === true, request, signal);
+  return takeOpened(exchange, connection, request, signal);
 }
 
 /** What does not fit into a frame towards the guest is the client's, not the guest's doing. */
@@ -99,7 +100,7 @@ function tooLarge(error: LinkError): ValinorError {
 /** Waits for `opened`, always the first answer; of guests that name no lives none is taken. */
 async function takeOpened(
   exchange: Exchange,
-  hasLife: boolean,
+  { guest, heartbeat }: Connection,
   request: RunRequest,
   signal: AbortSignal,
 ): Promise<OpenedRun> {
@@ -110,7 +111,7 @@ async function takeOpened(
     let frames: readonly Frame[] | undefined = [];
     while (frames?.length === 0) frames = await exchange.take();
     const [first, ...rest] = frames ?? [];
-    return { exchange, protocol: 2, ...readOpened(first, hasLife, request), rest };
+    return { exchange, guest, ...readOpened(first, heartbeat.lives === true, request), rest };
   } catch (error) {
     exchange.detach(LinkError.from(error, "closed"));
     throw error;
