@@ -4,17 +4,15 @@ import type { Exchange } from "../../link/exchange.ts";
 import { type Frame, type Guest, LinkError } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "./frame-check.ts";
+import { HandOver } from "./hand-over-again.ts";
 import { givenKeys, hasToolsOrHistory, isShapedByClient } from "./message-keys.ts";
 import {
   fullPayload,
-  inDoubt,
   isAttachOnly,
-  isLinkLost,
   lifeOf,
   type OpenedAnswer,
   readOpened,
   type RunRequest,
-  TRIES,
 } from "./open-rules.ts";
 
 /** An exchange whose guest has taken the message. */
@@ -27,30 +25,23 @@ export interface OpenedRun extends OpenedAnswer {
 
 /**
  * Gives a message to a guest and waits until it is taken. A link that is lost meanwhile is not the caller's concern if
- * trying again can't run the message twice: if no byte of it had left, or if the same boot of the guest, which knows the
- * run by its name, is reached again. Rejects with LinkError, AgentError or ValinorError; an abort of the signal detaches.
+ * handing the message over again can't run it twice (HandOver). Rejects with LinkError, AgentError or ValinorError; an abort of the signal detaches.
  */
 export async function openRun(
   agent: AgentHandle,
   request: RunRequest,
   signal: AbortSignal,
 ): Promise<OpenedRun> {
-  let boot = "";
-  for (let tries = 1; ; tries++) {
+  const handOver = new HandOver();
+  for (;;) {
     const connection = await connect(agent, request, signal).catch((error: unknown) => {
-      throw boot === "" ? error : inDoubt(error);
+      throw handOver.notReached(error);
     });
-    if (boot !== "" && connection.bootId !== boot) {
-      throw new LinkError("interrupted", "the agent restarted before it had answered");
-    }
+    handOver.begin(connection);
     try {
       return await openOn(connection, agent.record.configRevision, request, signal);
     } catch (error) {
-      if (!isLinkLost(error) || tries === TRIES || signal.aborted) throw boot === "" ? error : inDoubt(error);
-      if (error.code === "interrupted") {
-        if (!connection.guest.resumable) throw error;
-        boot = connection.bootId;
-      }
+      handOver.failed(error, connection, !signal.aborted);
     }
   }
 }
