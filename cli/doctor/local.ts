@@ -106,7 +106,7 @@ async function readPostgres(url: string, ms: number): Promise<void> {
     await client.connect();
     await client.query("select 1");
   } finally {
-    await client.end().catch(() => {});
+    await client.end().catch(() => {}); // the query has told what there is to tell
   }
 }
 
