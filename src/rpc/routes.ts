@@ -11,7 +11,7 @@ import { coalesceStream } from "./coalesce.ts";
 import { createRpcFront } from "./messages/front.ts";
 import { health, type HealthServices } from "./health.ts";
 import { boundsOf } from "./messages/message-bounds.ts";
-import { peerValues } from "./peer.ts";
+import { answersWith, peerValues } from "./peer.ts";
 import { reflection, reflectionV1Alpha } from "./reflection.ts";
 import { createRequestGate } from "./unary.ts";
 
@@ -20,6 +20,9 @@ export interface RpcOptions extends HealthServices {
   /** Takes what is no RPC. */
   readonly fallback: NodeHandler;
 }
+
+/** Where the one RPC is whose answer goes past the library. */
+const STREAM_PATH = `/${AgentProxy.typeName}/${AgentProxy.method.stream.name}`;
 
 /** What is served. */
 const services = [AgentProxy, AgentRegistry, Health, ServerReflection, ServerReflectionV1Alpha];
@@ -31,6 +34,7 @@ export function createRpcHandler(options: RpcOptions): NodeHandler {
   return (req, res) => {
     // Both listeners hand out node:http's shapes; connect-node's types only widen them.
     const admitted = front.admit(req as IncomingMessage, res as ServerResponse);
+    if (req.url === STREAM_PATH) answersWith(req as IncomingMessage, res as ServerResponse);
     if (admitted === undefined) options.fallback(req, res);
     else if (admitted) adapter(req, res);
   };
