@@ -196,9 +196,13 @@ class Listener implements HttpListener {
     divertStreams(server, (stream, headers, rawHeaders) => {
       const begin = onStream(stream, headers, rawHeaders);
       if (begin === undefined) return false;
-      this.#flight.track(stream);
+      this.#flight.enter();
+      stream.once("close", () => {
+        this.#flight.leave();
+        this.#stalls.leave(stream);
+      });
       spread(stream, stream, () => {
-        this.#stalls.track(stream);
+        this.#stalls.enter(stream);
         begin();
       });
       return true;
