@@ -94,11 +94,14 @@ export class LinkConnection
     return this.#closed.promise;
   }
 
+  openNow(type: FrameType, payload: object): Exchange | undefined {
+    return Exchange.open(this.#link, type, payload, type === "message" ? "message" : "request");
+  }
+
   async open(type: FrameType, payload: object, signal: AbortSignal): Promise<Exchange> {
-    const kind = type === "message" ? "message" : "request";
     let bound: AbortSignal | undefined; // made only if the queue is full
     for (;;) {
-      const exchange = Exchange.open(this.#link, type, payload, kind);
+      const exchange = this.openNow(type, payload);
       if (exchange !== undefined) return exchange;
       bound ??= AbortSignal.any([signal, AbortSignal.timeout(limits.requestDialMs)]);
       await this.#channel.writer.room(bound).catch((error: unknown) => {
