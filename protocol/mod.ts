@@ -56,7 +56,7 @@ export { type LimitedLogger, limitLogger, type LineLogger, LogLimit } from "./wi
 export { firstMark, nextMark } from "./wire/marks.ts";
 export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
 export { prescan, prescanFrom } from "./wire/prescan.ts";
-export type { Turns, Waiting } from "./wire/reader.ts";
+export type { Decoded, Turns, Waiting } from "./wire/reader.ts";
 export { endsInHighSurrogate, splitText } from "./wire/split-text.ts";
 export { isObject, isUint32 } from "./wire/values.ts";
 export {

@@ -56,8 +56,13 @@ export const limits = {
   /** Time of each turn of the event loop in which a host decodes what came over all links; of it for slices of what had to wait. */
   readTurnMs: 5,
   readSlicesMs: 2,
-  /** One slice of one link. */
+  /** Frames and bytes after which a turn is over for large reads, whatever the time. */
+  readTurnFrames: 256,
+  readTurnBytes: 512 * 1024,
+  /** One slice of one link, and its frames; those of one read while no other link waits. */
   readSliceMs: 0.5,
+  readSliceFrames: 256,
+  readAloneFrames: 512,
   /** A read of at most so many bytes waits behind no large one. */
   readLightBytes: 4 * 1024,
   /** Most messages that are read at once over one link (protocol 1: as many as runs in flight). */
