@@ -14,6 +14,7 @@ export type {
 } from "./link/guest/ports.ts";
 export { isToken } from "./link/guest/token.ts";
 export type { ClientTool } from "./link/guest/turns.ts";
+export { CreditPool } from "./link/host/credit-pool.ts";
 export type { Batch, ExchangeKind, HostExchange } from "./link/host/exchange.ts";
 export { UnaskedTotal } from "./link/host/flood.ts";
 export { type Guest, guests } from "./link/host/guest.ts";

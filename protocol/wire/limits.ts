@@ -70,6 +70,9 @@ export const limits = {
 
   /** Bytes that a guest may send ahead of the reader, one frame more not counted. */
   creditWindow: 256 * 1024,
+  /** Bytes that a host promises to take over all links, for all messages together; and what it promises each of them in any case. */
+  creditTotal: 64 * 1024 * 1024,
+  creditFloor: 32 * 1024,
   /** Bytes held for an exchange of a guest that knows no credit. */
   uncreditedBuffer: 1024 * 1024,
   /** Bytes queued towards a peer; an empty queue admits any legal frame. */

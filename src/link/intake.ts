@@ -1,4 +1,4 @@
-import { type HostLinkShared, UnaskedTotal } from "@valinor/protocol";
+import { CreditPool, type HostLinkShared, UnaskedTotal } from "@valinor/protocol";
 import { Dials } from "./dials.ts";
 import { mintId } from "./ids.ts";
 import { PartialBudget } from "./partials.ts";
@@ -19,6 +19,7 @@ export function createIntake(): Intake {
     turns: new ReadTurns(),
     partials: new PartialBudget(),
     unasked: new UnaskedTotal(),
+    credit: new CreditPool(),
     dials: new Dials(),
     ticks: new Ticks(),
     mintId,
