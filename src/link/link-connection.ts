@@ -95,10 +95,9 @@ export class LinkConnection
   }
 
   async open(type: FrameType, payload: object, signal: AbortSignal): Promise<Exchange> {
-    const kind = type === "message" ? "message" : "request";
     let bound: AbortSignal | undefined; // made only if the queue is full
     for (;;) {
-      const exchange = Exchange.open(this.#link, type, payload, kind);
+      const exchange = this.#tryOpen(type, payload);
       if (exchange !== undefined) return exchange;
       bound ??= AbortSignal.any([signal, AbortSignal.timeout(limits.requestDialMs)]);
       await this.#channel.writer.room(bound).catch((error: unknown) => {
@@ -109,7 +108,9 @@ export class LinkConnection
 
   async request(type: FrameType, payload: object, ms: number): Promise<Frame> {
     const began = monotonicNow();
-    const exchange = await this.open(type, payload, AbortSignal.timeout(ms));
+    // A signal for each of ten thousand pushes would live for as long as its time: it is made only if the queue is full.
+    const exchange =
+      this.#tryOpen(type, payload) ?? (await this.open(type, payload, AbortSignal.timeout(ms)));
     const timer = setTimeout(
       () => exchange.detach(new LinkError("timeout", `no answer to ${type} within ${ms} ms`)),
       Math.max(1, ms - (monotonicNow() - began)),
@@ -125,6 +126,10 @@ export class LinkConnection
       clearTimeout(timer);
       exchange.detach(new LinkError("closed", "answered"));
     }
+  }
+
+  #tryOpen(type: FrameType, payload: object): Exchange | undefined {
+    return Exchange.open(this.#link, type, payload, type === "message" ? "message" : "request");
   }
 
   close(reason: LinkError): void {
