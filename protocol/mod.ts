@@ -64,6 +64,7 @@ export {
   NO_TOOLS_ALLOWLIST,
   PROTOCOL,
   errorCodes,
+  frameTypes,
   typeName,
   type ErrorCode,
   type FrameType,

@@ -3,7 +3,7 @@ export { defaultRoles, isPermission } from "./auth/roles.ts";
 export { ConfigError, loadConfig, type Config } from "./config.ts";
 export type { Reason } from "./core/errors.ts";
 export type { Permission } from "./core/types.ts";
-export { pauseFor } from "./link/backoff.ts";
+export { pauseFor } from "./waits/waits.ts";
 export { startServer, type ValinorServer } from "./server.ts";
 export type { Actor } from "./store/audit.ts";
 export type { AuditEntry } from "./store/audit.ts";

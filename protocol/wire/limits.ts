@@ -180,4 +180,6 @@ export const guestLimits = {
   appliesQueued: 16,
   /** Longest key of a context entry, in UTF-16 units: hosts allow less. */
   contextKeyLength: 256,
+  /** Longest request_id, conversation_id and run_life of a message, in UTF-16 units: hosts name less. */
+  nameLength: 512,
 } as const;

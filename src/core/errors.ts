@@ -43,6 +43,9 @@ export interface ErrorExtras {
   readonly cause?: unknown;
 }
 
+/** Milliseconds after which a caller that found every place taken may find one. */
+const PLACE_RETRY_MS = 5_000;
+
 /** The one error of the domain. Told apart by `reason`; the message is for people and is shown to the client. */
 export class ValinorError extends Error {
   override readonly name = "ValinorError";
@@ -81,6 +84,11 @@ export class ValinorError extends Error {
     };
     return new ValinorError(reason, message, extras);
   }
+}
+
+/** What a caller is told if as much is held or buffered as may be: it can try again soon, as others end. `why` is shown. */
+export function limitExceeded(why: string): ValinorError {
+  return new ValinorError("LIMIT_EXCEEDED", why, { retryMs: PLACE_RETRY_MS });
 }
 
 const linkReasons: Record<LinkErrorCode, Reason> = {

@@ -1,5 +1,5 @@
 import { monotonicNow } from "@valinor/protocol";
-import { waitAtMost } from "../link/backoff.ts";
+import { waitAtMost } from "../waits/waits.ts";
 import type { Connection } from "../link/connection.ts";
 import type { AgentKey, ConfigRecord, ContextRecord } from "../store/store.ts";
 import { Convergence } from "./convergence/convergence.ts";

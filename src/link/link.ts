@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { LinkError, limits, monotonicNow, Redial } from "@valinor/protocol";
-import { waitAtMost } from "./backoff.ts";
+import { waitAtMost } from "../waits/waits.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
 import type { DialTicket } from "./dials.ts";
 import type { ConnectionOwner, LinkConnection } from "./link-connection.ts";

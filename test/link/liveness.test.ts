@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { backoffMs } from "../../src/link/backoff.ts";
 import type { Connection } from "../../src/link/connection.ts";
-import { limits } from "../../protocol/wire/limits.ts";
 import { connectTo, failureOf, forever } from "./connect.ts";
 import { type Behaviour, type Session, settle, startGuest } from "./fake-guest.ts";
 
@@ -129,22 +127,5 @@ describe("heartbeats that stop", () => {
     let second = 0;
     const { end } = await watch({ protocol: 1 }, 45, (session) => second++ === 0 && session.heartbeat());
     expect(end?.message).toBe("the guest's heartbeats have stopped");
-  });
-});
-
-describe("the pause before a redial", () => {
-  it("is random, its bound doubling from 50 ms to 5 s", () => {
-    for (const [failures, bound] of [
-      [0, 50],
-      [1, 100],
-      [4, 800],
-      [7, limits.redialMaxMs],
-      [1_000_000, limits.redialMaxMs],
-    ] as const) {
-      const waits = Array.from({ length: 200 }, () => backoffMs(failures));
-      expect(Math.min(...waits)).toBeGreaterThanOrEqual(0);
-      expect(Math.max(...waits)).toBeLessThan(bound);
-      expect(Math.max(...waits)).toBeGreaterThan(bound / 2);
-    }
   });
 });

@@ -1,12 +1,10 @@
 import { canonicalJson, sha256 } from "../../wire/digest.ts";
 import type { UnknownObject } from "../../wire/frame.ts";
+import { guestLimits } from "../../wire/limits.ts";
 import { isObject, isUint32 } from "../../wire/values.ts";
 import { type ClientTool, readHistory, readTools } from "./turns.ts";
 
 // Payloads are read by hand: the generated schemas would load the protobuf runtime into a daemon that has to start quickly.
-
-/** Longest request or conversation id that is accepted, in UTF-16 units. */
-const ID_LENGTH = 512;
 
 /** What becomes of a run when its last reader has left. */
 export type OnDisconnect = "continue" | "cancel";
@@ -77,7 +75,7 @@ export function readMessage(payload: UnknownObject): Message | string {
   if (typeof tools === "string") return tools;
   const ids = [payload["request_id"] ?? "", payload["conversation_id"] ?? "", payload["run_life"] ?? ""];
   if (!ids.every(isId))
-    return `request_id, conversation_id or run_life is not a string of at most ${ID_LENGTH}`;
+    return `request_id, conversation_id or run_life is not a string of at most ${guestLimits.nameLength}`;
   const runSeen = readSeen(payload["run_seen"] ?? undefined);
   if (runSeen === "wrong") return "run_seen is not an object of a sequence and a mark";
   const counts = [payload["after_sequence"] ?? 0, payload["min_config_revision"] ?? 0];
@@ -116,5 +114,5 @@ function messageHash(payload: UnknownObject): string {
 }
 
 function isId(value: unknown): value is string {
-  return typeof value === "string" && value.length <= ID_LENGTH;
+  return typeof value === "string" && value.length <= guestLimits.nameLength;
 }

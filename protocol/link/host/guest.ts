@@ -13,7 +13,7 @@ export interface Guest {
   readonly detaches: boolean;
   /** It names the configuration and the context that it has in force. Without that, what it acknowledged is assumed to be in force. */
   readonly reports: boolean;
-  /** Its boots have names, and its runs are known by theirs: a run can be attached to, read again and cancelled. */
+  /** Its boots and runs have names, and events have numbers: a run can be attached to, read again and cancelled. */
   readonly resumable: boolean;
   /** It takes tools, history and the further fields of a message. */
   readonly takesTools: boolean;

@@ -1,5 +1,5 @@
 import { isIPv6 } from "node:net";
-import { ValinorError } from "../errors.ts";
+import { limitExceeded } from "../errors.ts";
 
 /** How many of something that lasts may be held at once. */
 export interface ShareLimits {
@@ -28,9 +28,6 @@ export interface Shares {
   take(holder: Holder): () => void;
 }
 
-/** Milliseconds after which a refused caller may find a place. */
-const RETRY_MS = 5_000;
-
 /** Makes the counters. `what` names what is held, in the plural. */
 export function createShares(what: string, limits: ShareLimits): Shares {
   const counts = new Map<unknown, number>();
@@ -56,9 +53,7 @@ export function createShares(what: string, limits: ShareLimits): Shares {
       const shares = sharesOf(holder);
       for (const [name, most, who] of shares)
         if ((counts.get(name) ?? 0) >= most)
-          throw new ValinorError("LIMIT_EXCEEDED", `${who} may hold ${most} ${what}: end one first`, {
-            retryMs: RETRY_MS,
-          });
+          throw limitExceeded(`${who} may hold ${most} ${what}: end one first`);
       for (const [name] of shares) counts.set(name, (counts.get(name) ?? 0) + 1);
       let isHeld = true;
       return () => {

@@ -1,4 +1,5 @@
-import { backoffMs, pauseFor, waitAtMost } from "../../link/backoff.ts";
+import { pauseFor, waitAtMost } from "../../waits/waits.ts";
+import { backoffMs } from "../backoff.ts";
 import type { AuditStore, NewAuditEntry } from "../../store/audit.ts";
 import { monotonicNow } from "@valinor/protocol";
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { AgentHandle } from "../../fleet/handle.ts";
 import { notApplied, type Verdict } from "../../fleet/convergence/facts.ts";
-import { waitAtMost } from "../../link/backoff.ts";
+import { waitAtMost } from "../../waits/waits.ts";
 import { type AgentKey, type ContextRecord, type NewConfig, StoreError } from "../../store/store.ts";
 import { REDACTED } from "../../store/vault/vault.ts";
 import { configDigest, limits, monotonicNow } from "@valinor/protocol";

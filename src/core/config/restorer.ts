@@ -1,4 +1,4 @@
-import { backoffMs } from "../../link/backoff.ts";
+import { backoffMs } from "../backoff.ts";
 import type { AgentKey, ContextRecord, Store } from "../../store/store.ts";
 
 /** A context entry that a guest did not take. */

@@ -22,14 +22,14 @@ export function givenKeys(message: MessageInput | undefined, keepsConversations 
   };
 }
 
-/** True if a guest of protocol 1 can do what the message says: it knows neither history nor tools of clients. */
-export function fitsProtocol1(message: MessageInput | undefined): boolean {
-  return !hasAny(message?.history) && !hasAny(message?.tools);
+/** True if only a guest that takes tools and history can do what the message says. */
+export function hasToolsOrHistory(message: MessageInput | undefined): boolean {
+  return hasAny(message?.history) || hasAny(message?.tools);
 }
 
 /** True for a message whose frame may nest too deep, or have too many tokens: it holds JSON of the client's own. */
 export function isShapedByClient(message: MessageInput | undefined): boolean {
-  return message?.extra !== undefined || !fitsProtocol1(message) || hasAny(message?.wholeHistory);
+  return message?.extra !== undefined || hasToolsOrHistory(message) || hasAny(message?.wholeHistory);
 }
 
 function hasAny<T>(list: readonly T[] | undefined): list is readonly T[] {

@@ -1,56 +1,47 @@
 import type { AgentHandle } from "../../fleet/handle.ts";
 import type { Connection } from "../../link/connection.ts";
 import type { Exchange } from "../../link/exchange.ts";
-import { LinkError, type Frame } from "@valinor/protocol";
+import { type Frame, type Guest, LinkError } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "./frame-check.ts";
-import { fitsProtocol1, givenKeys, isShapedByClient } from "./message-keys.ts";
+import { HandOver } from "./hand-over-again.ts";
+import { givenKeys, hasToolsOrHistory, isShapedByClient } from "./message-keys.ts";
 import {
   fullPayload,
-  inDoubt,
   isAttachOnly,
-  isLinkLost,
   lifeOf,
   type OpenedAnswer,
   readOpened,
   type RunRequest,
-  TRIES,
 } from "./open-rules.ts";
 
 /** An exchange whose guest has taken the message. */
 export interface OpenedRun extends OpenedAnswer {
   readonly exchange: Exchange;
-  readonly protocol: 1 | 2;
+  readonly guest: Guest;
   /** Frames that came with the first. */
   readonly rest: readonly Frame[];
 }
 
 /**
  * Gives a message to a guest and waits until it is taken. A link that is lost meanwhile is not the caller's concern if
- * trying again can't run the message twice: if no byte of it had left, or if the same boot of the guest, which knows the
- * run by its name, is reached again. Rejects with LinkError, AgentError or ValinorError; an abort of the signal detaches.
+ * handing the message over again can't run it twice (HandOver). Rejects with LinkError, AgentError or ValinorError; an abort of the signal detaches.
  */
 export async function openRun(
   agent: AgentHandle,
   request: RunRequest,
   signal: AbortSignal,
 ): Promise<OpenedRun> {
-  let boot = "";
-  for (let tries = 1; ; tries++) {
+  const handOver = new HandOver();
+  for (;;) {
     const connection = await connect(agent, request, signal).catch((error: unknown) => {
-      throw boot === "" ? error : inDoubt(error);
+      throw handOver.notReached(error);
     });
-    if (boot !== "" && connection.bootId !== boot) {
-      throw new LinkError("interrupted", "the agent restarted before it had answered");
-    }
+    handOver.begin(connection);
     try {
       return await openOn(connection, agent.record.configRevision, request, signal);
     } catch (error) {
-      if (!isLinkLost(error) || tries === TRIES || signal.aborted) throw boot === "" ? error : inDoubt(error);
-      if (error.code === "interrupted") {
-        if (connection.protocol === 1) throw error;
-        boot = connection.bootId;
-      }
+      handOver.failed(error, connection, !signal.aborted);
     }
   }
 }
@@ -66,10 +57,11 @@ async function openOn(
   request: RunRequest,
   signal: AbortSignal,
 ): Promise<OpenedRun> {
-  if (connection.protocol === 1 && isAttachOnly(request)) {
+  const { guest } = connection;
+  if (!guest.resumable && isAttachOnly(request)) {
     throw new ValinorError("RUN_UNKNOWN", "this agent speaks protocol 1: its runs can't be attached to");
   }
-  if (connection.protocol === 1 && !fitsProtocol1(request.message)) {
+  if (!guest.takesTools && hasToolsOrHistory(request.message)) {
     throw new ValinorError(
       "INVALID_ARGUMENT",
       "this agent speaks protocol 1: it accepts neither tools nor history",
@@ -81,14 +73,14 @@ async function openOn(
   const keepsConversations = connection.heartbeat.openclawKind !== "plain";
   const full = fullPayload(request, revision, keepsConversations);
   if (isShapedByClient(request.message)) checkFrame("message", full);
-  const payload = connection.protocol === 1 ? plainPayload(request) : full;
+  const payload = guest.takesTools ? full : plainPayload(request);
   const exchange = await connection.open("message", payload, signal).catch((error: unknown) => {
     throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
   });
-  if (connection.protocol === 1) {
-    return { exchange, protocol: 1, bootId: "", attached: false, nextSequence: 1, life: "", rest: [] };
+  if (!guest.resumable) {
+    return { exchange, guest, bootId: "", attached: false, nextSequence: 1, life: "", rest: [] };
   }
-  return takeOpened(exchange, connection.heartbeat.lives === true, request, signal);
+  return takeOpened(exchange, connection, request, signal);
 }
 
 /** What does not fit into a frame towards the guest is the client's, not the guest's doing. */
@@ -99,7 +91,7 @@ function tooLarge(error: LinkError): ValinorError {
 /** Waits for `opened`, always the first answer; of guests that name no lives none is taken. */
 async function takeOpened(
   exchange: Exchange,
-  hasLife: boolean,
+  { guest, heartbeat }: Connection,
   request: RunRequest,
   signal: AbortSignal,
 ): Promise<OpenedRun> {
@@ -110,7 +102,7 @@ async function takeOpened(
     let frames: readonly Frame[] | undefined = [];
     while (frames?.length === 0) frames = await exchange.take();
     const [first, ...rest] = frames ?? [];
-    return { exchange, protocol: 2, ...readOpened(first, hasLife, request), rest };
+    return { exchange, guest, ...readOpened(first, heartbeat.lives === true, request), rest };
   } catch (error) {
     exchange.detach(LinkError.from(error, "closed"));
     throw error;

@@ -90,7 +90,7 @@ export class RunCalls {
     const agent = await this.#find(caller, input.agentId);
     try {
       const connection = await agent.reach(signal);
-      if (connection.protocol === 1) return false;
+      if (!connection.guest.resumable) return false;
       const payload = { request_id: linkName(caller, input.requestId), reason: input.reason };
       const answer = await connection.request("cancel", payload, this.#options.configMs);
       if (answer.type === "error") throw errorOfFrame(answer);
@@ -130,8 +130,8 @@ export class RunCalls {
   /** The stream of a run that is open. `leave` gives its place in the quota back when it ends. */
   #serve(run: OpenedRun, opening: Opening, seen: SeenRun, leave: () => void): RunStream {
     const { caller, input, requestId, drop } = opening;
-    const { bootId, attached, protocol, life } = run;
-    const opened: RunOpened = { requestId, bootId, attached, resumable: protocol === 2, life };
+    const { bootId, attached, guest, life } = run;
+    const opened: RunOpened = { requestId, bootId, attached, resumable: guest.resumable, life };
     const release = drop && this.#budget.add(heldStream(caller, run.exchange, drop));
     let forget = () => {};
     const metadata = { agent_id: input.agentId, request_id: requestId };

@@ -37,7 +37,7 @@ export class StoppableStream implements RunStream {
     this.#run = run;
     this.#metadata = metadata;
     this.#onEnd = onEnd;
-    this.#reader = run.protocol === 2 ? new NumberedReader(run.nextSequence, seen) : new UnnumberedReader();
+    this.#reader = run.guest.resumable ? new NumberedReader(run.nextSequence, seen) : new UnnumberedReader();
     this.#pending = run.rest;
     this.#lastSequence = run.nextSequence - 1;
   }
@@ -72,7 +72,7 @@ export class StoppableStream implements RunStream {
 
   /**
    * Ends the stream with DRAINING, after the events that have come. The guest is not told: its run waits for a reader as it does when a
-   * link is lost. A run of protocol 1 can't be read again, so it ends with RUN_INTERRUPTED. Does nothing after the end.
+   * link is lost. A run that can't be read again ends with RUN_INTERRUPTED. Does nothing after the end.
    */
   stop(): void {
     this.#stopped ??= new LinkError("interrupted", "this server is stopping");
@@ -101,9 +101,9 @@ export class StoppableStream implements RunStream {
   }
 
   #finish(error: unknown): ValinorError {
-    const { exchange, protocol } = this.#run;
+    const { exchange, guest } = this.#run;
     if (error instanceof LinkError) exchange.detach(error);
-    const isStop = error === this.#stopped && protocol === 2;
+    const isStop = error === this.#stopped && guest.resumable;
     const cause = isStop ? readNoFurther(this.#lastSequence) : translate(error);
     const reason = cause.with(this.#metadata);
     this.#end(reason);

@@ -1,5 +1,5 @@
 import { monotonicNow } from "@valinor/protocol";
-import { ValinorError } from "../errors.ts";
+import { limitExceeded } from "../errors.ts";
 import type { Caller } from "../types.ts";
 
 /** Bounds of what waits in memory for clients that do not read; sizes in bytes, durations in milliseconds. */
@@ -45,8 +45,6 @@ const REFUSE_AT = 0.8;
 const SHED_AT = 0.95;
 /** Streams that are ended in one turn of the event loop: to end one costs some 50 us. */
 const SHED_A_TURN = 16;
-/** Milliseconds after which a refused stream may be let in: stalled clients are dropped meanwhile. */
-const RETRY_MS = 5_000;
 
 /** A stream towards a client. */
 export interface HeldStream {
@@ -98,9 +96,9 @@ export class StreamBudget {
   admit(caller: Caller): void {
     for (const { name, bytes, streams, whose } of this.#sharesOf(caller)) {
       if ((this.#open.get(name) ?? 0) >= streams)
-        throw refused(`${whose} streams are ${streams} already: end one first`);
+        throw limitExceeded(`${whose} streams are ${streams} already: end one first`);
       if ((this.#stalled.get(name) ?? 0) > bytes * REFUSE_AT)
-        throw refused(`${whose} streams wait for clients that do not read them`);
+        throw limitExceeded(`${whose} streams wait for clients that do not read them`);
     }
   }
 
@@ -211,8 +209,4 @@ function count(counts: Map<string, number>, name: string, by: 1 | -1): void {
   const left = (counts.get(name) ?? 0) + by;
   if (left > 0) counts.set(name, left);
   else counts.delete(name);
-}
-
-function refused(why: string): ValinorError {
-  return new ValinorError("LIMIT_EXCEEDED", why, { retryMs: RETRY_MS });
 }

@@ -1,5 +1,5 @@
 import type { FleetListener } from "../../fleet/listeners.ts";
-import { waitAtMost } from "../../link/backoff.ts";
+import { waitAtMost } from "../../waits/waits.ts";
 import { monotonicNow } from "@valinor/protocol";
 
 /** What a watcher has yet to be told: at most one entry an agent, however slow the watcher is. */

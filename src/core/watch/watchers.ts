@@ -1,10 +1,7 @@
-import { ValinorError } from "../errors.ts";
+import { limitExceeded } from "../errors.ts";
 import type { Lifecycle } from "../lifecycle.ts";
 import type { Caller } from "../types.ts";
 import type { Changes } from "./watch-changes.ts";
-
-/** Milliseconds after which a refused watcher may find a place. */
-const RETRY_MS = 5_000;
 
 /** How many there may be at once. */
 export interface WatchersLimits {
@@ -32,9 +29,10 @@ export class Watchers {
   join({ tenant, credential, subject }: Caller, changes: Changes): () => void {
     const { all, tenant: ofTenant, credential: ofCredential } = this.#limits;
     const name = `${tenant}\0${credential}\0${subject}`;
-    if (this.#count(name) >= ofCredential) throw tooMany(`this credential has ${ofCredential}`);
-    if (this.#count(tenant) >= ofTenant) throw tooMany(`this tenant has ${ofTenant}`);
-    if (this.#present.size >= all) throw tooMany(`this server has ${all}`);
+    if (this.#count(name) >= ofCredential)
+      throw limitExceeded(`this credential has ${ofCredential} watchers already`);
+    if (this.#count(tenant) >= ofTenant) throw limitExceeded(`this tenant has ${ofTenant} watchers already`);
+    if (this.#present.size >= all) throw limitExceeded(`this server has ${all} watchers already`);
     const names = [tenant, name];
     for (const counted of names) this.#counts.set(counted, this.#count(counted) + 1);
     this.#present.add(changes);
@@ -52,8 +50,4 @@ export class Watchers {
     if (left > 0) this.#counts.set(name, left);
     else this.#counts.delete(name);
   }
-}
-
-function tooMany(who: string): ValinorError {
-  return new ValinorError("LIMIT_EXCEEDED", `${who} watchers already`, { retryMs: RETRY_MS });
 }

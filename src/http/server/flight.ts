@@ -1,9 +1,9 @@
-import type { ServerResponse } from "node:http";
+import type { EventEmitter } from "node:events";
 
 /** The requests that are being answered. */
 export interface Flight {
-  /** Counts a response until it closes. */
-  track(res: ServerResponse): void;
+  /** Counts a response, or a stream of HTTP/2, until it closes. */
+  track(res: EventEmitter): void;
   /**
    * Resolves when none has been in flight for `quietMs` (none at once: 0), after `ms`, or when the signal aborts; with whether none is in
    * flight.

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Server as NetServer, Socket } from "node:net";
 import { bindEverywhere, type Bound } from "./bind.ts";
 import { createFlight } from "./flight.ts";
 import { allowHalfClose } from "./half-close.ts";
-import { createSessionServer, type SessionServer } from "./http2-server.ts";
+import { createSessionServer, divertStreams, type SessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { endEarlyAnswer } from "./early-answer.ts";
 import { Http1Drain } from "./http1-drain.ts";
@@ -26,7 +27,18 @@ export interface HttpLogger {
  * Answers a request. Requests of HTTP/2 come in the shape of HTTP/1's too (Node's compatibility API). It must not throw;
  * one that does is answered 500 if that is still possible.
  */
-export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => void;
+export interface HttpHandler {
+  (req: IncomingMessage, res: ServerResponse): void;
+  /** Answers some streams of HTTP/2 as they are; all others come as requests. Default: none. */
+  readonly onStream?: StreamHandler;
+}
+
+/** What begins to answer a stream, when it is its turn; undefined, and nothing was done, if it is to come as a request. */
+export type StreamHandler = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: string[],
+) => (() => void) | undefined;
 
 /** What a listener is made of. */
 export interface ListenerOptions {
@@ -158,14 +170,27 @@ class Listener implements HttpListener {
   }
 
   #serveHttp2(handler: HttpHandler, limits: HttpLimits, turns: Turns): void {
+    const { server } = this.#http2;
     const spread = createSpread(limits, turns);
-    this.#http2.server.on("request", (req, res) => {
+    server.on("request", (req, res) => {
       const response = res as unknown as ServerResponse;
       this.#flight.track(response);
-      spread(req, res, () => {
+      spread(req.stream, response, () => {
         this.#stalls.track(response);
         handler(req as unknown as IncomingMessage, response);
       });
+    });
+    const { onStream } = handler;
+    if (onStream === undefined) return;
+    divertStreams(server, (stream, headers, rawHeaders) => {
+      const begin = onStream(stream, headers, rawHeaders);
+      if (begin === undefined) return false;
+      this.#flight.track(stream);
+      spread(stream, stream, () => {
+        this.#stalls.track(stream);
+        begin();
+      });
+      return true;
     });
   }
 
@@ -237,7 +262,7 @@ function replaceConnectionListener(
 
 /** The handler, with a last resort for one that throws. */
 function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHandler {
-  return (req, res) => {
+  const guardedHandler: HttpHandler = (req, res) => {
     try {
       handler(req, res);
     } catch (error) {
@@ -246,6 +271,7 @@ function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHand
       else res.writeHead(500, { "content-type": "application/json" }).end('{"error":"internal error"}\n');
     }
   };
+  return Object.assign(guardedHandler, handler.onStream && { onStream: handler.onStream });
 }
 
 /**

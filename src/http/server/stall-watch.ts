@@ -1,11 +1,14 @@
-import type { ServerResponse } from "node:http";
-import { dropClient } from "./client.ts";
+import type { EventEmitter } from "node:events";
+import { dropClient, type Droppable } from "./client.ts";
 import { monotonicNow } from "@valinor/protocol";
+
+/** A response, or a stream of HTTP/2. */
+type Stallable = EventEmitter & Droppable & { readonly writableLength: number };
 
 /** Watches responses for clients that take nothing. */
 export interface StallWatch {
   /** Watches a response until it closes. */
-  track(res: ServerResponse): void;
+  track(res: Stallable): void;
   stop(): void;
 }
 
@@ -20,7 +23,7 @@ interface Watched {
  * that keeps its connection open and does not read. One timer for all responses, so a stall is seen up to a quarter late.
  */
 export function createStallWatch(stallMs: number): StallWatch {
-  const watched = new Map<ServerResponse, Watched>();
+  const watched = new Map<Stallable, Watched>();
   const look = () => {
     const now = monotonicNow();
     for (const [res, seen] of watched) {

@@ -1,5 +1,6 @@
 import { LinkError } from "@valinor/protocol";
 import { describe, expect, it } from "vitest";
+import { guests } from "../../../protocol/link/host/guest.ts";
 import type { Frame } from "../../../protocol/wire/frame.ts";
 import type { ValinorError } from "../../../src/core/errors.ts";
 import type { OpenedRun } from "../../../src/core/runs/open-run.ts";
@@ -60,7 +61,7 @@ function open(protocol: 1 | 2 = 2, nextSequence = 1) {
   const ends: (ValinorError | undefined)[] = [];
   const run: OpenedRun = {
     exchange,
-    protocol,
+    guest: guests[protocol],
     bootId: "b",
     attached: false,
     nextSequence,

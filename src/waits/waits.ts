@@ -1,11 +1,3 @@
-import { limits, pauseMs } from "@valinor/protocol";
-
-/** A random time below a bound that doubles with each failure from 50 ms to 5 s (full jitter). */
-export function backoffMs(failures: number): number {
-  const pace = { firstMs: limits.redialMinMs, longestMs: limits.redialMaxMs };
-  return pauseMs(pace, failures, Math.random());
-}
-
 /** Resolves when the time is over or when the signal aborts, whichever is first. Never rejects. */
 export function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
   return waitAtMost(new Promise(() => {}), ms, signal);
