@@ -65,6 +65,12 @@ export const limits = {
   readAloneFrames: 512,
   /** A read of at most so many bytes waits behind no large one. */
   readLightBytes: 4 * 1024,
+  /** Frames and bytes that readers get in a turn, all exchanges together; frames of one batch of one of them. */
+  deliverTurnFrames: 512,
+  deliverTurnBytes: 512 * 1024,
+  deliverFrames: 256,
+  /** A batch of so few frames, and of at most `readLightBytes`, waits behind no larger one. */
+  deliverLightFrames: 8,
   /** Most messages that are read at once over one link (protocol 1: as many as runs in flight). */
   messagesPerLink: 1_024,
 

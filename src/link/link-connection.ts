@@ -129,7 +129,8 @@ export class LinkConnection
   }
 
   #tryOpen(type: FrameType, payload: object): Exchange | undefined {
-    return Exchange.open(this.#link, type, payload, type === "message" ? "message" : "request");
+    const kind = type === "message" ? "message" : "request";
+    return Exchange.open(this.#link, this.#options.intake.deliveries, type, payload, kind);
   }
 
   close(reason: LinkError): void {

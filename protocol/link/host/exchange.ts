@@ -75,6 +75,11 @@ export class HostExchange {
     return this.#queuedBytes + this.#takenBytes;
   }
 
+  /** Bytes of the batch that the reader has now. */
+  get taken(): number {
+    return this.#takenBytes;
+  }
+
   /** How often the reader has asked for more. */
   get takes(): number {
     return this.#takes;
@@ -195,9 +200,11 @@ export class HostExchange {
 
   #takeQueue(): readonly Frame[] {
     const batch = this.#queue;
-    this.#queue = [];
+    // More would be encoded and written in one go.
+    this.#queue = batch.length > limits.deliverFrames ? batch.splice(limits.deliverFrames) : [];
     this.#takenBytes = this.#queuedBytes;
-    this.#queuedBytes = 0;
+    for (const frame of this.#queue) this.#takenBytes -= frame.size;
+    this.#queuedBytes -= this.#takenBytes;
     this.#readerIs = "busy";
     this.#keepalive = this.#idle = false;
     return batch;
