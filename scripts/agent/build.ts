@@ -22,7 +22,7 @@ const SEED = "--random-seed=1";
 
 /**
  * A young generation of two halves of 4 MB, not of 16, and an old one that is collected before it has doubled: of what a stream leaves
- * behind nearly nothing lives on, so that more room makes collections rarer and no cheaper.
+ * behind nearly nothing lives on, so that more room makes collections rarer and no cheaper. The code cache holds for these options alone.
  */
 const HEAP = ["--max-semi-space-size=4", "--heap-growing-percent=40"];
 
@@ -85,7 +85,7 @@ function makeExecutable(executable: string, output: string, work: string): void 
   };
   const file = join(work, "sea.json");
   writeFileSync(file, JSON.stringify(config));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [SEED, "--build-sea", file], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SEED, ...HEAP, "--build-sea", file], {
     cwd: work,
     encoding: "utf8",
   });

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { copyFileSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -105,5 +106,11 @@ describe("the single executable", () => {
     const [program] = artefacts["the single executable"].command;
     const told = spawnProgram(program, ["--version"], { env: { NODE_OPTIONS: "--no-such-option" } });
     expect(await told.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it("takes its code cache, which was made with the options of V8 that it runs with", () => {
+    const [program] = artefacts["the single executable"].command;
+    const { stdout, stderr } = spawnSync(program, ["--version"], { encoding: "utf8" });
+    expect([stdout, stderr]).toEqual([`${version}\n`, ""]);
   });
 });
