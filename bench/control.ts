@@ -13,7 +13,7 @@ export type ChildMessage = { readonly ready: readonly number[] } | { readonly sa
 
 /**
  * The child's side: tells the parent the ports that it listens on, answers every message with a sample, and ends with its
- * parent. Throws where the process was not started with an IPC channel.
+ * parent. Throws if the process was not started with an IPC channel.
  */
 export function serveControl(ports: readonly number[], count: () => number): void {
   const send = process.send?.bind(process);

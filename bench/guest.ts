@@ -48,7 +48,7 @@ function serveLink(socket: Socket): void {
   const reply = (type: Parameters<typeof encodeFrame>[0], id: string, payload: object) =>
     socket.write(encodeFrame(type, id, payload));
 
-  /** The run's next chunk; undefined where its credit is used up. */
+  /** The run's next chunk; undefined if its credit is used up. */
   function nextChunk(run: Run): Buffer | undefined {
     if (run.sent >= run.limit) return undefined;
     const sequence = ++run.sequence;
@@ -124,7 +124,7 @@ function serveLink(socket: Socket): void {
     schedule();
   }
 
-  /** The whole answer of a unary call; `opened` has left before, as it does where a model is asked. */
+  /** The whole answer of a unary call; `opened` has left before, as it does if a model is asked. */
   function answer(run: Run): void {
     const chunk = nextChunk(run);
     const sequence = ++run.sequence;

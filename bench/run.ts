@@ -1,6 +1,6 @@
 /**
  * Measures the control plane's CPU for a streamed chunk and for a unary call, with its floors in the same run; see
- * docs/performance.md. Writes a table to stdout and, where asked to, every measurement to a JSON file.
+ * docs/performance.md. Writes a table to stdout and, if asked to, every measurement to a JSON file.
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -98,7 +98,7 @@ function positive(name: "seconds" | "warmup" | "rounds" | "clients" | "agents" |
   throw new Error(`--${name} must be a number from ${least}\n${USAGE}`);
 }
 
-/** The server gets a core for itself, where there are two and taskset is there. */
+/** The server gets a core for itself, if there are two and taskset is there. */
 function pinning(): MeasureOptions["cores"] {
   const able = cpus().length > 1 && spawnSync("taskset", ["--version"]).status === 0;
   if (able) return { server: 0, load: 1 };

@@ -11,7 +11,7 @@ export interface Variant {
   readonly answer: string;
   /** Operation that is counted. */
   readonly operation: "chunk" | "call";
-  /** Measured only where `--only` asks for it. */
+  /** Measured only if `--only` asks for it. */
   readonly extra: boolean;
 }
 

@@ -8,8 +8,8 @@ const NEEDED = "24.18.1";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
- * Imports a program's entry and hands it to `run`. Where this Node is too old the program starts again, with the same
- * arguments, on the Node that `npm ci` brought along; where there is none, a message says what to do (exit code 1).
+ * Imports a program's entry and hands it to `run`. If this Node is too old, the program starts again, with the same
+ * arguments, on the Node that `npm ci` brought along; if there is none, a message says what to do (exit code 1).
  */
 export function launch(entry, run) {
   const started = older(process.versions.node, NEEDED)

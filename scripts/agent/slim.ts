@@ -5,7 +5,7 @@ import type { Plugin } from "rolldown";
 const OFFERED = new Set(["Pool", "Agent", "buildConnector", "WebSocket"]);
 
 /**
- * Modules of undici that are never reached where all is HTTP/1.1, and what stands in for them. Of the two forms of the HTTP
+ * Modules of undici that are never reached if all is HTTP/1.1, and what stands in for them. Of the two forms of the HTTP
  * parser the plain one stays: it runs on every processor, and for streams of small chunks it is as fast.
  */
 const REPLACED = new Map([
@@ -21,7 +21,7 @@ const REPLACED = new Map([
 const IMPORT = /(?:import|const)\s+(type\s+)?\{([^}]*)\}\s*(?:from\s*|=\s*await import\()"undici"/g;
 
 /**
- * Takes of undici what scripts/agent/undici.cjs names and no more. Fails where the agent asks for more, and where undici no
+ * Takes of undici what scripts/agent/undici.cjs names and no more. Fails if the agent asks for more, and if undici no
  * longer has a file of REPLACED.
  */
 export function slimUndici(): Plugin {
