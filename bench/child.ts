@@ -24,11 +24,11 @@ export interface ChildOptions {
   readonly nodeOptions?: readonly string[];
 }
 
-const START_MS = 15_000;
-const ANSWER_MS = 10_000;
+const START_MS = 60_000;
+const ANSWER_MS = 60_000;
 const STOP_MS = 5_000;
 
-/** Starts a process and waits until it is ready. Rejects if it ends before, or is not ready within 15 s. */
+/** Starts a process and waits until it is ready. Rejects if it ends before, or is not ready within a minute. */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { script, argument, core, nodeOptions = [] } = options;
   const node = [

@@ -1,3 +1,5 @@
+import type { LatencyFigures } from "./latency.ts";
+
 /** What a child process of the benchmark tells about itself at one moment. */
 export interface Sample {
   /** CPU that the process has used since its start, user and system together, microseconds. */
@@ -6,6 +8,8 @@ export interface Sample {
   readonly count: number;
   /** Monotonic clock that all processes of the machine share, microseconds. */
   readonly atUs: number;
+  /** How long its calls took since the sample before; undefined for a process that makes none. */
+  readonly latency: LatencyFigures | undefined;
 }
 
 /** What a child sends to its parent. */
@@ -13,15 +17,20 @@ export type ChildMessage = { readonly ready: readonly number[] } | { readonly sa
 
 /**
  * The child's side: tells the parent the ports that it listens on, answers every message with a sample, and ends with its
- * parent. Throws if the process was not started with an IPC channel.
+ * parent. Throws if the process was not started with an IPC channel. `latency` gives what it measured since it was last called.
  */
-export function serveControl(ports: readonly number[], count: () => number): void {
+export function serveControl(
+  ports: readonly number[],
+  count: () => number,
+  latency?: () => LatencyFigures | undefined,
+): void {
   const send = process.send?.bind(process);
   if (send === undefined) throw new Error("start this with bench/run.ts: it needs an IPC channel");
   process.on("message", () => {
     const { user, system } = process.cpuUsage();
     const atUs = Number(process.hrtime.bigint() / 1000n);
-    send({ sample: { cpuUs: user + system, count: count(), atUs } } satisfies ChildMessage);
+    const sample: Sample = { cpuUs: user + system, count: count(), atUs, latency: latency?.() };
+    send({ sample } satisfies ChildMessage);
   });
   // A clean exit: with --cpu-prof the profile is written then.
   process.on("disconnect", () => process.exit(0));

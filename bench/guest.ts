@@ -1,6 +1,7 @@
 /**
  * A fake guest: speaks protocol 2 over TCP and answers by script, with no model behind it. The content of a message names
- * the answer: `each`, `batch` and `paced` are endless streams of 60-byte chunks, `unary` is one chunk and the end.
+ * the answer: `each`, `batch` and `paced` are endless streams of 60-byte chunks, `idle` is a stream of one chunk that never ends, `unary`
+ * is one chunk and the end. A number after it, as in `each:60000`, is the bytes of a chunk.
  */
 import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -8,7 +9,7 @@ import { createFrameDecoder } from "../protocol/wire/decoder.ts";
 import { encodeFrame, encodeFrameJson, type Frame } from "../protocol/wire/frame.ts";
 import { limits } from "../protocol/wire/limits.ts";
 import { argument, serveControl } from "./control.ts";
-import { CHUNK_TEXT } from "./text.ts";
+import { CHUNK_BYTES, chunkText } from "./text.ts";
 
 /** The process's argument. */
 export interface GuestArgument {
@@ -26,12 +27,22 @@ const ROUNDS = 8;
 /** A stream that is being sent. */
 interface Run {
   readonly id: string;
+  /** Of each of its chunks. */
+  readonly text: string;
   sequence: number;
   sent: number;
   limit: number;
 }
 
 let sentChunks = 0;
+const texts = new Map<number, string>();
+
+/** Text of this length, made once. */
+function textOf(bytes: number): string {
+  const text = texts.get(bytes) ?? chunkText(bytes);
+  texts.set(bytes, text);
+  return text;
+}
 
 /** As long as the marks of a real guest, and no function of the texts, which are all the same. */
 function markOf(sequence: number): number {
@@ -52,7 +63,7 @@ function serveLink(socket: Socket): void {
   function nextChunk(run: Run): Buffer | undefined {
     if (run.sent >= run.limit) return undefined;
     const sequence = ++run.sequence;
-    const json = `{"content":"${CHUNK_TEXT}","done":false,"sequence":${sequence},"mark":${markOf(sequence)}}`;
+    const json = `{"content":"${run.text}","done":false,"sequence":${sequence},"mark":${markOf(sequence)}}`;
     const frame = encodeFrameJson("chunk", run.id, json);
     run.sent += frame.length;
     sentChunks++;
@@ -116,10 +127,13 @@ function serveLink(socket: Socket): void {
     });
     socket.write(opened);
     const limit = typeof credit === "number" ? credit : limits.uncreditedBuffer;
-    const run: Run = { id: frame.id, sequence: 0, sent: opened.length, limit };
-    if (content === "unary") return void setImmediate(answer, run);
-    if (content === "paced") return pace(run);
-    batch = content === "batch" ? BATCH : 1;
+    const [how, bytes = CHUNK_BYTES] = String(content).split(":");
+    const text = textOf(Number(bytes));
+    const run: Run = { id: frame.id, text, sequence: 0, sent: opened.length, limit };
+    if (how === "unary") return void setImmediate(answer, run);
+    if (how === "paced") return pace(run);
+    if (how === "idle") return void socket.write(nextChunk(run) ?? "");
+    batch = how === "batch" ? BATCH : 1;
     flatOut.set(run.id, run);
     schedule();
   }

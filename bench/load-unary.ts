@@ -1,11 +1,18 @@
 import { connect } from "node:net";
-import type { Counter } from "./load-streams.ts";
+import type { Latencies } from "./latency.ts";
+
+/** Calls that were seen to complete. */
+export interface CallCounter {
+  count: number;
+  readonly latencies: Latencies;
+}
 
 /** Sends a request over and over on one keep-alive connection, the next when the answer to the last is complete. */
-export function startUnary(port: number, request: string, counter: Counter): void {
+export function startUnary(port: number, request: string, counter: CallCounter): void {
   const bytes = Buffer.from(request, "latin1");
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   let answer = "";
+  let began = performance.now();
   socket.on("data", (part: Buffer) => {
     answer += part.toString("latin1");
     if (!isComplete(answer)) return;
@@ -14,7 +21,10 @@ export function startUnary(port: number, request: string, counter: Counter): voi
       process.exit(1);
     }
     answer = "";
+    const now = performance.now();
     counter.count++;
+    counter.latencies.add(now - began);
+    began = now;
     socket.write(bytes);
   });
   socket.on("close", () => {

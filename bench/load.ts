@@ -1,10 +1,17 @@
 /** The clients: streams that count chunks, or connections that send one unary call after the other. */
 import { argument, serveControl } from "./control.ts";
-import { type Counter, startEnvelopes, startMarks } from "./load-streams.ts";
-import { startUnary } from "./load-unary.ts";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { SendMessageRequestSchema } from "../gen/ts/valinor/v1/agent_proxy_pb.ts";
+import { Latencies } from "./latency.ts";
+import { expectAnswer, GrpcCaller } from "./load-grpc.ts";
+import { startEnvelopes, startMarks } from "./load-streams.ts";
+import { type CallCounter, startUnary } from "./load-unary.ts";
 
-/** What a client speaks; `rest` and `connect-unary` are unary. */
-export type Speaks = "sse" | "connect" | "grpc" | "rest" | "connect-unary";
+/**
+ * What a client speaks; the last four are unary. `grpc` and `grpc-unary` have one connection for all, `grpc-apart` one for each
+ * client.
+ */
+export type Speaks = "sse" | "connect" | "grpc" | "rest" | "connect-unary" | "grpc-unary" | "grpc-apart";
 
 /** The process's argument. */
 export interface LoadArgument {
@@ -17,28 +24,64 @@ export interface LoadArgument {
 }
 
 const load = argument() as LoadArgument;
-const counter: Counter = { count: 0 };
-for (let index = 0; index < load.clients; index++) start(load, `bench${index % load.agents}`, counter);
-serveControl([], () => counter.count);
+const counter: CallCounter = { count: 0, latencies: new Latencies() };
+await start(load, counter);
+serveControl(
+  [],
+  () => counter.count,
+  () => counter.latencies.take(),
+);
 
-function start({ speaks, port, content }: LoadArgument, agentId: string, into: Counter): void {
+async function start(
+  { speaks, port, content, clients, agents }: LoadArgument,
+  into: CallCounter,
+): Promise<void> {
+  const agentIds = Array.from({ length: clients }, (_, index) => `bench${index % agents}`);
   switch (speaks) {
     case "sse":
-      return startMarks(port, sseRequest(port, agentId, content), into);
+      return agentIds.forEach((agentId) => startMarks(port, sseRequest(port, agentId, content), into));
     case "connect":
-      return startMarks(port, connectRequest(port, agentId, content), into);
+      return agentIds.forEach((agentId) => startMarks(port, connectRequest(port, agentId, content), into));
     case "grpc":
-      return startEnvelopes(port, agentId, content, into);
-    case "rest": {
-      const body = JSON.stringify({ content });
-      return startUnary(port, post(port, `/agents/${agentId}/message`, "application/json", body), into);
-    }
-    case "connect-unary": {
-      const body = JSON.stringify({ agentId, message: { role: "user", content } });
-      const path = "/valinor.v1.AgentProxy/SendMessage";
-      return startUnary(port, post(port, path, "application/json", body), into);
-    }
+      return agentIds.forEach((agentId) => startEnvelopes(port, agentId, content, into));
+    case "rest":
+      return agentIds.forEach((agentId) => startUnary(port, restRequest(port, agentId, content), into));
+    case "connect-unary":
+      return agentIds.forEach((agentId) => startUnary(port, connectCall(port, agentId, content), into));
+    case "grpc-unary":
+    case "grpc-apart":
+      return startGrpc(
+        port,
+        agentIds.map((agentId) => grpcMessage(agentId, content)),
+        speaks,
+        into,
+      );
   }
+}
+
+async function startGrpc(port: number, messages: Buffer[], speaks: Speaks, into: CallCounter): Promise<void> {
+  const [first = Buffer.alloc(0)] = messages;
+  await expectAnswer(port, first);
+  const connections = speaks === "grpc-unary" ? [messages] : messages.map((message) => [message]);
+  for (const ofOne of connections) new GrpcCaller(port, ofOne, into).start();
+}
+
+/** A request of gRPC: a flag byte, 4 bytes of length, the message. */
+function grpcMessage(agentId: string, content: string): Buffer {
+  const request = create(SendMessageRequestSchema, { agentId, message: { role: "user", content } });
+  const message = toBinary(SendMessageRequestSchema, request);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+function restRequest(port: number, agentId: string, content: string): string {
+  return post(port, `/agents/${agentId}/message`, "application/json", JSON.stringify({ content }));
+}
+
+function connectCall(port: number, agentId: string, content: string): string {
+  const body = JSON.stringify({ agentId, message: { role: "user", content } });
+  return post(port, "/valinor.v1.AgentProxy/SendMessage", "application/json", body);
 }
 
 function sseRequest(port: number, agentId: string, content: string): string {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Child, startChild } from "./child.ts";
 import type { Sample } from "./control.ts";
 import type { GuestArgument } from "./guest.ts";
+import type { LatencyFigures } from "./latency.ts";
 import type { LoadArgument } from "./load.ts";
 import { machineCpuUs } from "./quiet.ts";
 import type { ServerArgument } from "./server-argument.ts";
@@ -11,8 +12,6 @@ import type { Variant } from "./variants.ts";
 export interface MeasureOptions {
   readonly seconds: number;
   readonly warmup: number;
-  readonly clients: number;
-  readonly agents: number;
   /** Core of the server, and core of guests and clients; undefined: not pinned. */
   readonly cores: { readonly server: number; readonly load: number } | undefined;
   /** Folder for the server's CPU profile; undefined: none. */
@@ -30,11 +29,14 @@ export interface Measurement {
   readonly load: number;
   /** Part of a core that other processes used meanwhile: what is above 0.15 makes `us` too high. */
   readonly others: number;
+  /** How long the calls took; undefined for streams. */
+  readonly latency: LatencyFigures | undefined;
 }
 
 /** Runs one variant in fresh processes: guests, server and clients. All of them have ended when it resolves or rejects. */
 export async function measure(variant: Variant, options: MeasureOptions): Promise<Measurement> {
-  const { agents, clients, cores } = options;
+  const { agents, clients, speaks } = variant;
+  const { cores } = options;
   const children: Child[] = [];
   const start = async (
     script: string,
@@ -55,14 +57,8 @@ export async function measure(variant: Variant, options: MeasureOptions): Promis
       cores?.server,
       profileOptions(variant, options),
     );
-    const port = server.ports[variant.speaks === "grpc" ? 1 : 0] ?? 0;
-    const loadArgument: LoadArgument = {
-      speaks: variant.speaks,
-      port,
-      clients,
-      agents,
-      content: variant.answer,
-    };
+    const port = server.ports[speaks.startsWith("grpc") ? 1 : 0] ?? 0;
+    const loadArgument: LoadArgument = { speaks, port, clients, agents, content: variant.answer };
     const load = await start("load.ts", loadArgument, cores?.load, []);
     return await watch({ guest, server, load }, options);
   } finally {
@@ -105,6 +101,7 @@ async function watch(processes: Processes, options: MeasureOptions): Promise<Mea
     server: serverUsed.core,
     load: guestUsed.core + loadUsed.core,
     others: Math.max(0, machine - guestUsed.core - serverUsed.core - loadUsed.core),
+    latency: after.samples[2]?.latency,
   };
 }
 

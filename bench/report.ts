@@ -15,6 +15,8 @@ export interface Summary {
   readonly others: number;
   /** Least and largest `us` of the rounds. */
   readonly usRange: readonly [number, number];
+  /** Medians of the rounds' own p50 and p99, milliseconds; undefined for streams. */
+  readonly latency: { readonly p50: number; readonly p99: number } | undefined;
   readonly rounds: readonly Measurement[];
 }
 
@@ -30,8 +32,15 @@ export function summarize(variant: Variant, rounds: readonly Measurement[]): Sum
     load: median(rounds.map((round) => round.load)),
     others: Math.max(...rounds.map((round) => round.others)),
     usRange: [Math.min(...us), Math.max(...us)],
+    latency: medianLatency(rounds),
     rounds,
   };
+}
+
+function medianLatency(rounds: readonly Measurement[]): Summary["latency"] {
+  const all = rounds.flatMap(({ latency }) => latency ?? []);
+  if (all.length === 0) return undefined;
+  return { p50: median(all.map(({ p50 }) => p50)), p99: median(all.map(({ p99 }) => p99)) };
 }
 
 function median(values: readonly number[]): number {
@@ -42,14 +51,21 @@ function median(values: readonly number[]): number {
 /** A Markdown table of summaries. */
 export function table(summaries: readonly Summary[]): string {
   const head =
-    "| server/API/answer | CPU us | range | operations/s | server core | load core | others |\n|---|---|---|---|---|---|---|";
+    "| server/API/answer | CPU us | range | operations/s | p50, p99 ms | p99 / p50 | server core | load core | others |\n|---|---|---|---|---|---|---|---|---|";
   const rows = summaries.map(
-    ({ name, operation, us, usRange: [least, most], rate, server, load, others }) => {
+    ({ name, operation, us, usRange: [least, most], rate, latency, server, load, others }) => {
       const spread = `${figure(least)} - ${figure(most)}`;
-      return `| ${name} | ${figure(us)} a ${operation} | ${spread} | ${Math.round(rate)} | ${percent(server)} | ${percent(load)} | ${percent(others)} |`;
+      return `| ${name} | ${figure(us)} a ${operation} | ${spread} | ${Math.round(rate)} | ${times(latency)} | ${percent(server)} | ${percent(load)} | ${percent(others)} |`;
     },
   );
   return [head, ...rows].join("\n");
+}
+
+/** Two cells: the latencies and their ratio. */
+function times(latency: Summary["latency"]): string {
+  if (latency === undefined) return " | ";
+  const { p50, p99 } = latency;
+  return `${figure(p50)}, ${figure(p99)} | ${figure(p99 / p50)}`;
 }
 
 /** Two figures for what is small, none behind the point for what is large. */

@@ -15,8 +15,8 @@ const USAGE = `usage: npm run bench -- [options]
   --seconds N   measured time of each round of each variant (4)
   --warmup N    time before it, in which the server becomes warm (6)
   --rounds N    rounds, odd: the median is reported (5)
-  --clients N   streams or connections at once (64)
-  --agents N    guests that they are spread over (1)
+  --clients N   streams or calls at once, in place of the variant's own number
+  --agents N    guests that they are spread over, in place of the variant's own number
   --patience N  seconds in all to wait, and to measure again, while other processes use the cores (0)
   --only TEXT   variants whose name matches this regular expression
   --json FILE   write all measurements to FILE
@@ -27,8 +27,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "4" },
     warmup: { type: "string", default: "6" },
     rounds: { type: "string", default: "5" },
-    clients: { type: "string", default: "64" },
-    agents: { type: "string", default: "1" },
+    clients: { type: "string" },
+    agents: { type: "string" },
     patience: { type: "string", default: "0" },
     only: { type: "string" },
     json: { type: "string" },
@@ -45,8 +45,6 @@ async function run(): Promise<void> {
   const options: MeasureOptions = {
     seconds: positive("seconds"),
     warmup: positive("warmup"),
-    clients: positive("clients"),
-    agents: positive("agents"),
     cores: pinning(),
     profile: values.profile,
   };
@@ -58,18 +56,22 @@ async function run(): Promise<void> {
     for (const [variant, results] of measured) {
       const result = await measureQuietly(variant, options, deadline);
       results.push(result);
-      const { us, others } = result;
-      const note = others > DISTURBANCE ? `  disturbed: others used ${others.toFixed(1)} cores` : "";
-      console.error(`round ${round}/${rounds}  ${variant.name}  ${us.toFixed(2)} us${note}`);
+      console.error(`round ${round}/${rounds}  ${progress(variant, result)}`);
     }
   }
   const summaries = [...measured].map(([variant, results]) => summarize(variant, results));
   console.log(`${machine()}\n${describe(options, rounds)}\n\n${table(summaries)}`);
   if (values.json === undefined) return;
-  const { seconds, clients, agents } = options;
   // Every round with its own figures: medians alone would hide what disturbed them.
-  const report = { machine: machine(), seconds, rounds, clients, agents, variants: summaries };
+  const report = { machine: machine(), seconds: options.seconds, rounds, variants: summaries };
   writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+function progress({ name }: Variant, { us, others, latency }: Measurement): string {
+  const times =
+    latency === undefined ? "" : `  p50 ${latency.p50.toFixed(1)} p99 ${latency.p99.toFixed(1)} ms`;
+  const note = others > DISTURBANCE ? `  disturbed: others used ${others.toFixed(1)} cores` : "";
+  return `${name}  ${us.toFixed(2)} us${times}${note}`;
 }
 
 /** Measures again while the machine is not quiet and there is time for it. */
@@ -87,9 +89,13 @@ async function measureQuietly(
 
 function selected(): Variant[] {
   const pattern = values.only === undefined ? undefined : new RegExp(values.only);
-  const variants = allVariants().filter(({ name, extra }) => pattern?.test(name) ?? !extra);
+  const variants = allVariants().filter(({ name }) => pattern?.test(name) ?? true);
   if (variants.length === 0) throw new Error(`no variant matches ${values.only}`);
-  return variants;
+  return variants.map((variant) => ({
+    ...variant,
+    ...(values.clients !== undefined && { clients: positive("clients") }),
+    ...(values.agents !== undefined && { agents: positive("agents") }),
+  }));
 }
 
 function positive(name: "seconds" | "warmup" | "rounds" | "clients" | "agents" | "patience", least = 0.1) {
@@ -98,7 +104,7 @@ function positive(name: "seconds" | "warmup" | "rounds" | "clients" | "agents" |
   throw new Error(`--${name} must be a number from ${least}\n${USAGE}`);
 }
 
-/** The server gets a core for itself, if there are two and taskset is there. */
+/** The server gets a core for itself if there are two and taskset is there. */
 function pinning(): MeasureOptions["cores"] {
   const able = cpus().length > 1 && spawnSync("taskset", ["--version"]).status === 0;
   if (able) return { server: 0, load: 1 };
@@ -106,8 +112,8 @@ function pinning(): MeasureOptions["cores"] {
   return undefined;
 }
 
-function describe({ clients, agents, seconds, cores }: MeasureOptions, rounds: number): string {
+function describe({ seconds, cores }: MeasureOptions, rounds: number): string {
   const where =
     cores === undefined ? "not pinned" : `server on core ${cores.server}, load on core ${cores.load}`;
-  return `${clients} clients, ${agents} agents, median of ${rounds} rounds of ${seconds} s, ${where}`;
+  return `medians of ${rounds} rounds of ${seconds} s, ${where}`;
 }

@@ -25,8 +25,7 @@ function streamEvents(link: FloorLink, content: string, res: ServerResponse): vo
   res.on("close", () => exchange.detach());
 }
 
-function answerMessage(link: FloorLink, body: string, res: ServerResponse): void {
-  const { content } = JSON.parse(body) as { content: string };
+function answerMessage(link: FloorLink, content: string, res: ServerResponse): void {
   let text = "";
   link.open(content, {
     chunk(payload) {
@@ -40,17 +39,26 @@ function answerMessage(link: FloorLink, body: string, res: ServerResponse): void
   });
 }
 
-/** Answers `/agents/{id}/stream` and `/agents/{id}/message`. */
+/** Bodies of a REST call, whose path names the agent, and of a Connect call. */
+interface Body {
+  readonly content?: string;
+  readonly agentId?: string;
+  readonly message?: { readonly content: string };
+}
+
+/** Answers `/agents/{id}/stream`, `/agents/{id}/message`, and a unary call of Connect. */
 function handle(req: IncomingMessage, res: ServerResponse): void {
   const [, , agentId = "", rest = ""] = (req.url ?? "").split("/");
-  const link = linkOf(agentId);
   if (rest.startsWith("stream")) {
     const message = decodeURIComponent(rest.slice("stream?message=".length));
-    return streamEvents(link, (JSON.parse(message) as { content: string }).content, res);
+    return streamEvents(linkOf(agentId), (JSON.parse(message) as { content: string }).content, res);
   }
   let body = "";
   req.setEncoding("utf8").on("data", (part: string) => (body += part));
-  req.on("end", () => answerMessage(link, body, res));
+  req.on("end", () => {
+    const { content, message, agentId: named = agentId } = JSON.parse(body) as Body;
+    answerMessage(linkOf(named), content ?? message?.content ?? "", res);
+  });
 }
 
 const server = createServer({ noDelay: true, keepAliveTimeout: 75_000 }, handle);
