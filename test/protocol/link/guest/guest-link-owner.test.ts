@@ -42,7 +42,7 @@ class Scene implements LinkPort, LinkOwner {
   }
 
   send(type: string, id: string, payload: object, now = 0): void {
-    this.link.frame({ type: type as FrameType, id, payload: { ...payload }, size: 0 }, now);
+    this.link.frame({ type, id, payload: { ...payload }, size: 0 }, now);
   }
 
   message(id: string, payload: object = {}, now = 0): void {
