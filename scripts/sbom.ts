@@ -64,7 +64,7 @@ function dependenciesAmong(sbom: Sbom, components: readonly Component[]): Sbom["
     .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((each) => refs.has(each)) }));
 }
 
-/** The part of a document that is in the agent's bundle, and the Node of its executable. Throws where a package is missing in it. */
+/** The part of a document that is in the agent's bundle, and the Node of its executable. Throws if a package is missing in it. */
 export async function agentSbom(whole: Sbom): Promise<Sbom> {
   const work = mkdtempSync(join(tmpdir(), "valinor-sbom-"));
   try {

@@ -45,12 +45,12 @@ function readPackage(folder: string): Bundled {
   return { name, version, license, folder };
 }
 
-/** One text with the licence of each package. Throws where a package has none that is known. */
+/** One text with the licence of each package. Throws if a package has none that is known. */
 export function licenseTexts(packages: readonly Bundled[]): string {
   return packages.map((each) => section(`${each.name} ${each.version}`, each.license, textOf(each))).join("");
 }
 
-/** The licence of the Node that runs this, and of all that is in it. Throws where it does not stand beside its program. */
+/** The licence of the Node that runs this, and of all that is in it. Throws if it does not stand beside its program. */
 export function nodeLicense(): string {
   const file = join(dirname(realpathSync(process.execPath)), "../LICENSE");
   if (!existsSync(file))
