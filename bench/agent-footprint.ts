@@ -102,7 +102,7 @@ async function floodUs(variant: AgentVariant, model: Child): Promise<number> {
   const agent = await startAgentProcess(variant, urlOf(model), AGENT_CORE);
   let host: Child | undefined;
   try {
-    const argument: HostArgument = { port: agent.port };
+    const argument: HostArgument = { port: agent.port, streams: 1 };
     host = await startChild({ script: "agent-host.ts", argument, core: LOAD_CORE });
     await sleep(WARMUP_MS);
     const look = async (from: Child) => ({ cpuUs: processCpuUs(agent.pid), ...(await counts(from, model)) });

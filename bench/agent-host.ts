@@ -1,5 +1,5 @@
 /**
- * A host that only counts: sends an agent one message, with credit without end, and counts the frames that come back by
+ * A host that only counts: sends an agent messages, with credit without end, and counts the frames that come back by
  * their lengths. Nothing is decoded, so that it never is what the agent waits for.
  */
 import { connect } from "node:net";
@@ -10,9 +10,11 @@ import { argument, serveControl } from "./control.ts";
 export interface HostArgument {
   /** Port of 127.0.0.1 that the agent listens on. */
   readonly port: number;
+  /** Messages that it sends: each becomes a stream. */
+  readonly streams: number;
 }
 
-const { port } = argument() as HostArgument;
+const { port, streams } = argument() as HostArgument;
 const socket = connect({ port, host: "127.0.0.1", noDelay: true });
 let frames = 0;
 /** Bytes of a frame that are still to come, and those of a length field that have come. */
@@ -38,14 +40,10 @@ socket.on("data", (bytes: Buffer) => {
 });
 socket.on("close", () => process.exit(1)); // an agent that has ended is no figure
 socket.write(encodeFrame("hello", "", { token: "", protocol: 2 }));
-socket.write(
-  encodeFrame("message", "bench", {
-    role: "user",
-    content: "flood",
-    request_id: "bench",
-    conversation_id: "",
-    credit: Number.MAX_SAFE_INTEGER,
-    on_disconnect: "cancel",
-  }),
-);
+for (let n = 0; n < streams; n++) {
+  const id = `bench-${n}`;
+  const message = { role: "user", content: "flood", request_id: id, conversation_id: "" };
+  const reading = { credit: Number.MAX_SAFE_INTEGER, on_disconnect: "cancel" };
+  socket.write(encodeFrame("message", id, { ...message, ...reading }));
+}
 serveControl([port], () => frames);

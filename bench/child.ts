@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { ChildMessage, Sample } from "./control.ts";
+import type { ChildMessage, ParentMessage, Sample } from "./control.ts";
 
 /** A process that the benchmark started. */
 export interface Child {
   /** Ports that it listens on. */
   readonly ports: readonly number[];
-  sample(): Promise<Sample>;
+  /** What it says of itself; `collected`: after its garbage was collected. */
+  sample(collected?: boolean): Promise<Sample>;
   /** Ends it: asks, and kills it by its pid after 5 s. */
   stop(): Promise<void>;
 }
@@ -43,8 +44,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     const first = await nextMessage(child, script, START_MS);
     return {
       ports: "ready" in first ? first.ready : [],
-      sample: async () => {
-        child.send("sample");
+      sample: async (collected = false) => {
+        child.send((collected ? "collect" : "sample") satisfies ParentMessage);
         const message = await nextMessage(child, script, ANSWER_MS);
         if (!("sample" in message)) throw new Error(`${script} answered without a sample`);
         return message.sample;

@@ -63,6 +63,7 @@ export {
   NO_TOOLS_ALLOWLIST,
   PROTOCOL,
   errorCodes,
+  frameTypes,
   typeName,
   type ErrorCode,
   type FrameType,

@@ -25,8 +25,11 @@ export interface HandlerOptions {
   readonly direct?: boolean;
 }
 
-/** Where scripts/web/build.ts puts the console. */
-const CONSOLE_DIR = join(import.meta.dirname, "../web/dist");
+/** Where scripts/web/build.ts puts the console, from here or from the bundle. */
+const CONSOLE_DIR = join(
+  import.meta.dirname,
+  import.meta.url.endsWith(".ts") ? "../web/dist" : "../../web/dist",
+);
 
 /** Makes the one handler of the port: guard, then RPC, then the console, then REST, then 404. */
 export function createHandler(options: HandlerOptions): HttpHandler {

@@ -10,7 +10,8 @@ import { GatewayError } from "./gateway/gateway-link.ts";
 import { Gateway } from "./gateway/gateway.ts";
 import { greetsAsOpenClaw } from "./gateway/greeting.ts";
 import { createOwnModel, type OwnModel } from "./gateway/own-model.ts";
-import { steer, type Steering } from "./gateway/steer.ts";
+import type { ModelAndTools } from "./gateway/owned-config.ts";
+import { setModelAndTools } from "./gateway/set-model-and-tools.ts";
 import { createHttp, type Http, type HttpAnswer, pathsOf, type ServerPaths } from "./http.ts";
 import { Probe, type ReadyAnswer, type ServerState } from "./probe.ts";
 import { bodyOf, readWords, refusalOf, withoutToken } from "./refusal.ts";
@@ -34,7 +35,7 @@ export interface OpenClaw {
    * refused; at once with an ordinary server, which has no such powers. Rejects with GatewayError after `applyMs`
    * if OpenClaw is away: nothing is known then.
    */
-  apply(wanted: Steering): Promise<string | undefined>;
+  apply(wanted: ModelAndTools): Promise<string | undefined>;
   readonly state: ServerState;
   /** Undefined before that could be told. */
   readonly kind: ServerKind | undefined;
@@ -136,7 +137,7 @@ class OpenClawClient implements OpenClaw {
     }
   }
 
-  async apply(wanted: Steering): Promise<string | undefined> {
+  async apply(wanted: ModelAndTools): Promise<string | undefined> {
     const { applyMs } = this.#bounds;
     const until = monotonicNow() + applyMs;
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(applyMs)]);
@@ -152,13 +153,13 @@ class OpenClawClient implements OpenClaw {
 
   /** One attempt to apply; the error, if another attempt is worth it. */
   async #attempt(
-    wanted: Steering,
+    wanted: ModelAndTools,
     signal: AbortSignal,
   ): Promise<{ readonly refusal: string | undefined } | GatewayError> {
     await this.#probe.ready();
     if (this.#probe.kind === "plain") return { refusal: undefined };
     try {
-      return { refusal: await steer(wanted, this.#gateway, this.#ownModel, signal) };
+      return { refusal: await setModelAndTools(wanted, this.#gateway, this.#ownModel, signal) };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       if (error.retryable) return error;

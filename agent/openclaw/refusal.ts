@@ -13,7 +13,7 @@ export async function readWords(answer: HttpAnswer): Promise<string> {
   try {
     return await readText(bodyOf(answer), ERROR_BODY_BYTES);
   } catch {
-    return "";
+    return ""; // the caller tells the status
   }
 }
 

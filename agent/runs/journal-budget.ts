@@ -1,5 +1,6 @@
 import type { Bounds } from "../bounds.ts";
 import type { JournalTotal } from "./journal.ts";
+import { FreePages } from "./journal-pages.ts";
 
 type JournalBounds = Pick<Bounds, "journalRunBytes" | "journalAgentBytes">;
 
@@ -32,7 +33,7 @@ export interface BudgetedRuns<R extends BudgetedRun> {
  * run that nobody reads never stops: it loses its oldest events.
  */
 export class JournalBudget<R extends BudgetedRun> {
-  readonly total: JournalTotal = { bytes: 0 };
+  readonly total: JournalTotal = { bytes: 0, pages: new FreePages() };
   readonly #bounds: JournalBounds;
   readonly #runs: BudgetedRuns<R>;
   readonly #blocked = new Set<R>();

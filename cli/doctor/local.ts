@@ -70,7 +70,7 @@ export function checkVsock(config: Config, device: string = VSOCK_DEVICE): Check
 
 /** Whether the store can be read. It is neither made nor changed. */
 export async function checkStore(location: StoreLocation, ms: number): Promise<Check> {
-  const name = storeName(location);
+  const name = await storeName(location);
   try {
     if (location.kind === "postgres") await readPostgres(location.url, ms);
     else if (location.path === ":memory:")
@@ -106,7 +106,7 @@ async function readPostgres(url: string, ms: number): Promise<void> {
     await client.connect();
     await client.query("select 1");
   } finally {
-    await client.end().catch(() => {});
+    await client.end().catch(() => {}); // the query has told what there is to tell
   }
 }
 

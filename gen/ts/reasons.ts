@@ -47,6 +47,7 @@ export const serverReasons = {
 export const clientReasons = {
   CONNECTION_LOST: "unavailable",
   SEQUENCE_GAP: "data_loss",
+  DEADLINE_EXCEEDED: "deadline_exceeded",
 } as const;
 
 /** A reason that servers give. */
@@ -72,6 +73,7 @@ export const attachReasons: readonly KnownReason[] = [
   "RUN_INTERRUPTED",
   "AGENT_TIMEOUT",
   "CONNECTION_LOST",
+  "DEADLINE_EXCEEDED",
 ];
 
 /** Reasons that leave open whether the agent got the message. */
@@ -80,6 +82,7 @@ export const openReasons: readonly KnownReason[] = [
   "AGENT_TIMEOUT",
   "INTERNAL",
   "CONNECTION_LOST",
+  "DEADLINE_EXCEEDED",
 ];
 
 /** What an error is taken for that has a code of Connect and no ErrorInfo, as proxies in between make them. */
@@ -87,8 +90,8 @@ export const bareCodes = {
   unauthenticated: "UNAUTHENTICATED",
   permission_denied: "PERMISSION_DENIED",
   unimplemented: "UNIMPLEMENTED",
-  deadline_exceeded: "AGENT_TIMEOUT",
   resource_exhausted: "LIMIT_EXCEEDED",
+  deadline_exceeded: "DEADLINE_EXCEEDED",
 } as const satisfies Record<string, KnownReason>;
 
 /** What to do about an error. */
@@ -131,6 +134,7 @@ export const advice: Readonly<Record<KnownReason, string>> = {
   INTERNAL: "Report it; the server's log has the cause.",
   CONNECTION_LOST: "Check that the server runs and can be reached.",
   SEQUENCE_GAP: "Try again with the same request id.",
+  DEADLINE_EXCEEDED: "Give the call more time. A message may run: the same request id attaches to its run.",
 };
 
 /** What to do about an error at a terminal, if that differs from `advice`. */
@@ -160,6 +164,7 @@ export const cliAdvice: Readonly<Partial<Record<KnownReason, string>>> = {
   DRAINING: "Try again in a moment.",
   CONNECTION_LOST: "Check --server; valinor doctor says what is wrong.",
   SEQUENCE_GAP: "Try again with the same --request-id.",
+  DEADLINE_EXCEEDED: "valinor doctor says what answers, and how fast. A message may run: the same --request-id attaches to its run.",
 };
 
 /** Exit code of the CLI. */
@@ -202,4 +207,5 @@ export const exitCodes = {
   INTERNAL: 1,
   CONNECTION_LOST: 6,
   SEQUENCE_GAP: 1,
+  DEADLINE_EXCEEDED: 6,
 } as const satisfies Record<KnownReason, number>;

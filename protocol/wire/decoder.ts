@@ -5,6 +5,7 @@ import type { Frame } from "./frame.ts";
 import { limits } from "./limits.ts";
 import { createPieces, type Pieces } from "./pieces.ts";
 import { prescan, prescanFrom } from "./prescan.ts";
+import { readTextFrame, TEXT_FRAME_TOKENS } from "./text-frame.ts";
 import { isObject } from "./values.ts";
 import { typeName } from "./vocabulary.ts";
 
@@ -46,6 +47,7 @@ export function createFrameDecoder(onFrame: (frame: Frame) => void, rules?: Fram
 export class FrameDecoder {
   readonly #sink: FrameSink;
   readonly #rules: FrameRules;
+  readonly #tokens: number;
   #header = 0; // what the bytes of the length field that have come amount to
   #headerHave = 0;
   #bodyLength = -1; // -1: the header is not complete
@@ -55,6 +57,7 @@ export class FrameDecoder {
   constructor(sink: FrameSink, rules: FrameRules = {}) {
     this.#sink = sink;
     this.#rules = rules;
+    this.#tokens = rules.tokens ?? limits.jsonTokens;
   }
 
   /** True while a frame has begun and is not complete. */
@@ -139,7 +142,7 @@ export class FrameDecoder {
   #deliver(bytes: Buffer, start: number, end: number): void {
     const rules = this.#rules;
     const unwanted = end - start < JUDGE_FROM ? undefined : unwantedEnvelope(bytes, start, end, rules);
-    if (unwanted === undefined) this.#sink.onFrame(parseFrame(bytes, start, end, rules.tokens));
+    if (unwanted === undefined) this.#sink.onFrame(parseFrame(bytes, start, end, this.#tokens));
     else rules.onDropped?.(unwanted, end - start + 4);
   }
 
@@ -170,7 +173,14 @@ function unwantedEnvelope(
 }
 
 /** Parses the JSON of one frame and checks its envelope. */
-function parseFrame(bytes: Buffer, start: number, end: number, tokens?: number): Frame {
+function parseFrame(bytes: Buffer, start: number, end: number, tokens: number): Frame {
+  return (
+    (tokens >= TEXT_FRAME_TOKENS ? readTextFrame(bytes, start, end) : undefined) ??
+    parseAnyFrame(bytes, start, end, tokens)
+  );
+}
+
+function parseAnyFrame(bytes: Buffer, start: number, end: number, tokens: number): Frame {
   if (end - start >= prescanFrom) {
     const wrong = prescan(bytes, start, end, tokens);
     if (wrong !== undefined) throw new LinkError("invalid_frame", `a frame has ${wrong}`);

@@ -3,7 +3,7 @@ import type { ReasonRow } from "./read.ts";
 /** The text of clients/go/client/reasons.go. Reasons that only clients give are errors of their own in Go. */
 export function goFile(domain: string, rows: readonly ReasonRow[]): string {
   const servers = rows.filter((row) => row.status !== undefined);
-  const bare = rows.filter((row) => row.bareCode);
+  const bare = servers.filter((row) => row.bareCode);
   const longest = Math.max(...bare.map((row) => codeName(row.code).length));
   return `// Copyright 2026 The Valinor Authors
 // SPDX-License-Identifier: Apache-2.0
@@ -29,7 +29,8 @@ ${set(servers.filter((row) => row.retry !== "never"))}}
 var openReasons = map[string]bool{
 ${set(servers.filter((row) => row.leavesOpen))}}
 
-// bareCodes say what an error is taken for that has a code and no ErrorInfo, as proxies in between make them.
+// bareCodes say what an error is taken for that has a code and no ErrorInfo, as proxies in between make them. Whatever is not here, a
+// deadline that passed among them, is met as a broken connection is.
 var bareCodes = map[connect.Code]string{
 ${bare.map((row) => `\t${`${codeName(row.code)}:`.padEnd(longest + 1)} ${constant(row)},\n`).join("")}}
 `;

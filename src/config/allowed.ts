@@ -25,7 +25,7 @@ function tryParse(address: string): Address | undefined {
   try {
     return parseAddress(address);
   } catch {
-    return undefined;
+    return undefined; // the text is not an address, so it is not allowed
   }
 }
 

@@ -65,7 +65,7 @@ function matches(cert: string, key: string): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {
-    return false;
+    return false; // a certificate or a key that can't be read matches nothing
   }
 }
 

@@ -5,7 +5,7 @@ export function storage(kind: "local" | "session"): Storage | MemoryBox {
     box.getItem("");
     return box;
   } catch {
-    return createMemoryBox();
+    return createMemoryBox(); // a browser that keeps nothing throws at the first touch
   }
 }
 
@@ -34,7 +34,7 @@ export function readList<T>(
     const list: unknown = JSON.parse(box.getItem(key) ?? "[]");
     return Array.isArray(list) ? list.flatMap((entry) => read(entry) ?? []) : [];
   } catch {
-    return [];
+    return []; // written by somebody else: the list begins anew
   }
 }
 

@@ -106,11 +106,11 @@ var openReasons = map[string]bool{
 	ReasonInternal:       true,
 }
 
-// bareCodes say what an error is taken for that has a code and no ErrorInfo, as proxies in between make them.
+// bareCodes say what an error is taken for that has a code and no ErrorInfo, as proxies in between make them. Whatever is not here, a
+// deadline that passed among them, is met as a broken connection is.
 var bareCodes = map[connect.Code]string{
 	connect.CodeUnauthenticated:   ReasonUnauthenticated,
 	connect.CodePermissionDenied:  ReasonPermissionDenied,
 	connect.CodeUnimplemented:     ReasonUnimplemented,
-	connect.CodeDeadlineExceeded:  ReasonAgentTimeout,
 	connect.CodeResourceExhausted: ReasonLimitExceeded,
 }

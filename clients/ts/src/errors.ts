@@ -108,7 +108,10 @@ export function ofRun(error: ValinorError, requestId: string, afterSequence: num
   });
 }
 
-/** Proxies in between answer with a bare status, which Connect turns into a code; everything else is a broken connection. */
+/**
+ * Proxies in between answer with a bare status, which Connect turns into a code, and so does the caller's own deadline; everything else is a
+ * broken connection.
+ */
 function withoutInfo(error: ConnectError, code: CodeName): ValinorError {
   const message = error.rawMessage;
   if (!isBareCode(code)) return connectionLost(`the connection to the server failed: ${message}`, error);

@@ -79,6 +79,7 @@ export function createStream(client: Client<typeof AgentProxy>, plan: StreamPlan
     async return() {
       left = true;
       await run.leave(new DOMException("the reader left", "AbortError"));
+      // The reader left: how its call ends is no news to it.
       await run.events.return(undefined).catch(() => {});
       return END;
     },

@@ -1,6 +1,5 @@
 import { type MessageJson, type Opened, OpenedSchema } from "@valinor/proto/valinor/link/v1/link";
 import { LinkError, type Frame, limits, readPayload, isName, type UnknownObject } from "@valinor/protocol";
-import { AgentError } from "../../fleet/errors.ts";
 import { ValinorError } from "../errors.ts";
 import { errorOfFrame } from "../guest-errors.ts";
 import type { MessageInput } from "../inputs.ts";
@@ -70,22 +69,6 @@ export function readPlainOpened(payload: UnknownObject): Omit<Opened, "$typeName
   return typeof life === "string" && life.isWellFormed()
     ? { bootId, attached, nextSequence, life }
     : undefined;
-}
-
-/** How often an opening is tried if trying again is known to be safe. */
-export const TRIES = 3;
-
-/** True if an opening failed because its link was lost: another attempt may be safe then. */
-export function isLinkLost(error: unknown): error is LinkError {
-  return error instanceof LinkError && (error.code === "interrupted" || error.code === "unreachable");
-}
-
-/** Once a byte of the message has left, no later failure to reach the guest says that it does not run. */
-export function inDoubt(error: unknown): unknown {
-  const harmless = error instanceof LinkError && (error.code === "unreachable" || error.code === "busy");
-  return harmless || error instanceof AgentError
-    ? new LinkError("interrupted", `the agent did not answer: ${error.message}`, error)
-    : error;
 }
 
 /** A run that this process, or the caller, has seen exists: handing its message over again may not begin another one. */

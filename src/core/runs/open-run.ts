@@ -4,17 +4,15 @@ import type { Exchange } from "../../link/exchange.ts";
 import { type Frame, type Guest, LinkError } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import { checkFrame } from "./frame-check.ts";
+import { HandOver } from "./hand-over-again.ts";
 import { givenKeys, hasToolsOrHistory, isShapedByClient } from "./message-keys.ts";
 import {
   fullPayload,
-  inDoubt,
   isAttachOnly,
-  isLinkLost,
   lifeOf,
   type OpenedAnswer,
   readOpened,
   type RunRequest,
-  TRIES,
 } from "./open-rules.ts";
 import type { Stop, StopReason } from "./stop.ts";
 
@@ -28,28 +26,20 @@ export interface OpenedRun extends OpenedAnswer {
 
 /**
  * Gives a message to a guest and waits until it is taken. A link that is lost meanwhile is not the caller's concern if
- * trying again can't run the message twice: if no byte of it had left, or if the same boot of the guest, which knows the
- * run by its name, is reached again. Rejects with LinkError, AgentError or ValinorError; the call's early end detaches.
+ * handing the message over again can't run it twice (HandOver). Rejects with LinkError, AgentError or ValinorError; the call's early end detaches.
  */
 export async function openRun(agent: AgentHandle, request: RunRequest, stop: Stop): Promise<OpenedRun> {
-  let boot = "";
-  for (let tries = 1; ; tries++) {
-    const connection = connectNow(agent, request) ?? (await connect(agent, request, stop, boot !== ""));
-    if (boot !== "" && connection.bootId !== boot) {
-      throw new LinkError("interrupted", "the agent restarted before it had answered");
-    }
+  const handOver = new HandOver();
+  for (;;) {
+    const connection = connectNow(agent, request) ?? (await connect(agent, request, stop, handOver));
+    handOver.begin(connection);
     try {
       const opening = openOn(connection, agent.record.configRevision, request, stop);
       const exchange = opening instanceof Promise ? await opening : opening;
       if (!connection.guest.resumable) return unnumbered(exchange, connection.guest);
       return await takeOpened(exchange, connection, request, stop);
     } catch (error) {
-      if (!isLinkLost(error) || tries === TRIES || stop.reason !== undefined)
-        throw boot === "" ? error : inDoubt(error);
-      if (error.code === "interrupted") {
-        if (!connection.guest.resumable) throw error;
-        boot = connection.bootId;
-      }
+      handOver.failed(error, connection, stop.reason === undefined);
     }
   }
 }
@@ -64,12 +54,12 @@ async function connect(
   agent: AgentHandle,
   request: RunRequest,
   { signal }: Stop,
-  isAgain: boolean,
+  handOver: HandOver,
 ): Promise<Connection> {
   try {
     return await (isAttachOnly(request) ? agent.reach(signal) : agent.admit(request.allowStale, signal));
   } catch (error) {
-    throw isAgain ? inDoubt(error) : error;
+    throw handOver.notReached(error);
   }
 }
 

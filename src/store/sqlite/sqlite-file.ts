@@ -53,6 +53,6 @@ function identity(path: string): string | undefined {
     const { dev, ino } = statSync(path, { bigint: true });
     return `${dev}:${ino}`;
   } catch {
-    return undefined;
+    return undefined; // gone or not ours to see: `look` says so
   }
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import type { FrameType } from "@valinor/protocol";
+import { describe, expect, it, vi } from "vitest";
 import {
   emptyJournal,
   EVENT_OVERHEAD,
@@ -8,6 +9,7 @@ import {
   type JournalTotal,
   RUN_OVERHEAD,
 } from "../../../agent/runs/journal.ts";
+import { FreePages } from "../../../agent/runs/journal-pages.ts";
 
 const chunk = (n: number): string => `{"content":"${n}"}`;
 
@@ -64,6 +66,65 @@ describe("a journal's events", () => {
     const { journal, total } = journalOf(0);
     journal.dropOldest();
     expect([journal.first, journal.next, journal.bytes, total.bytes]).toEqual([1, 1, 0, RUN_OVERHEAD]);
+  });
+});
+
+describe("a journal's memory", () => {
+  const held = ({ first, next }: Journal) => Array.from({ length: next - first }, (_, n) => first + n);
+
+  it("gives back each event as it was appended, whatever its type, letters and size", () => {
+    const texts = fc.array(fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ minLength: 900 })), {
+      maxLength: 60,
+    });
+    const types = ["chunk", "tool_call", "tool_blocked", "error"] as const;
+    fc.assert(
+      fc.property(texts, fc.nat(60), (all, dropped) => {
+        const journal = emptyWith({ bytes: 0, pages: new FreePages() }, 0);
+        const events = all.map((text, n) => {
+          const json = JSON.stringify(text);
+          const bytes = Buffer.byteLength(json) + EVENT_OVERHEAD;
+          return { type: types[n % types.length] as FrameType, json, bytes, mark: 0x1fffffff - n };
+        });
+        for (const { type, json, mark } of events) journal.append(type, json, mark);
+        for (let n = 0; n < dropped; n++) journal.dropOldest();
+        expect(held(journal).map((n) => journal.event(n))).toEqual(events.slice(dropped));
+        const copy = new Journal({ bytes: 0 }, journal.snapshot());
+        expect(held(copy).map((n) => copy.event(n))).toEqual(events.slice(dropped));
+        expect(copy.mark).toBe(journal.mark);
+      }),
+    );
+  });
+
+  it("takes an event of four megabytes, and small ones before and after it", () => {
+    const large = JSON.stringify("x".repeat(4 * 1024 * 1024));
+    const journal = emptyWith({ bytes: 0 }, 0);
+    for (const [n, json] of ['"a"', large, '"b"'].entries()) journal.append("chunk", json, n);
+    expect([1, 2, 3].map((n) => eventOf(journal, n)?.json === ['"a"', large, '"b"'][n - 1])).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  it("is passed on to the next journal once its events are dropped, and holds nothing of them there", () => {
+    const pages = new FreePages();
+    const before = emptyWith({ bytes: 0, pages }, 0);
+    const after = emptyWith({ bytes: 0, pages }, 0);
+    for (let n = 0; n < 2_000; n++) before.append("chunk", JSON.stringify("o".repeat(100)), n);
+    const allocated = vi.spyOn(Buffer, "allocUnsafeSlow");
+    before.release();
+    for (let n = 0; n < 2_000; n++) after.append("error", JSON.stringify("n".repeat(n % 90)), n);
+    expect(allocated.mock.calls.filter(([size]) => size === 32 * 1024)).toEqual([]);
+    allocated.mockRestore();
+    for (const n of held(after))
+      expect(after.event(n)).toMatchObject({ type: "error", json: JSON.stringify("n".repeat((n - 1) % 90)) });
+  });
+
+  it("of a short run is a page of one kilobyte", () => {
+    const allocated = vi.spyOn(Buffer, "allocUnsafeSlow");
+    emptyWith({ bytes: 0 }, 0).append("chunk", chunk(1), 1);
+    expect(allocated.mock.calls).toEqual([[1024]]);
+    allocated.mockRestore();
   });
 });
 

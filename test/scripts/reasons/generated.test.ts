@@ -27,7 +27,7 @@ const client: ReasonRow = {
   retry: "attach",
   retryMs: undefined,
   leavesOpen: true,
-  bareCode: false,
+  bareCode: true,
   exitCode: 6,
   advice: "Look.",
   cliAdvice: undefined,
@@ -45,7 +45,9 @@ describe("what is generated from the reasons", () => {
     expect(text).toMatch(/againReasons: [^=]+ = \[\n {2}"REQUEST_ID_REUSED",\n\]/);
     expect(text).toMatch(/attachReasons: [^=]+ = \[\n {2}"CONNECTION_LOST",\n\]/);
     expect(text).toMatch(/openReasons: [^=]+ = \[\n {2}"CONNECTION_LOST",\n\]/);
-    expect(text).toMatch(/bareCodes = \{\n {2}already_exists: "REQUEST_ID_REUSED",\n\}/);
+    expect(text).toMatch(
+      /bareCodes = \{\n {2}already_exists: "REQUEST_ID_REUSED",\n {2}unavailable: "CONNECTION_LOST",\n\}/,
+    );
     expect(text).toContain('  REQUEST_ID_REUSED: "Say \\"no\\".",\n  CONNECTION_LOST: "Look.",');
     expect(text).toMatch(/cliAdvice: [^=]+ = \{\n {2}REQUEST_ID_REUSED: "Say no\.",\n\}/);
     expect(text).toMatch(/exitCodes = \{\n {2}REQUEST_ID_REUSED: 1,\n {2}CONNECTION_LOST: 6,\n\}/);
@@ -58,6 +60,7 @@ describe("what is generated from the reasons", () => {
     expect(text).toMatch(/transientReasons = map\[string\]bool\{\n\tReasonRequestIDReused: true,\n\}/);
     expect(text).toContain("\tconnect.CodeAlreadyExists: ReasonRequestIDReused,\n");
     expect(text).not.toContain("CONNECTION_LOST");
+    expect(text).not.toContain("ReasonConnectionLost");
   });
 
   it("is a page whose tables are made anew and whose words stay", () => {

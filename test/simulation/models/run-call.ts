@@ -1,17 +1,15 @@
-import { type Frame, LinkError } from "@valinor/protocol";
+import { type Frame, guests, LinkError } from "@valinor/protocol";
 import { AgentError } from "../../../src/fleet/errors.ts";
 import { ValinorError } from "../../../src/core/errors.ts";
 import { translate } from "../../../src/core/guest-errors.ts";
+import { HandOver } from "../../../src/core/runs/hand-over-again.ts";
 import {
   fullPayload,
-  inDoubt,
   isAttachOnly,
-  isLinkLost,
   lifeOf,
   readOpened,
   type OpenedAnswer,
   type RunRequest,
-  TRIES,
 } from "../../../src/core/runs/open-rules.ts";
 import { NumberedReader } from "../../../src/core/runs/run-events.ts";
 import type { RunEvent } from "../../../src/core/types.ts";
@@ -37,7 +35,7 @@ export interface Leaving {
 
 /**
  * Gives a message to a guest and waits until it is taken: what src/core/runs/open-run.ts does with promises, by the same rules
- * (open-rules.ts). Throws LinkError, AgentError or ValinorError.
+ * (open-rules.ts, hand-over-again.ts). Throws LinkError, AgentError or ValinorError.
  */
 export function* openRun(
   agent: HostAgent,
@@ -45,26 +43,26 @@ export function* openRun(
   call: Call,
   leaving: Leaving,
 ): Tasked<Opened> {
-  let boot = "";
-  for (let tries = 1; ; tries++) {
-    const connection = yield* connect(agent, request, boot);
+  const handOver = new HandOver();
+  for (;;) {
+    const connection = yield* connect(agent, request, handOver);
     if (call.isAborted) throw new ClientLeft();
-    if (boot !== "" && connection.bootId !== boot)
-      throw new LinkError("interrupted", "the agent restarted before it had answered");
+    const { bootId } = connection;
+    const handed = { guest: guests[2], bootId };
+    handOver.begin(handed);
     try {
       return yield* openOn(connection, agent.stored.config.revision, request, leaving);
     } catch (error) {
-      if (!isLinkLost(error) || tries === TRIES || call.isAborted) throw boot === "" ? error : inDoubt(error);
-      if (error.code === "interrupted") boot = connection.bootId;
+      handOver.failed(error, handed, !call.isAborted);
     }
   }
 }
 
-function* connect(agent: HostAgent, request: RunRequest, boot: string): Tasked<HostConnection> {
+function* connect(agent: HostAgent, request: RunRequest, handOver: HandOver): Tasked<HostConnection> {
   try {
     return isAttachOnly(request) ? yield* agent.reach() : yield* agent.admit();
   } catch (error) {
-    throw boot === "" ? error : inDoubt(error);
+    throw handOver.notReached(error);
   }
 }
 

@@ -99,6 +99,6 @@ function pretty(args: string): string {
   try {
     return JSON.stringify(JSON.parse(args), null, 2);
   } catch {
-    return args;
+    return args; // a model may write arguments that are no JSON: they are shown as they are
   }
 }

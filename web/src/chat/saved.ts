@@ -107,6 +107,6 @@ function readRun(text: string): Run | undefined {
     // What is undefined is left out of JSON.
     return good ? { ...(run as Run), life: run.life ?? "", problem: run.problem } : undefined;
   } catch {
-    return undefined;
+    return undefined; // an older console, or somebody else, wrote it: it can't be shown
   }
 }

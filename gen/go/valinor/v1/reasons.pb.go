@@ -109,6 +109,8 @@ const (
 	Reason_REASON_CONNECTION_LOST Reason = 37
 	// A stream left out an event.
 	Reason_REASON_SEQUENCE_GAP Reason = 38
+	// The time that the caller gave the call is over, and no answer says what became of it.
+	Reason_REASON_DEADLINE_EXCEEDED Reason = 39
 )
 
 // Enum value maps for Reason.
@@ -153,6 +155,7 @@ var (
 		36: "REASON_INTERNAL",
 		37: "REASON_CONNECTION_LOST",
 		38: "REASON_SEQUENCE_GAP",
+		39: "REASON_DEADLINE_EXCEEDED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":        0,
@@ -194,6 +197,7 @@ var (
 		"REASON_INTERNAL":           36,
 		"REASON_CONNECTION_LOST":    37,
 		"REASON_SEQUENCE_GAP":       38,
+		"REASON_DEADLINE_EXCEEDED":  39,
 	}
 )
 
@@ -592,7 +596,7 @@ const file_valinor_v1_reasons_proto_rawDesc = "" +
 	"\x11RETRY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vRETRY_NEVER\x10\x01\x12\x0f\n" +
 	"\vRETRY_AGAIN\x10\x02\x12\x10\n" +
-	"\fRETRY_ATTACH\x10\x03*\xe2-\n" +
+	"\fRETRY_ATTACH\x10\x03*\xd4/\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x8d\x01\n" +
 	"\x16REASON_UNAUTHENTICATED\x10\x01\x1aq\u008c\x19m\b\x10\x10\x91\x03\x1a\x0funauthenticated \x018\x01@\x05J\x1dUse a valid API key or token.R0Set VALINOR_API_KEY to a valid API key or token.\x12\xce\x01\n" +
@@ -620,8 +624,8 @@ const file_valinor_v1_reasons_proto_rawDesc = "" +
 	"\x18REASON_REVISION_CONFLICT\x10\x14\x1a<\u008c\x198\b\n" +
 	"\x10\x99\x03\x1a\x11revision conflict \x01@\x01J\x1aRead it again, and decide.\x12f\n" +
 	"\x14REASON_RUN_CANCELLED\x10\x15\x1aL\u008c\x19H\b\x01\x10\xf3\x03\x1a\rrun cancelled \x01@\x01J.Send the message again, if it is still wanted.\x12]\n" +
-	"\x12REASON_CLIENT_GONE\x10\x16\x1aE\u008c\x19A\b\x01\x10\xf3\x03\x1a\vclient gone \x01@\x01J)Try again, if the answer is still wanted.\x12\xe7\x01\n" +
-	"\x14REASON_AGENT_TIMEOUT\x10\x17\x1a\xcc\x01\u008c\x19\xc7\x01\b\x04\x10\xf8\x03\x1a\x0fmessage timeout \x038\x01@\x06J\\Try again with the same request id: that attaches to the run. Read long answers as a stream.RKTry again with the same --request-id; valinor doctor says how the agent is.\x12\xbf\x01\n" +
+	"\x12REASON_CLIENT_GONE\x10\x16\x1aE\u008c\x19A\b\x01\x10\xf3\x03\x1a\vclient gone \x01@\x01J)Try again, if the answer is still wanted.\x12\xe5\x01\n" +
+	"\x14REASON_AGENT_TIMEOUT\x10\x17\x1a\xca\x01\u008c\x19\xc5\x01\b\x04\x10\xf8\x03\x1a\x0fmessage timeout \x03@\x06J\\Try again with the same request id: that attaches to the run. Read long answers as a stream.RKTry again with the same --request-id; valinor doctor says how the agent is.\x12\xbf\x01\n" +
 	"\x13REASON_TOOL_BLOCKED\x10\x18\x1a\xa5\x01\u008c\x19\xa0\x01\b\a\x10\x93\x03\x1a\ftool blocked \x01@\x01J:Change the agent's tool policy, or ask for something else.RKAllow the tool with valinor config push --tools, or ask for something else.\x12\xd7\x01\n" +
 	"\x12REASON_AGENT_ERROR\x10\x19\x1a\xbe\x01\u008c\x19\xb9\x01\b\r\x10\xf6\x03\x1a\vagent error \x01@\x01J[Look at the model's log; sending the message again under a new request id starts a new run.RDLook at the model's log; valinor doctor says whether OpenClaw is up.\x12\\\n" +
 	"\x14REASON_INVALID_FRAME\x10\x1a\x1aB\u008c\x19>\b\r\x10\xf6\x03\x1a\rinvalid chunk \x01@\x01J$Look at the agent's version and log.\x12^\n" +
@@ -637,7 +641,8 @@ const file_valinor_v1_reasons_proto_rawDesc = "" +
 	"\x17REASON_AUTH_UNAVAILABLE\x10#\x1af\u008c\x19b\b\x0e\x10\xf7\x03\x1a\x1aauthentication unavailable \x02(\xe8\a@\x06J8Try again; the server can't fetch its issuer's keys now.\x12`\n" +
 	"\x0fREASON_INTERNAL\x10$\x1aK\u008c\x19G\b\r\x10\xf4\x03\x1a\x0einternal error \x010\x01@\x01J*Report it; the server's log has the cause.\x12\x8a\x01\n" +
 	"\x16REASON_CONNECTION_LOST\x10%\x1an\u008c\x19j\b\x0e \x03@\x06J.Check that the server runs and can be reached.R2Check --server; valinor doctor says what is wrong.\x12o\n" +
-	"\x13REASON_SEQUENCE_GAP\x10&\x1aV\u008c\x19R\b\x0f \x01@\x01J#Try again with the same request id.R%Try again with the same --request-id.\x1a\x0fʌ\x19\vvalinor.dev:A\n" +
+	"\x13REASON_SEQUENCE_GAP\x10&\x1aV\u008c\x19R\b\x0f \x01@\x01J#Try again with the same request id.R%Try again with the same --request-id.\x12\xf1\x01\n" +
+	"\x18REASON_DEADLINE_EXCEEDED\x10'\x1a\xd2\x01\u008c\x19\xcd\x01\b\x04 \x038\x01@\x06JTGive the call more time. A message may run: the same request id attaches to its run.Rmvalinor doctor says what answers, and how fast. A message may run: the same --request-id attaches to its run.\x1a\x0fʌ\x19\vvalinor.dev:A\n" +
 	"\ferror_domain\x12\x1c.google.protobuf.EnumOptions\x18ɑ\x03 \x01(\tR\verrorDomain:P\n" +
 	"\x05error\x12!.google.protobuf.EnumValueOptions\x18ȑ\x03 \x01(\v2\x15.valinor.v1.ErrorRuleR\x05errorB;Z9github.com/valinor-ai/valinor/gen/go/valinor/v1;valinorv1b\x06proto3"
 

@@ -1,24 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type PolicyForDigest, type UnknownObject, isObject } from "@valinor/protocol";
-import { CLIENT_PREFIX } from "../../settings/tool-policy.ts";
+import { type UnknownObject, isObject } from "@valinor/protocol";
 import { describeError } from "../describe.ts";
 import { GatewayError } from "./gateway-link.ts";
 import type { Gateway } from "./gateway.ts";
+import {
+  type ModelAndTools,
+  type Owned,
+  ownTools,
+  patchOf,
+  readOwned,
+  sameOwned,
+  targetOf,
+} from "./owned-config.ts";
 import type { OwnModel } from "./own-model.ts";
-
-/** What a configuration wants of OpenClaw itself; all else goes with each request. */
-export interface Steering {
-  /** Undefined: the one that OpenClaw has by itself. */
-  readonly model: string | undefined;
-  readonly policy: PolicyForDigest;
-}
-
-/** What of OpenClaw's own configuration belongs to the agent. Lists are sorted; undefined: not set. */
-interface Owned {
-  readonly primary: string | undefined;
-  readonly allow: readonly string[] | undefined;
-  readonly deny: readonly string[] | undefined;
-}
 
 /** How often a write is tried if it loses against somebody else's. */
 const ATTEMPTS = 5;
@@ -30,8 +24,8 @@ const LOOK_MS = 200;
  * force, with a sentence if it is refused. Rejects with GatewayError if that could not be found out; a retryable
  * one is worth another attempt. The signal ends waiting.
  */
-export async function steer(
-  wanted: Steering,
+export async function setModelAndTools(
+  wanted: ModelAndTools,
   gateway: Gateway,
   ownModel: OwnModel,
   signal: AbortSignal,
@@ -59,14 +53,14 @@ export async function steer(
   throw new GatewayError("busy", "somebody else keeps writing OpenClaw's configuration", true);
 }
 
-async function unknownModel({ model }: Steering, gateway: Gateway): Promise<string | undefined> {
+async function unknownModel({ model }: ModelAndTools, gateway: Gateway): Promise<string | undefined> {
   if (model === undefined) return undefined;
   const models = listOf((await gateway.call("models.list"))["models"]);
   const known = models.some(({ provider, id }) => `${String(provider)}/${String(id)}` === model);
   return known ? undefined : `OpenClaw has no model ${model}`;
 }
 
-async function unknownTools({ policy }: Steering, gateway: Gateway): Promise<string | undefined> {
+async function unknownTools({ policy }: ModelAndTools, gateway: Gateway): Promise<string | undefined> {
   if (policy.mode === "all" || ownTools(policy).length === 0) return undefined;
   const groups = listOf((await gateway.call("tools.catalog"))["groups"]);
   const known = new Set(groups.flatMap(({ tools }) => listOf(tools).map(({ id }) => id)));
@@ -74,32 +68,10 @@ async function unknownTools({ policy }: Steering, gateway: Gateway): Promise<str
   return unknown.length === 0 ? undefined : `OpenClaw has no tool ${unknown.join(", ")}`.slice(0, 500);
 }
 
-/** What OpenClaw's configuration is to hold. OpenClaw takes a list without names for no limit, so that all tools have to be denied then. */
-function targetOf({ model, policy }: Steering, now: Owned, own: string | null | undefined): Owned {
-  const primary = model ?? (own === undefined ? now.primary : (own ?? undefined));
-  if (policy.mode === "all") return { primary, allow: undefined, deny: undefined };
-  const tools = ownTools(policy);
-  if (tools.length === 0) return { primary, allow: undefined, deny: ["*"] };
-  return { primary, allow: [...new Set(tools)].toSorted(), deny: undefined };
-}
-
-/** The tools of a list that are OpenClaw's: it knows nothing of those of clients, and never asks for leave to offer them. */
-function ownTools(policy: PolicyForDigest): readonly string[] {
-  return policy.tools.filter((tool) => !tool.startsWith(CLIENT_PREFIX));
-}
-
 /** Writes what differs. A string other than the two words says why OpenClaw refuses it. */
 async function write(before: UnknownObject, target: Owned, gateway: Gateway): Promise<string> {
-  const now = readOwned(before);
-  const tools = { allow: target.allow ?? null, deny: target.deny ?? null };
-  const patch = {
-    ...((!same(now.allow, target.allow) || !same(now.deny, target.deny)) && { tools }),
-    ...(now.primary !== target.primary && {
-      agents: { defaults: { model: { primary: target.primary ?? null } } },
-    }),
-  };
   const params = {
-    raw: JSON.stringify(patch),
+    raw: JSON.stringify(patchOf(readOwned(before), target)),
     baseHash: before["hash"],
     replacePaths: ["tools.allow", "tools.deny"],
   };
@@ -134,34 +106,6 @@ async function waitUntilInForce(
   }
 }
 
-function readOwned(snapshot: UnknownObject): Owned {
-  const config = objectOf(snapshot["config"]);
-  const tools = objectOf(config["tools"]);
-  const model = objectOf(objectOf(config["agents"])["defaults"])["model"];
-  const primary = isObject(model) ? model["primary"] : model;
-  return {
-    primary: typeof primary === "string" ? primary : undefined,
-    allow: namesOf(tools["allow"]),
-    deny: namesOf(tools["deny"]),
-  };
-}
-
-function namesOf(value: unknown): readonly string[] | undefined {
-  return Array.isArray(value) ? value.map(String).toSorted() : undefined;
-}
-
-function sameOwned(a: Owned, b: Owned): boolean {
-  return a.primary === b.primary && same(a.allow, b.allow) && same(a.deny, b.deny);
-}
-
-function same(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
 function listOf(value: unknown): UnknownObject[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-function objectOf(value: unknown): UnknownObject {
-  return isObject(value) ? value : {};
 }
