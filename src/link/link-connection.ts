@@ -95,7 +95,8 @@ export class LinkConnection
   }
 
   openNow(type: FrameType, payload: object): Exchange | undefined {
-    return Exchange.open(this.#link, type, payload, type === "message" ? "message" : "request");
+    const kind = type === "message" ? "message" : "request";
+    return Exchange.open(this.#link, this.#options.intake.deliveries, type, payload, kind);
   }
 
   async open(type: FrameType, payload: object, signal: AbortSignal): Promise<Exchange> {
@@ -112,7 +113,8 @@ export class LinkConnection
 
   async request(type: FrameType, payload: object, ms: number): Promise<Frame> {
     const began = monotonicNow();
-    const exchange = await this.open(type, payload, AbortSignal.timeout(ms));
+    // A signal for each of ten thousand pushes would live for as long as its time: it is made only if the queue is full.
+    const exchange = this.openNow(type, payload) ?? (await this.open(type, payload, AbortSignal.timeout(ms)));
     const timer = setTimeout(
       () => exchange.detach(new LinkError("timeout", `no answer to ${type} within ${ms} ms`)),
       Math.max(1, ms - (monotonicNow() - began)),
