@@ -21,7 +21,7 @@ export function createCore(options: CoreOptions): Core {
   const watches = new WatchCalls(options, gate);
   return {
     admit: (caller, door, agentId) => gate.admit(caller, door, agentId),
-    send: (caller, input, signal) => runs.send(caller, input, signal),
+    send: (caller, input, client) => runs.send(caller, input, client),
     stream: (caller, input, signal, drop) => runs.stream(caller, input, signal, drop),
     cancel: (caller, input, signal) => runs.cancel(caller, input, signal),
     pushConfig: (caller, input, signal) => pushes.pushConfig(caller, input, signal),

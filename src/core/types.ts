@@ -156,6 +156,21 @@ export interface ConfigRevisionPage {
   readonly nextPageToken: string;
 }
 
+/** The client's end of a call, for calls so frequent that an AbortSignal costs too much of them. */
+export interface Departure {
+  /** True once nobody waits for the answer any more: the client has left, or its deadline has passed. */
+  readonly aborted: boolean;
+  /** Calls back once, when that comes; at once if it has come. For one who waits: the next one takes its place. */
+  onGone(call: () => void): void;
+  /** The same as a signal; it is made if it is asked for. */
+  readonly signal: AbortSignal;
+}
+
+/** Either of them as a signal. */
+export function signalOf(client: AbortSignal | Departure): AbortSignal {
+  return "onGone" in client ? client.signal : client;
+}
+
 /** The calls that clients make, whatever they speak. Each authorizes its caller first and rejects with ValinorError. */
 export interface Core {
   /**
@@ -163,8 +178,8 @@ export interface Core {
    * (authorize.ts), before its body is read. The answer is the caller to make the request's call with. Rejects or throws.
    */
   admit(caller: Caller, door: string, agentId?: string): Caller | Promise<Caller>;
-  /** Runs a message to its end. The signal is the client's: when it aborts, the run follows its onDisconnect. */
-  send(caller: Caller, input: SendInput, signal: AbortSignal): Promise<SendResult>;
+  /** Runs a message to its end. `client` is the client's end of it: when it aborts, the run follows its onDisconnect. */
+  send(caller: Caller, input: SendInput, client: AbortSignal | Departure): Promise<SendResult>;
   /**
    * Opens a stream; resolves once the guest has taken the message. After that `signal` no longer matters: use close(). `drop` ends the client's
    * end of it: called if the client does not read and the memory of what waits for it is needed. Rejects with LIMIT_EXCEEDED while too much does.

@@ -122,7 +122,11 @@ export function unary<I, O>(
 }
 
 /** The error that the client gets; one of the server's own is reported. */
-export function failure(services: RpcServices, error: unknown, signal: AbortSignal): ConnectError {
+export function failure(
+  services: RpcServices,
+  error: unknown,
+  signal: Pick<AbortSignal, "reason">,
+): ConnectError {
   const connectError = toConnectError(error, signal);
   const { cause } = connectError;
   if (cause !== undefined && toValinorError(cause).reason === "INTERNAL") services.onInternalError(error);

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { errorRow, reasons, ValinorError } from "../../src/core/errors.ts";
 import type { SendInput } from "../../src/core/inputs.ts";
-import type { AgentStatusView, SendResult } from "../../src/core/types.ts";
+import { type AgentStatusView, type SendResult, signalOf } from "../../src/core/types.ts";
 import { agent, fakeCore } from "./fake-core.ts";
 import { ask, dial, readAll, readUntil, serveRest } from "./serving.ts";
 
@@ -158,7 +158,8 @@ describe("POST of a message", () => {
   test("aborts the call when the client leaves", async () => {
     const began = Promise.withResolvers<AbortSignal>();
     const core = fakeCore({
-      send: (_caller, _input, signal) => {
+      send: (_caller, _input, client) => {
+        const signal = signalOf(client);
         began.resolve(signal);
         return new Promise((_resolve, reject) => {
           signal.addEventListener("abort", () => reject(signal.reason as Error));

@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { ValinorError, reasons } from "../../src/core/errors.ts";
 import { createLifecycle } from "../../src/core/lifecycle.ts";
 import type { SendInput } from "../../src/core/inputs.ts";
-import type { Caller, SendResult } from "../../src/core/types.ts";
+import { type Caller, type Departure, type SendResult, signalOf } from "../../src/core/types.ts";
 import { createHandler } from "../../src/handler.ts";
 import { createGuard } from "../../src/http/guard/guard.ts";
 import { createListener } from "../../src/http/server/listener.ts";
@@ -90,7 +90,7 @@ const done: SendResult = {
 };
 
 /** Answers by the message's text. */
-async function answer(input: SendInput, signal: AbortSignal): Promise<SendResult> {
+async function answer(input: SendInput, signal: AbortSignal | Departure): Promise<SendResult> {
   const { content } = input.message;
   const reason = reasons.find((name) => name === content);
   if (reason !== undefined)
@@ -130,7 +130,8 @@ async function answer(input: SendInput, signal: AbortSignal): Promise<SendResult
   }
 }
 
-function abortOf(signal: AbortSignal): Promise<void> {
+function abortOf(client: AbortSignal | Departure): Promise<void> {
+  const signal = signalOf(client);
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

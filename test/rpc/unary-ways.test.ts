@@ -458,6 +458,25 @@ describe("a client that leaves", () => {
     expect(waysTaken()).toEqual([true, true]);
   });
 
+  it("with its calls in line harms nobody, if its connection is reset", async () => {
+    const gone = connectSocket(direct.port, "127.0.0.1");
+    const session = connectHttp2("http://localhost", { createConnection: () => gone });
+    session.on("error", () => {});
+    for (let n = 0; n < 90; n++) {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": SEND,
+        "content-type": "application/grpc",
+      });
+      stream.on("error", () => {});
+      stream.end(grpc("hang")[0]);
+    }
+    await expect.poll(() => direct.aborted.length).toBeGreaterThan(0);
+    gone.resetAndDestroy();
+    await direct.aborted[0];
+    expect(await overHttp1(direct.port, http1Bytes({}))).toContain("200 OK");
+  });
+
   it("is told of no call that it left before its message had come", async () => {
     const socket = connectSocket(direct.port, "127.0.0.1");
     const [head = "", body = ""] = http1Bytes({});

@@ -9,7 +9,7 @@ import { notBegun, readNoFurther } from "../lifecycle.ts";
 import type { CoreOptions } from "../options.ts";
 import type { FindAgent } from "../registry/find-agent.ts";
 import type { CancelInput, SendInput, StreamInput } from "../inputs.ts";
-import type { Caller, RunOpened, RunStream, SendResult } from "../types.ts";
+import type { Caller, Departure, RunOpened, RunStream, SendResult } from "../types.ts";
 import { linkName } from "./names.ts";
 import type { RunRequest } from "./open-rules.ts";
 import { type OpenedRun, openRun } from "./open-run.ts";
@@ -46,7 +46,7 @@ export class RunCalls {
   }
 
   /** Core.send. */
-  async send(caller: Caller, input: SendInput, signal: AbortSignal): Promise<SendResult> {
+  async send(caller: Caller, input: SendInput, client: AbortSignal | Departure): Promise<SendResult> {
     const counted = this.#gate.check(caller, "send", input.agentId);
     if (counted !== undefined) await counted;
     const isNamed = input.requestId !== "";
@@ -59,12 +59,12 @@ export class RunCalls {
       isNamed,
     };
     const { messageMs, lifecycle } = this.#options;
-    const stop = new Stop(signal, lifecycle, messageMs);
+    const stop = new Stop(client, lifecycle, messageMs);
     try {
       return await collect(await this.#open(opening, stop), stop);
     } catch (error) {
       const failure =
-        stop.reason === "late" && !signal.aborted ? tooSlow(messageMs, error) : translate(error);
+        stop.reason === "late" && !client.aborted ? tooSlow(messageMs, error) : translate(error);
       throw failure.with({ agent_id: input.agentId, request_id: requestId });
     } finally {
       stop.release();

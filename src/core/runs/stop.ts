@@ -1,4 +1,5 @@
 import type { Lifecycle } from "../lifecycle.ts";
+import type { Departure } from "../types.ts";
 
 /** Why a call ends before its answer: its client has left, it has taken too long, or the server reads runs no further. */
 export type StopReason = "left" | "late" | "ending";
@@ -8,7 +9,7 @@ export type StopReason = "left" | "late" | "ending";
  * told, and an AbortSignal is made only for what can't be told otherwise.
  */
 export class Stop {
-  readonly #client: AbortSignal;
+  readonly #client: AbortSignal | Departure;
   readonly #onLeave = () => this.#end("left");
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #forget: () => void;
@@ -17,9 +18,10 @@ export class Stop {
   #controller: AbortController | undefined;
 
   /** `ms`: how long the call may take; undefined: as long as it likes. */
-  constructor(client: AbortSignal, lifecycle: Lifecycle, ms?: number) {
+  constructor(client: AbortSignal | Departure, lifecycle: Lifecycle, ms?: number) {
     this.#client = client;
-    client.addEventListener("abort", this.#onLeave, { once: true });
+    if ("onGone" in client) client.onGone(this.#onLeave);
+    else client.addEventListener("abort", this.#onLeave, { once: true });
     if (client.aborted) this.#end("left");
     if (ms !== undefined) this.#timer = setTimeout(() => this.#end("late"), ms);
     this.#forget = lifecycle.on("ending", () => this.#end("ending"));
@@ -47,7 +49,8 @@ export class Stop {
   release(): void {
     this.#tell = undefined;
     clearTimeout(this.#timer);
-    this.#client.removeEventListener("abort", this.#onLeave);
+    if ("onGone" in this.#client) this.#client.onGone(nothing);
+    else this.#client.removeEventListener("abort", this.#onLeave);
     this.#forget();
   }
 
@@ -58,3 +61,5 @@ export class Stop {
     this.#controller?.abort();
   }
 }
+
+function nothing(): void {}

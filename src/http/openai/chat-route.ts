@@ -21,7 +21,7 @@ export async function chatRoute(context: RouteContext): Promise<void> {
   const body = await readJsonObject(req, bounds, { wholeNumbers: false });
   const request = readChatRequest(body, req.headers);
   if (request.stream) return streamChat(context, request);
-  const result = await core.send(caller, request.input, client.signal);
+  const result = await core.send(caller, request.input, client);
   const { requestId } = result;
   writeJson(res, 200, completionJson(headOf(request, requestId), result), headersOf(result));
 }

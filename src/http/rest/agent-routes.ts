@@ -24,7 +24,7 @@ async function messageRoute({
     await readJsonObject(req, options.body),
   );
   const input = { agentId, message, requestId, conversationId, allowStaleConfig };
-  const result = await core.send(caller, input, client.signal);
+  const result = await core.send(caller, input, client);
   writeJson(res, 200, messageJson(result), runHeaders(result));
 }
 

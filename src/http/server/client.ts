@@ -1,37 +1,58 @@
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse, ServerHttp2Stream } from "node:http2";
 import { ValinorError } from "../../core/errors.ts";
+import type { Departure } from "../../core/types.ts";
 
 /** The client's end of a request, while it is being answered. */
-export interface Client {
+export interface Client extends Departure {
   /** Aborts with CLIENT_GONE when the client leaves before its answer is complete. */
   readonly signal: AbortSignal;
-  /** Calls back at most once, when the client leaves before its answer is complete; at once if it has left. */
-  onGone(call: () => void): void;
 }
 
 /** Watches a response for a client that leaves. */
 export function watchClient(res: ServerResponse): Client {
-  const controller = new AbortController();
-  let call: (() => void) | undefined;
-  let gone = false;
-  const leave = () => {
-    if (res.writableEnded) return;
-    gone = true;
-    controller.abort(new ValinorError("CLIENT_GONE", "the client left before the answer was complete"));
-    call?.();
-  };
-  res.once("close", leave);
+  const client = new ResponseClient();
+  res.once("close", () => {
+    if (!res.writableEnded) client.leave();
+  });
   // A response that fails closes as well; without a listener the error would end the process.
-  res.on("error", () => {});
-  return {
-    signal: controller.signal,
-    onGone: (handler) => {
-      if (gone) handler();
-      else call = handler;
-    },
-  };
+  res.on("error", ignore);
+  return client;
 }
+
+class ResponseClient implements Client {
+  #controller: AbortController | undefined;
+  #call: (() => void) | undefined;
+  #isGone = false;
+
+  get aborted(): boolean {
+    return this.#isGone;
+  }
+
+  /** Made for the first who asks. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isGone) this.#controller.abort(clientLeft());
+    return this.#controller.signal;
+  }
+
+  onGone(call: () => void): void {
+    if (this.#isGone) call();
+    else this.#call = call;
+  }
+
+  leave(): void {
+    this.#isGone = true;
+    this.#controller?.abort(clientLeft());
+    this.#call?.();
+  }
+}
+
+function clientLeft(): ValinorError {
+  return new ValinorError("CLIENT_GONE", "the client left before the answer was complete");
+}
+
+function ignore(): void {}
 
 /** A response, or a stream of HTTP/2. */
 export type Droppable = Pick<ServerResponse, "destroy"> | Pick<ServerHttp2Stream, "destroy">;

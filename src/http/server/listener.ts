@@ -197,6 +197,8 @@ class Listener implements HttpListener {
       const begin = onStream(stream, headers, rawHeaders);
       if (begin === undefined) return false;
       this.#flight.enter();
+      // A stream may fail before it is begun, too, and closes then; without a listener the error would end the process.
+      stream.on("error", ignore);
       stream.once("close", () => {
         this.#flight.leave();
         this.#stalls.leave(stream);
@@ -274,6 +276,8 @@ function replaceConnectionListener(
   });
   return sockets;
 }
+
+function ignore(): void {}
 
 /** The handler, with a last resort for one that throws. */
 function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHandler {

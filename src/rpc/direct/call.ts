@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { onCut } from "../../core/lifecycle.ts";
-import type { Caller } from "../../core/types.ts";
+import type { Caller, Departure } from "../../core/types.ts";
 import { judge } from "../messages/adapter.ts";
 import { failure, refusalHeaders, type RpcServices, throughDoor } from "../unary.ts";
 import type { DirectMethod } from "./method.ts";
@@ -29,12 +29,16 @@ export interface CallHeaders {
  * order and with the same words as the library's pipeline with our adapter around it (test/rpc/unary-ways.test.ts compares the two), but
  * without a promise, a signal and a web object for every step.
  */
-export class DirectCall {
+export class DirectCall implements Departure {
   readonly #services: RpcServices;
   readonly #method: DirectMethod;
   readonly #json: boolean;
   readonly #wire: Wire;
-  readonly #stop = new AbortController();
+  /** Made only for a method that needs one. */
+  #controller: AbortController | undefined;
+  /** Why nobody waits for the answer any more. */
+  #reason: Error | undefined;
+  #tell: (() => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #forgetCut: (() => void) | undefined;
   #caller: Caller | undefined;
@@ -95,7 +99,28 @@ export class DirectCall {
 
   /** The client has left. Does nothing after the end. */
   left(): void {
-    if (this.#end()) this.#stop.abort(clientLeft);
+    if (this.#end()) this.#abort(clientLeft);
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  onGone(call: () => void): void {
+    if (this.aborted) call();
+    else this.#tell = call;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.aborted) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  #abort(reason: Error): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
+    this.#tell?.();
   }
 
   get isOver(): boolean {
@@ -103,7 +128,7 @@ export class DirectCall {
   }
 
   #setDeadline(ms: number): void {
-    const pass = () => this.#stop.abort(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+    const pass = () => this.#abort(new ConnectError("the operation timed out", Code.DeadlineExceeded));
     if (ms <= 0) pass();
     else this.#deadline = setTimeout(pass, ms);
   }
@@ -115,14 +140,14 @@ export class DirectCall {
   }
 
   #turnAway(error: unknown): void {
-    this.refuse(failure(this.#services, error, this.#stop.signal), refusalHeaders(error));
+    this.refuse(failure(this.#services, error, { reason: this.#reason }), refusalHeaders(error));
   }
 
   #run(request: object): void {
     if (this.#isOver) return;
     const { lifecycle } = this.#services;
     try {
-      const answer = this.#method.call(this.#caller as Caller, request, this.#stop.signal);
+      const answer = this.#method.call(this.#caller as Caller, request, this);
       answer.then(
         (value) => this.#answer(value),
         (error: unknown) => this.#fail(error),
@@ -147,7 +172,7 @@ export class DirectCall {
 
   #fail(error: unknown): void {
     // Also for a client that has left: what is the server's own fault is told to the operator.
-    const known = failure(this.#services, error, this.#stop.signal);
+    const known = failure(this.#services, error, { reason: this.#reason });
     this.refuse(known);
   }
 

@@ -46,7 +46,6 @@ export function serveGrpc(
   return (more) => {
     const wire = new GrpcWire(method, stream, headers["grpc-accept-encoding"], more);
     const call = new DirectCall(services, method, false, wire);
-    stream.on("error", ignore);
     stream.once("close", () => call.left());
     const ms = timeoutMs === undefined ? undefined : Math.min(timeoutMs, MAX_TIMEOUT_MS);
     call.begin({ authorization, tenant, timeoutMs: ms });
@@ -156,6 +155,3 @@ function protocolError(text: string, code: Code): ConnectError {
   const suffix = code === Code.Unimplemented ? " for unary method" : "";
   return new ConnectError(`protocol error: ${text}${suffix}`, code);
 }
-
-/** A stream that fails closes as well; without a listener the error would end the process. */
-function ignore(): void {}

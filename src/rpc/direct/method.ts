@@ -7,7 +7,7 @@ import {
 } from "@bufbuild/protobuf";
 import { createMethodSerializationLookup } from "@connectrpc/connect/protocol";
 import { AgentProxy, SendMessageResponseSchema } from "@valinor/proto/valinor/v1/agent_proxy";
-import type { Caller, SendResult } from "../../core/types.ts";
+import type { Caller, Departure, SendResult } from "../../core/types.ts";
 import { agentProxyCalls, sendInput } from "../agent-proxy.ts";
 import { binaryOptions } from "../messages/adapter.ts";
 import { boundsOf, type MessageBounds } from "../messages/message-bounds.ts";
@@ -27,7 +27,7 @@ export interface DirectMethod<Request = object, Answer = unknown> {
   readonly keepsRules: KeepsRules;
   /** The request as a message, for the validator. */
   readonly toMessage: (request: Request) => Message;
-  readonly call: (caller: Caller, request: Request, signal: AbortSignal) => Promise<Answer>;
+  readonly call: (caller: Caller, request: Request, client: Departure) => Promise<Answer>;
   /** The answer as it is sent. Throws ConnectError. */
   readonly write: (answer: Answer, json: boolean) => Uint8Array | string;
 }
@@ -53,7 +53,7 @@ function methodOf<I extends DescMessage, O extends DescMessage>(
     },
     keepsRules: compileRules(desc.input),
     toMessage: (request) => request,
-    call,
+    call: (caller, request, { signal }) => call(caller, request, signal),
     write: (answer, json) => serialization.getO(!json).serialize(answer),
   };
 }
@@ -74,7 +74,7 @@ function sendMessage({ core }: Pick<RpcServices, "core">): DirectMethod<PlainSen
     },
     toMessage: (request) => create(desc.input, request),
     // Not `async`: it adds nothing.
-    call: (caller, request, signal) => core.send(caller, sendInput(request), signal),
+    call: (caller, request, client) => core.send(caller, sendInput(request), client),
     write(result, json) {
       const isPlain = json && result.toolCalls.length === 0;
       return isPlain ? plainAnswer(result) : write(toResponse(result), json);

@@ -11,7 +11,7 @@ import { translate } from "../../core/guest-errors.ts";
  * Any error as Connect sends it: the table's code, an ErrorInfo with reason and metadata, and a RetryInfo if a retry can
  * help. The signal is the call's: a deadline that passed is deadline_exceeded, whatever it interrupted.
  */
-export function toConnectError(thrown: unknown, signal: AbortSignal): ConnectError {
+export function toConnectError(thrown: unknown, signal: Pick<AbortSignal, "reason">): ConnectError {
   if (thrown instanceof ConnectError) return thrown;
   const error = translate(thrown);
   if (error.reason === "CLIENT_GONE" && isDeadline(signal)) {
@@ -44,6 +44,6 @@ export function buildConnectError(error: ValinorError): ConnectError {
   return connectError;
 }
 
-function isDeadline(signal: AbortSignal): boolean {
+function isDeadline(signal: Pick<AbortSignal, "reason">): boolean {
   return signal.reason instanceof ConnectError && signal.reason.code === Code.DeadlineExceeded;
 }
