@@ -82,9 +82,9 @@ export class LendingSocket extends Socket implements Lender {
     this.#intake.take = take;
   }
 
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+  override destroy(error?: Error): this {
     this.#intake.narrow();
-    super._destroy(error, done);
+    return super.destroy(error);
   }
 }
 

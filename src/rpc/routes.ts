@@ -15,7 +15,7 @@ import { coalesceStream } from "./coalesce.ts";
 import { createRpcFront } from "./messages/front.ts";
 import { health, type HealthServices } from "./health.ts";
 import { boundsOf } from "./messages/message-bounds.ts";
-import { peerValues } from "./peer.ts";
+import { answersWith, peerValues } from "./peer.ts";
 import { reflection, reflectionV1Alpha } from "./reflection.ts";
 import { createRequestGate } from "./unary.ts";
 
@@ -33,6 +33,9 @@ export interface RpcHandler extends NodeHandler {
   readonly onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders2) => BeginStream | undefined;
 }
 
+/** Where the one RPC is whose answer goes past the library. */
+const STREAM_PATH = `/${AgentProxy.typeName}/${AgentProxy.method.stream.name}`;
+
 /** What is served. */
 const services = [AgentProxy, AgentRegistry, Health, ServerReflection, ServerReflectionV1Alpha];
 
@@ -47,6 +50,7 @@ export function createRpcHandler(options: RpcOptions): RpcHandler {
     const request = req as IncomingMessage;
     const response = res as ServerResponse;
     const admitted = front.admit(request, response);
+    if (request.url === STREAM_PATH) answersWith(request, response);
     if (admitted === undefined) options.fallback(req, res);
     else if (admitted && !serveConnect(options, methods, request, response)) adapter(req, res);
   };

@@ -10,8 +10,6 @@ export default defineConfig({
     globalSetup: "test/console/setup.ts",
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // What a test waits for comes late on a busy machine.
-    expect: { poll: { timeout: 15_000 } },
     expect: { poll: { timeout: 10_000 } },
     pool: "forks",
     // One browser at a time: it takes as many processors as there are.
