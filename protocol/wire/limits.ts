@@ -65,6 +65,10 @@ export const limits = {
   readAloneFrames: 512,
   /** A read of at most so many bytes waits behind no large one. */
   readLightBytes: 4 * 1024,
+  /** Most bytes of one read of a link, and of one after a read that was shorter than that; so many links may take the larger one next. */
+  readWideBytes: 64 * 1024,
+  readNarrowBytes: 8 * 1024,
+  readWideLinks: 512,
   /** Frames and bytes that readers get in a turn, all exchanges together; frames of one batch of one of them. */
   deliverTurnFrames: 512,
   deliverTurnBytes: 512 * 1024,

@@ -20,9 +20,11 @@ export interface HttpLimits {
   readonly maxPipelined: number;
   /** Bytes that all HTTP/1 connections together may have sent ahead of what is served; one that sends more then is ended. */
   readonly backlogBytes: number;
-  /** Answers 401 that an HTTP/1 connection may get in a row before each further request of it waits so long. */
+  /** Answers 401 that a connection may get in a row before each further request of it waits so long. */
   readonly refusals: number;
   readonly refusalMs: number;
+  /** Answers 401 of all connections in a second: beyond them each that gets one waits, and so many times longer. */
+  readonly refusalsPerSecond: number;
   /** Requests, and milliseconds, that a turn of the event loop spends on connections that have sent ahead. */
   readonly turnRequests: number;
   readonly turnMs: number;
@@ -53,6 +55,7 @@ export const defaultHttpLimits: HttpLimits = {
   backlogBytes: 64 * 1024 * 1024,
   refusals: 32,
   refusalMs: 50,
+  refusalsPerSecond: 500,
   turnRequests: 8,
   turnMs: 2,
   lingerMs: 2_000,

@@ -12,6 +12,7 @@ import { surviveAcceptErrors } from "./accept-errors.ts";
 import { answerParserErrors } from "./parser-errors.ts";
 import { Pipeline } from "./pipeline.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
+import { Refusals } from "./refusals.ts";
 import { createSpread } from "./spread.ts";
 import { createStallWatch, type StallWatch } from "./stall-watch.ts";
 import { createTlsEntry, type TlsEntry, type TlsFiles } from "./tls.ts";
@@ -104,16 +105,17 @@ class Listener implements HttpListener {
     const limits: HttpLimits = { ...defaultHttpLimits, ...options.limits };
     const handler = guarded(options.handler, options.logger);
     const turns = createTurns({ steps: limits.turnRequests, ms: limits.turnMs });
+    const refusals = new Refusals(limits);
     this.#logger = options.logger;
     this.#http1 = createHttp1(limits);
     this.#http2 = createSessionServer(limits);
     this.#tls = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
     this.#stalls = createStallWatch(limits.writeStallMs);
     this.#halfClose = allowHalfClose(this.#http1, (socket) => this.#drain.responsesOf(socket).inFlight);
-    this.#pipeline = new Pipeline(limits, turns, (socket) => this.#halfClose.onFin(socket));
+    this.#pipeline = new Pipeline(limits, turns, refusals, (socket) => this.#halfClose.onFin(socket));
     answerParserErrors(this.#http1, limits, turns, (socket) => this.#drain.responsesOf(socket));
     this.#serveHttp1(handler, limits, turns);
-    this.#serveHttp2(handler, limits, turns);
+    this.#serveHttp2(handler, limits, turns, refusals);
     this.#sockets = replaceConnectionListener(this.#http1, this.#tls, limits, (socket, spoken, serveHttp1) =>
       this.#enter(socket, spoken, serveHttp1),
     );
@@ -180,9 +182,9 @@ class Listener implements HttpListener {
     });
   }
 
-  #serveHttp2(handler: HttpHandler, limits: HttpLimits, turns: Turns): void {
+  #serveHttp2(handler: HttpHandler, limits: HttpLimits, turns: Turns, refusals: Refusals): void {
     const { server } = this.#http2;
-    const spread = createSpread(limits, turns);
+    const spread = createSpread(limits, turns, refusals);
     server.on("request", (req, res) => {
       const response = res as unknown as ServerResponse;
       this.#flight.track(response);

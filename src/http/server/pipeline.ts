@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { HttpLimits } from "./http-limits.ts";
+import type { Refusals } from "./refusals.ts";
 import type { Turns, Waiting } from "./turns.ts";
 
 /** Pieces of a body that are one step; a piece ends where a head could. */
@@ -19,22 +20,31 @@ const NOTHING: Buffer = Buffer.alloc(0);
 export class Pipeline {
   readonly #limits: HttpLimits;
   readonly #turns: Turns;
+  readonly #refused: Refusals;
   readonly #onFin: (socket: Socket) => void;
   readonly #connections = new Map<Socket, PacedConnection>();
   /** Bytes that wait in all connections. */
   #held = 0;
 
   /** `onFin` is told of a client's FIN, once; the server is told when all that came before it has been parsed. */
-  constructor(limits: HttpLimits, turns: Turns, onFin: (socket: Socket) => void) {
+  constructor(limits: HttpLimits, turns: Turns, refusals: Refusals, onFin: (socket: Socket) => void) {
     this.#limits = limits;
     this.#turns = turns;
+    this.#refused = refusals;
     this.#onFin = onFin;
   }
 
   /** Takes over a connection that the server listens to. */
   add(socket: Socket): void {
     const hold = (bytes: number) => (this.#held += bytes) <= this.#limits.backlogBytes;
-    const connection = new PacedConnection(socket, this.#limits, this.#turns, hold, this.#onFin);
+    const connection = new PacedConnection(
+      socket,
+      this.#limits,
+      this.#turns,
+      this.#refused,
+      hold,
+      this.#onFin,
+    );
     this.#connections.set(socket, connection);
     socket.once("close", () => {
       this.#connections.delete(socket);
@@ -61,6 +71,7 @@ class PacedConnection implements Waiting {
   readonly #socket: Socket;
   readonly #limits: HttpLimits;
   readonly #turns: Turns;
+  readonly #refused: Refusals;
   readonly #hold: (bytes: number) => boolean;
   readonly #parse: (chunk: Buffer) => void;
   readonly #passEnd: () => void;
@@ -78,12 +89,14 @@ class PacedConnection implements Waiting {
     socket: Socket,
     limits: HttpLimits,
     turns: Turns,
+    refusals: Refusals,
     hold: (bytes: number) => boolean,
     onFin: (socket: Socket) => void,
   ) {
     this.#socket = socket;
     this.#limits = limits;
     this.#turns = turns;
+    this.#refused = refusals;
     this.#hold = hold;
     this.#parse = takeData(socket, (chunk) => this.#take(chunk));
     const isParsed = () => this.#rest.length === 0 || !this.#isOpen();
@@ -109,8 +122,8 @@ class PacedConnection implements Waiting {
   settle(isRefused: boolean): void {
     this.#inFlight--;
     this.#refusals = isRefused ? this.#refusals + 1 : 0;
-    if (this.#refusals > this.#limits.refusals)
-      this.#penalty ??= setTimeout(() => this.#forgive(), this.#limits.refusalMs);
+    const ms = isRefused ? this.#refused.count(this.#refusals) : 0;
+    if (ms > 0) this.#penalty ??= setTimeout(() => this.#forgive(), ms);
     this.#goOn();
   }
 

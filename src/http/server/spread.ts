@@ -2,6 +2,7 @@ import type { EventEmitter } from "node:events";
 import type { Http2Session, Http2Stream } from "node:http2";
 import { monotonicNow } from "@valinor/protocol";
 import type { HttpLimits } from "./http-limits.ts";
+import type { Refusals } from "./refusals.ts";
 import type { Turns, Waiting } from "./turns.ts";
 
 /** Begins a request of HTTP/2 now or in a later turn of the loop; never if its stream has closed meanwhile. */
@@ -34,13 +35,13 @@ interface Line {
  * those of all sessions and of HTTP/1's connections. How many wait is bounded by the streams that a session may have open. A session whose
  * credential was not good for many requests in a row waits before each, as an HTTP/1 connection does.
  */
-export function createSpread(limits: HttpLimits, turns: Turns): Spread {
+export function createSpread(limits: HttpLimits, turns: Turns, refusals: Refusals): Spread {
   const lines = new WeakMap<Http2Session, Line>();
   let begunByAll = 0;
   return (stream, answer, begin) => {
     const { session } = stream;
     if (session === undefined || stream.destroyed) return;
-    const line = lines.get(session) ?? createLine(limits, turns);
+    const line = lines.get(session) ?? createLine(limits, turns, refusals);
     lines.set(session, line);
     answer.once("close", () => line.settle(answer.statusCode === 401));
     if (line.arrive() && begunByAll < SHARES_A_TURN * limits.busyPipelined) {
@@ -55,7 +56,7 @@ export function createSpread(limits: HttpLimits, turns: Turns): Spread {
   };
 }
 
-function createLine(limits: HttpLimits, turns: Turns): Line {
+function createLine(limits: HttpLimits, turns: Turns, refused: Refusals): Line {
   const later: (() => boolean)[] = [];
   let begun = 0; // since the loop last turned
   let greedyUntil = -1;
@@ -88,7 +89,8 @@ function createLine(limits: HttpLimits, turns: Turns): Line {
     },
     settle(isRefused) {
       refusals = isRefused ? refusals + 1 : 0;
-      if (refusals > limits.refusals) penalty ??= setTimeout(forgive, limits.refusalMs).unref();
+      const ms = isRefused ? refused.count(refusals) : 0;
+      if (ms > 0) penalty ??= setTimeout(forgive, ms).unref();
     },
   };
 }

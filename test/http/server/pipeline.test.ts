@@ -116,3 +116,20 @@ test("a connection that piles up refusals has to wait for each further one, and 
   await ask(port, "/good");
   expect(answered).toBeLessThan(5 + 1 + 6 + 8 + 2);
 });
+
+test("connections that get many refusals together wait after each, and one with a good credential for nothing", async () => {
+  let refused = 0;
+  const { port } = await serve(
+    (req, res) => {
+      if (req.url !== "/good") refused++;
+      res.writeHead(req.url === "/good" ? 200 : 401).end();
+    },
+    { limits: { refusals: 32, refusalMs: 60_000, refusalsPerSecond: 20 } },
+  );
+  const sockets = await Promise.all(Array.from({ length: 10 }, () => dial(port)));
+  for (const socket of sockets) socket.resume().write(get("/bad").repeat(30));
+  await until("all have to wait", () => refused >= 20);
+  for (let i = 0; i < 10; i++) await ask(port, "/good");
+  // Twenty of all, and those in flight when that was seen.
+  expect(refused).toBeLessThanOrEqual(20 + 10 * 8);
+});

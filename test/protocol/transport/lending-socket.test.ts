@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { dial } from "../../../protocol/transport/dial.ts";
-import { LendingSocket } from "../../../protocol/transport/lending-socket.ts";
+import { LendingSocket, WideReads } from "../../../protocol/transport/lending-socket.ts";
+import { limits } from "../../../protocol/wire/limits.ts";
 import { isLender } from "../../../protocol/wire/reader.ts";
 import { afterFile, tempDir } from "../../helpers/cleanup.ts";
 import { until } from "../../link/fake-guest.ts";
@@ -89,6 +90,57 @@ describe.each(["tcp", "unix"] as const)("a socket that was dialled over %s", (ki
     await until("it has ended", () => heard.includes("end"));
     expect(heard).toEqual(["data early ", "lent late", "end"]);
   });
+});
+
+test("sockets take small reads until one was filled, large ones then, and no more of them than may at once", async () => {
+  const wideReads = new WideReads(1);
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  afterFile(() => void server.close());
+  const open = async () => {
+    const accepted = once(server, "connection") as Promise<[Socket]>;
+    const near = new LendingSocket({}, wideReads);
+    near.connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const [far] = await accepted;
+    const sizes: number[] = [];
+    near.on("error", () => {}).lend((bytes) => sizes.push(bytes.length) < 0);
+    near.resume();
+    afterFile(() => {
+      near.destroy();
+      far.destroy();
+    });
+    /** Sizes of the reads that so many bytes are, each asked for. */
+    const reads = async (bytes: number) => {
+      sizes.length = 0;
+      far.write(Buffer.alloc(bytes));
+      const came = () => sizes.reduce((sum, size) => sum + size, 0);
+      await until("some came", () => sizes.length > 0);
+      while (came() < bytes) {
+        const { length } = sizes;
+        // All that was written is there by now.
+        await new Promise((resolve) => {
+          setTimeout(resolve, 20);
+        });
+        near.resume();
+        await until("more came", () => sizes.length > length);
+      }
+      near.resume();
+      return [...sizes];
+    };
+    return { near, reads };
+  };
+  const [first, second] = [await open(), await open()];
+  const [NARROW, WIDE] = [limits.readNarrowBytes, limits.readWideBytes];
+  expect(await first.reads(100)).toEqual([100]);
+  expect(await first.reads(NARROW + WIDE)).toEqual([NARROW, WIDE]);
+  expect(await second.reads(3 * NARROW)).toEqual([NARROW, NARROW, NARROW]);
+  expect(await first.reads(WIDE)).toEqual([WIDE]);
+  expect(await first.reads(100)).toEqual([100]);
+  expect(await first.reads(NARROW)).toEqual([NARROW]);
+  // That one may take the large read now; when it is gone the other one may.
+  first.near.destroy();
+  expect(await second.reads(NARROW + WIDE)).toEqual([NARROW, WIDE]);
 });
 
 test("a stream that hands over memory of its own does not lend", () => {
