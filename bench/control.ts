@@ -18,8 +18,11 @@ export interface Sample {
   readonly heap: number;
 }
 
-/** What a parent asks a child for: a sample, at once or after its garbage was collected, for which it needs `--expose-gc`. */
-export type ParentMessage = "sample" | "collect";
+/**
+ * What a parent asks a child for: a sample, at once or after its garbage was collected, for which it needs `--expose-gc`. Any other word that a
+ * script listens to is answered with a sample as well.
+ */
+export type ParentMessage = "sample" | "collect" | (string & {});
 
 /** What a child sends to its parent. */
 export type ChildMessage = { readonly ready: readonly number[] } | { readonly sample: Sample };
@@ -50,8 +53,8 @@ export function serveControl(
     send({ sample } satisfies ChildMessage);
   };
   process.on("message", (message: ParentMessage) => {
-    if (message === "sample") tell();
-    else void collect().then(tell);
+    if (message === "collect") void collect().then(tell);
+    else tell();
   });
   // A clean exit: with --cpu-prof the profile is written then.
   process.on("disconnect", () => process.exit(0));

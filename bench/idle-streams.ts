@@ -55,7 +55,7 @@ async function measure(program: string, speaks: LoadArgument["speaks"], cores: M
         content: "idle",
       };
       await untilCounted(await start("load.ts", streams, cores?.load), clients);
-      return server.sample(true);
+      return server.sample("collect");
     };
     const before = await open(FIRST);
     const after = await open(COUNTED);

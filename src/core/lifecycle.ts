@@ -78,6 +78,6 @@ export function untilCut<T>(lifecycle: Lifecycle | undefined, call: Promise<T>):
   if (lifecycle === undefined) return call;
   return new Promise((resolve, reject) => {
     const forget = onCut(lifecycle, reject);
-    call.then(resolve, reject).finally(forget);
+    void call.then(resolve, reject).then(forget);
   });
 }

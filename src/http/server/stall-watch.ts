@@ -9,6 +9,9 @@ type Stallable = EventEmitter & Droppable & { readonly writableLength: number };
 export interface StallWatch {
   /** Watches a response until it closes. */
   track(res: Stallable): void;
+  /** Watches a response until `leave` is called. */
+  enter(res: Stallable): void;
+  leave(res: Stallable): void;
   stop(): void;
 }
 
@@ -36,10 +39,14 @@ export function createStallWatch(stallMs: number): StallWatch {
   };
   const timer = setInterval(look, Math.ceil(stallMs / 4));
   timer.unref();
+  const enter = (res: Stallable) => void watched.set(res, { waiting: 0, since: 0 });
+  const leave = (res: Stallable) => void watched.delete(res);
   return {
+    enter,
+    leave,
     track: (res) => {
-      watched.set(res, { waiting: 0, since: 0 });
-      res.once("close", () => watched.delete(res));
+      enter(res);
+      res.once("close", () => leave(res));
     },
     stop: () => clearInterval(timer),
   };

@@ -143,12 +143,13 @@ class GrpcWire implements Wire {
     stream.once("wantTrailers", () => stream.sendTrailers(trailers));
     stream.respond(
       { ":status": 200, ...this.#more, "content-type": contentTypeProto, ...encoding, ...headers },
-      { waitForTrailers: true },
+      WAIT_FOR_TRAILERS,
     );
     stream.end(body);
   }
 }
 
+const WAIT_FOR_TRAILERS = { waitForTrailers: true } as const;
 const OK = { "grpc-status": "0" } as const;
 
 function protocolError(text: string, code: Code): ConnectError {
