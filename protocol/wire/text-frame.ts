@@ -115,13 +115,26 @@ function readNumber(bytes: Buffer, from: number, digits: number): number {
 
 /** The text of a string's bytes, which may hold escapes; undefined if it is not for sure what the general way would make of it. */
 function parseText(bytes: Buffer, from: number, to: number): string | undefined {
-  const text = bytes.toString("utf8", from - 1, to + 1);
-  // U+FFFD may stand for bytes that are not UTF-8.
-  if (text.includes("\uFFFD")) return undefined;
+  if (to - from < WALK) return parseLiteral(bytes, from, to);
+  const text = bytes.toString("utf8", from, to);
+  if (text.includes("\\")) return parseLiteral(bytes, from, to);
+  if (hasReplacement(text)) return undefined;
+  // Text that JSON has to escape, such as a line break, must have come escaped. To write long text is faster than to read it.
+  return JSON.stringify(text).length === text.length + 2 ? text : undefined;
+}
+
+function parseLiteral(bytes: Buffer, from: number, to: number): string | undefined {
+  const literal = bytes.toString("utf8", from - 1, to + 1);
+  if (hasReplacement(literal)) return undefined;
   try {
-    return JSON.parse(text) as string;
+    return JSON.parse(literal) as string;
   } catch {
     // The general way says what is wrong.
     return undefined;
   }
+}
+
+/** U+FFFD may stand for bytes that are not UTF-8. */
+function hasReplacement(text: string): boolean {
+  return text.includes("\uFFFD");
 }
