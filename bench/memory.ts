@@ -141,7 +141,7 @@ async function allUp(guests: Child, agents: number): Promise<void> {
   }
 }
 
-/** Most memory under load, and that after a rest, MiB. */
+/** Most memory under load, and that after a rest, MiB; then what is in use of the heap, and the memory once that was collected. */
 async function loaded(seconds: number, rest: number): Promise<Record<string, number>> {
   const scene = new Scene();
   const children: Child[] = [];
@@ -153,7 +153,7 @@ async function loaded(seconds: number, rest: number): Promise<Record<string, num
       core: undefined,
     });
     children.push(guest);
-    server = await scene.start(guest.ports, false);
+    server = await scene.start(guest.ports, true);
     await sleep(SETTLE_MS);
     const before = memoryOf(server.pid).rss;
     const port = Number(new URL(server.url).port);
@@ -171,7 +171,9 @@ async function loaded(seconds: number, rest: number): Promise<Record<string, num
       most = Math.max(most, memoryOf(server.pid).rss);
     while (children.length > 1) await children.pop()?.stop();
     await sleep(rest * 1_000);
-    return { before, most, after: memoryOf(server.pid).rss };
+    const after = memoryOf(server.pid).rss;
+    const heap = (await server.heap()) / 2 ** 20;
+    return { before, most, after, heap, afterCollection: memoryOf(server.pid).rss };
   } finally {
     for (const child of children.toReversed()) await child.stop();
     await server?.stop();

@@ -9,12 +9,14 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /**
  * Imports a program's entry and hands it to `run`: from the bundle `bundled` if that is up to date, else from the sources. Where this Node is
  * too old the program starts again, with the same arguments, on the Node that `npm ci` brought along; if there is none, a message says
- * what to do (exit code 1).
+ * what to do (exit code 1). `before` comes first on a Node that is new enough.
  */
-export function launch(entry, bundled, run) {
+export function launch(entry, bundled, run, before = async () => {}) {
   const started = older(process.versions.node, NEEDED)
     ? import("./restart.js").then(({ restart }) => restart(root, NEEDED))
-    : load(entry, bundled).then(run);
+    : before()
+        .then(() => load(entry, bundled))
+        .then(run);
   started.catch((error) => {
     console.error(error);
     process.exit(1);
@@ -25,6 +27,10 @@ async function load(entry, bundled) {
   const source = join(root, entry);
   const { findBundled } = await import("./bundle.js");
   const file = findBundled(root, bundled, source);
-  if (file !== undefined) (await import("./stacks.js")).traceSources(dirname(file));
+  if (file !== undefined) {
+    (await import("./stacks.js")).traceSources(dirname(file));
+    // What V8 compiles at one start is kept for the next; nothing is if the folder can't be written to.
+    (await import("node:module")).enableCompileCache(join(dirname(file), "compiled"));
+  }
   return import(pathToFileURL(file ?? source).href);
 }
