@@ -79,11 +79,20 @@ function textOf({ name, license, folder }: Bundled): string {
   // Apache's has no names in it, so that many packages leave it out: ours is the same.
   if (file === undefined && /\bApache-2\.0\b/.test(license))
     texts.push(readFileSync(join(top, "LICENSE"), "utf8"));
+  if (texts.length === 0) texts.push(...inReadme(folder));
   const head = HEADS.get(name);
   if (head !== undefined) texts.push(headOf(join(folder, head)));
   if (texts.length === 0)
     throw new Error(`${name} (${license}) has no licence text: add one to scripts/licenses`);
   return texts.join("\n\n");
+}
+
+/** The section of a package's readme that is its licence, if there is one: some packages have it nowhere else. */
+function inReadme(folder: string): string[] {
+  const file = readdirSync(folder).find((entry) => /^readme\.md$/i.test(entry));
+  const readme = file === undefined ? "" : readFileSync(join(folder, file), "utf8");
+  const text = /^##? licen[sc]e\n(.*?)(?=^##? |(?![\s\S]))/ims.exec(readme)?.[1]?.trim() ?? "";
+  return /permission is hereby granted/i.test(text) ? [text] : [];
 }
 
 /** The comment that a file begins with. */
