@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { ChildMessage, ParentMessage, Sample } from "./control.ts";
+import type { ChildMessage, Sample } from "./control.ts";
 
 /** A process that the benchmark started. */
 export interface Child {
   /** Ports that it listens on. */
   readonly ports: readonly number[];
-  /** What it says of itself; `collected`: after its garbage was collected. */
-  sample(collected?: boolean): Promise<Sample>;
+  /** Asks for a sample. The script may know other words to ask by (bench/idle-guests.ts). */
+  sample(word?: string): Promise<Sample>;
   /** Ends it: asks, and kills it by its pid after 5 s. */
   stop(): Promise<void>;
 }
@@ -44,8 +44,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     const first = await nextMessage(child, script, START_MS);
     return {
       ports: "ready" in first ? first.ready : [],
-      sample: async (collected = false) => {
-        child.send((collected ? "collect" : "sample") satisfies ParentMessage);
+      sample: async (word = "sample") => {
+        child.send(word);
         const message = await nextMessage(child, script, ANSWER_MS);
         if (!("sample" in message)) throw new Error(`${script} answered without a sample`);
         return message.sample;

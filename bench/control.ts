@@ -50,8 +50,8 @@ export function serveControl(
     send({ sample } satisfies ChildMessage);
   };
   process.on("message", (message: ParentMessage) => {
-    if (message === "sample") tell();
-    else void collect().then(tell);
+    if (message === "collect") void collect().then(tell);
+    else tell();
   });
   // A clean exit: with --cpu-prof the profile is written then.
   process.on("disconnect", () => process.exit(0));

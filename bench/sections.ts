@@ -25,17 +25,21 @@ export interface SectionOptions extends MeasureOptions {
 const FLOODS_64: Flood = { agents: 64, answers: ["each", "batch", "each:60000"] };
 const FLOODS_1000: Flood = { agents: 1_000, answers: ["each", "batch", "paced"] };
 
-/** Programs of this folder that print one JSON object, and the options of a quick run. */
-const PROGRAMS: readonly {
-  name: string;
-  script: string;
-  args: readonly string[];
-  quick?: readonly string[];
-}[] = [
+/** A program of this folder that prints one JSON object. */
+interface Printing {
+  readonly name: string;
+  readonly script: string;
+  readonly args: readonly string[];
+  /** Its options in a quick run; undefined: left out there. */
+  readonly quick?: readonly string[];
+  /** Unit of a number whose name does not end in one. */
+  readonly unit?: string;
+}
+
+export const PROGRAMS: readonly Printing[] = [
   { name: "links", script: "idle-links.ts", args: ["--json"] },
-  { name: "start", script: "start.ts", args: [], quick: ["--quick"] },
-  { name: "memory", script: "memory.ts", args: [] },
-  { name: "agent", script: "agent-footprint.ts", args: ["--json"] },
+  { name: "start", script: "start.ts", args: [], quick: [] },
+  { name: "memory", script: "memory.ts", args: [], quick: ["--agents", "0", "--load", "0"], unit: "MiB" },
 ];
 
 /** A program may take so long, milliseconds. */
@@ -48,11 +52,11 @@ export function allSections(): Section[] {
     { name: "fairness/1000", quick: false, measure: (options) => measureFairness(FLOODS_1000, options) },
     { name: "idle-stream", quick: true, measure: measureIdleStreams },
     ...PROGRAMS.filter(({ script }) => existsSync(join(import.meta.dirname, script))).map(
-      ({ name, script, args, quick }): Section => ({
+      ({ name, script, args, quick, unit }): Section => ({
         name,
         quick: quick !== undefined,
         measure: async ({ isQuick }) =>
-          figuresOfJson(name, await run(script, isQuick ? (quick ?? args) : args)),
+          figuresOfJson(name, await run(script, isQuick ? (quick ?? args) : args), unit),
       }),
     ),
   ];

@@ -63,11 +63,20 @@ describe("flatten", () => {
 
 describe("figuresOfJson", () => {
   it("names each number by the way to it, with the unit that its key ends in", () => {
-    const json = { machine: "x", agents: { "1000": { rssMiB: 90 } }, readyMs: 200, count: 3 };
+    const json = { machine: "x", idle: { rssMiB: 90 }, readyMs: 200, count: 3 };
     expect(figuresOfJson("memory", json)).toEqual({
-      "memory/agents/1000/rssMiB": figureOf([90], "MiB"),
+      "memory/idle/rssMiB": figureOf([90], "MiB"),
       "memory/readyMs": figureOf([200], "ms"),
       "memory/count": figureOf([3], ""),
+    });
+  });
+
+  it("names an element of a list by its number of agents, and takes the usual unit for what names none", () => {
+    const json = { fleets: [{ agents: 1_000, rss: 90 }], plain: [7] };
+    expect(figuresOfJson("memory", json, "MiB")).toEqual({
+      "memory/fleets/1000/agents": figureOf([1_000], ""),
+      "memory/fleets/1000/rss": figureOf([90], "MiB"),
+      "memory/plain/0": figureOf([7], "MiB"),
     });
   });
 });
