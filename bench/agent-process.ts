@@ -24,7 +24,7 @@ const START_MS = 15_000;
 /** Length of a tick of /proc/PID/stat; Linux has told 100 a second to programs since ever. */
 const TICK_US = 10_000;
 
-/** Starts an agent on a free port of loopback; `core` pins it. Rejects where it does not listen within 15 s. */
+/** Starts an agent on a free port of loopback; `core` pins it. Rejects if it does not listen within 15 s. */
 export async function startAgentProcess(
   variant: AgentVariant,
   modelUrl: string,

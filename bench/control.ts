@@ -18,8 +18,11 @@ export interface Sample {
   readonly heap: number;
 }
 
-/** What a parent asks a child for: a sample, at once or after its garbage was collected, for which it needs `--expose-gc`. */
-export type ParentMessage = "sample" | "collect";
+/**
+ * What a parent asks a child for: a sample, at once or after its garbage was collected, for which it needs `--expose-gc`. Any other word that a
+ * script listens to is answered with a sample as well.
+ */
+export type ParentMessage = "sample" | "collect" | (string & {});
 
 /** What a child sends to its parent. */
 export type ChildMessage = { readonly ready: readonly number[] } | { readonly sample: Sample };

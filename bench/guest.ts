@@ -140,7 +140,7 @@ function serveLink(socket: Socket): void {
     schedule();
   }
 
-  /** The whole answer of a unary call; `opened` has left before, as it does where a model is asked. */
+  /** The whole answer of a unary call; `opened` has left before, as it does if a model is asked. */
   function answer(run: Run): void {
     const chunk = nextChunk(run);
     const sequence = ++run.sequence;

@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type Flood, measureFairness } from "./fairness.ts";
@@ -36,29 +35,27 @@ interface Printing {
   readonly unit?: string;
 }
 
-export const PROGRAMS: readonly Printing[] = [
+const PROGRAMS: readonly Printing[] = [
   { name: "links", script: "idle-links.ts", args: ["--json"] },
-  { name: "start", script: "start.ts", args: [], quick: [] },
   { name: "memory", script: "memory.ts", args: [], quick: ["--agents", "0", "--load", "0"], unit: "MiB" },
+  { name: "agent", script: "agent-footprint.ts", args: ["--json"] },
 ];
 
 /** A program may take so long, milliseconds. */
 const PROGRAM_MS = 600_000;
 
-/** Every section; those whose program is not there are left out. */
+/** Every section. */
 export function allSections(): Section[] {
   return [
     { name: "fairness/64", quick: true, measure: (options) => measureFairness(FLOODS_64, options) },
     { name: "fairness/1000", quick: false, measure: (options) => measureFairness(FLOODS_1000, options) },
     { name: "idle-stream", quick: true, measure: measureIdleStreams },
-    ...PROGRAMS.filter(({ script }) => existsSync(join(import.meta.dirname, script))).map(
-      ({ name, script, args, quick, unit }): Section => ({
-        name,
-        quick: quick !== undefined,
-        measure: async ({ isQuick }) =>
-          figuresOfJson(name, await run(script, isQuick ? (quick ?? args) : args), unit),
-      }),
-    ),
+    ...PROGRAMS.map(({ name, script, args, quick, unit }): Section => ({
+      name,
+      quick: quick !== undefined,
+      measure: async ({ isQuick }) =>
+        figuresOfJson(name, await run(script, isQuick ? (quick ?? args) : args), unit),
+    })),
   ];
 }
 
@@ -76,6 +73,12 @@ async function run(script: string, args: readonly string[]): Promise<unknown> {
   });
   const [printed, code] = await Promise.all([text(child.stdout), ended]);
   if (code !== 0) throw new Error(`${script} ended with ${code ?? "a signal"}`);
-  // What it says before is for people.
-  return JSON.parse(printed.slice(printed.indexOf("{"))) as unknown;
+  return JSON.parse(jsonOf(printed)) as unknown;
+}
+
+/** From the first line that begins an object: what a program says before is for people. */
+export function jsonOf(printed: string): string {
+  const at = printed.search(/^\{/m);
+  if (at < 0) throw new Error("the program printed no JSON");
+  return printed.slice(at);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails, and shows the difference, where gen/ is not what `npm run generate` makes of the schemas today. It generates into
+# Fails, and shows the difference, if gen/ is not what `npm run generate` makes of the schemas today. It generates into
 # an empty directory, so files that no schema makes any more are found too, and the tree is left as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails where a schema is not formatted, breaks a lint rule, or breaks clients of the last release (proto/baseline.binpb).
+# Fails if a schema is not formatted, breaks a lint rule, or breaks clients of the last release (proto/baseline.binpb).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/node_modules/.bin:$PATH"

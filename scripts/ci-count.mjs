@@ -1,7 +1,7 @@
 // Counts tests over several reports and prints `N passed, N failed, N skipped`, after the names of those that failed.
 // Arguments are files of vitest's JSON reporter (*.vitest.json) and of `go test -json` (*.go.json). A report that is
 // missing or broken, a file or package that failed outside of any test, and a run that failed without saying where (a file
-// REPORT.failed stands beside its report) count as one failure each: a suite that died is never a success. Exits 1 where
+// REPORT.failed stands beside its report) count as one failure each: a suite that died is never a success. Exits 1 if
 // anything failed or nothing passed.
 import { existsSync, readFileSync } from "node:fs";
 

@@ -34,7 +34,7 @@ const DEVELOPMENT = "cdx:npm:package:development";
 
 /**
  * What `npm sbom` says of the production dependencies, without what differs from one run, folder or registry to the next. With
- * `--omit=dev` npm leaves out also what development needs as well (undici), so the marks are read instead.
+ * `--omit=dev` npm leaves out also what development needs as well (eventsource-parser), so the marks are read instead.
  */
 export function productionSbom(): Sbom {
   const args = ["sbom", "--sbom-format=cyclonedx"];
@@ -64,7 +64,7 @@ function dependenciesAmong(sbom: Sbom, components: readonly Component[]): Sbom["
     .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((each) => refs.has(each)) }));
 }
 
-/** The part of a document that is in the agent's bundle, and the Node of its executable. Throws where a package is missing in it. */
+/** The part of a document that is in the agent's bundle, and the Node of its executable. Throws if a package is missing in it. */
 export async function agentSbom(whole: Sbom): Promise<Sbom> {
   const work = mkdtempSync(join(tmpdir(), "valinor-sbom-"));
   try {

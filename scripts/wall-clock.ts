@@ -1,6 +1,6 @@
 /**
  * The rule of clocks, as a function from files to what breaks it; test/clock.test.ts applies it. The wall clock steps when somebody
- * sets it: ages, deadlines and durations are measured by monotonicNow() of protocol/wire/clock.ts, or by performance.now() where that is not
+ * sets it: ages, deadlines and durations are measured by monotonicNow() of protocol/wire/clock.ts, or by performance.now() if that is not
  * at hand. The wall clock is read only where a time is data, for people or other programs, and each such place is listed here.
  */
 import type { Files, Violation } from "./layout.ts";

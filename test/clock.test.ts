@@ -59,7 +59,7 @@ describe("the wall clock", () => {
     expect(findWallClocks(new Map([["src/x.ts", text]]), allowed)).toHaveLength(1);
   });
 
-  it("is noticed where a listed file reads it no longer, or once more, or is gone", () => {
+  it("is noticed if a listed file reads it no longer, or once more, or is gone", () => {
     const allowed = { "src/x.ts": { uses: 1, reason: "a date" } };
     for (const text of ["const ms = 1;", "f(Date.now(), Date.now());"])
       expect(findWallClocks(new Map([["src/x.ts", text]]), allowed)).toHaveLength(1);

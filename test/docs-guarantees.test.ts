@@ -31,7 +31,7 @@ const rows = page
       .map((cell) => cell.trim()),
   );
 
-/** True where a file of tests has a test or a group of that title, or of one that begins with it or ends with it around a number. */
+/** True if a file of tests has a test or a group of that title, or of one that begins with it or ends with it around a number. */
 function hasTitle(text: string, title: string): boolean {
   const quoted = title.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
   const call = String.raw`\b(?:it|test|describe)(?:\.\w+(?:\([^;]*?\))?)*\(\s*["'\x60](?:\$\{\w+\} )?`;

@@ -302,7 +302,7 @@ describe("files", () => {
     expect(findLongFiles(tree)).toEqual([]);
   });
 
-  it("are told where they are not", () => {
+  it("are told if they are not", () => {
     expect(findLongFiles(only("src/core/x.ts", "line\n".repeat(MAX_LINES)))).toEqual([]);
     const problem = "has 301 lines, over 300";
     expect(findLongFiles(only("agent/x.ts", "line\n".repeat(301)))).toEqual([

@@ -66,7 +66,7 @@ async function makeKey(path: string): Promise<void> {
   const jwk = await exportJWK(privateKey);
   const kid = await calculateJwkThumbprint(jwk);
   const text = JSON.stringify({ ...jwk, kid, alg: ALGORITHM, use: "sig" });
-  // Where another command was first, its key stands.
+  // If another command was first, its key stands.
   try {
     writeFileSync(path, text, { mode: 0o600, flag: "wx" });
   } catch (error) {

@@ -18,7 +18,7 @@ export class CliError extends Error {
   }
 }
 
-/** Says what to look at where the store failed. */
+/** Says what to look at if the store failed. */
 export function explainStoreError(error: StoreError): CliError {
   const advice =
     "store.url names it. A file needs a folder that this user may write to; a database must run and be reachable.";

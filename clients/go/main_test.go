@@ -19,7 +19,7 @@ import (
 )
 
 // serverURL is the server that the examples talk to: VALINOR_URL, which must have an agent `demo` with the scripted model, as
-// `npm start` gives, or one that TestMain starts from the repository. It is empty where there is none.
+// `npm start` gives, or one that TestMain starts from the repository. It is empty if there is none.
 var serverURL = os.Getenv("VALINOR_URL")
 
 const launcher = "../../bin/valinor.js"

@@ -74,7 +74,7 @@ func TestAStreamGivesEachEventOnceWhereverConnectionsAreCut(t *testing.T) {
 					t.Fatal(err)
 				}
 				if event.GetSequence() != next {
-					t.Fatalf("event %d came where %d was due", event.GetSequence(), next)
+					t.Fatalf("expected event %d, got event %d", next, event.GetSequence())
 				}
 				next++
 				text.WriteString(event.GetTextDelta().GetText())

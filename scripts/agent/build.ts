@@ -49,7 +49,7 @@ async function build(): Promise<void> {
   }
 }
 
-/** The Node that runs this, without its symbols: a fifth of its size. Where `strip` is missing, as it is. */
+/** The Node that runs this, without its symbols: a fifth of its size. If `strip` is missing, as it is. */
 function stripped(work: string): string {
   const node = join(work, "node");
   const { error, status, stderr } = spawnSync("strip", ["-o", node, process.execPath], { encoding: "utf8" });

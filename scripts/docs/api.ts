@@ -1,5 +1,5 @@
 /**
- * Writes docs/api.md from the comments and rules of proto/valinor/v1: `node scripts/docs/api.ts`; with `--check` it fails where the
+ * Writes docs/api.md from the comments and rules of proto/valinor/v1: `node scripts/docs/api.ts`; with `--check` it fails if the
  * page is not what it would write.
  */
 import { execFileSync } from "node:child_process";
@@ -62,7 +62,7 @@ function anchor(name: string): string {
   return name.toLowerCase().replaceAll(".", "");
 }
 
-/** A type's name within the package, linked to its section where it is of the package. */
+/** A type's name within the package, linked to its section if it is of the package. */
 function linked(type: DescMessage | DescEnum): string {
   if (!type.typeName.startsWith(`${PACKAGE}.`)) return `\`${type.typeName}\``;
   const name = type.typeName.slice(PACKAGE.length + 1);

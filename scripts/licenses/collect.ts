@@ -25,9 +25,6 @@ const FILE = /^(licen[sc]e|copying)(\.md|\.txt)?$/i;
 /** Files of packages that have in their head the licence of what they took from somewhere else. */
 const HEADS = new Map([["@bufbuild/protobuf", "dist/esm/wire/varint.js"]]);
 
-/** Texts of what packages hold of others without their licence: undici has llhttp, compiled. */
-const HELD = new Map([["undici", { what: "llhttp, in undici", file: "llhttp.txt" }]]);
-
 /** The packages that a bundle's modules (paths, as a bundler names them) are of, sorted by name. */
 export function packagesOf(modules: readonly string[]): Bundled[] {
   const folders = new Set<string>();
@@ -48,25 +45,17 @@ function readPackage(folder: string): Bundled {
   return { name, version, license, folder };
 }
 
-/** One text with the licence of each package. Throws where a package has none that is known. */
+/** One text with the licence of each package. Throws if a package has none that is known. */
 export function licenseTexts(packages: readonly Bundled[]): string {
-  return packages
-    .flatMap((each) => [section(`${each.name} ${each.version}`, each.license, textOf(each)), ...held(each)])
-    .join("");
+  return packages.map((each) => section(`${each.name} ${each.version}`, each.license, textOf(each))).join("");
 }
 
-/** The licence of the Node that runs this, and of all that is in it. Throws where it does not stand beside its program. */
+/** The licence of the Node that runs this, and of all that is in it. Throws if it does not stand beside its program. */
 export function nodeLicense(): string {
   const file = join(dirname(realpathSync(process.execPath)), "../LICENSE");
   if (!existsSync(file))
     throw new Error(`Node's licence is not at ${file}: build with the Node that npm ci brings`);
   return section(`Node.js ${process.versions.node}`, "MIT and others", readFileSync(file, "utf8"));
-}
-
-function held({ name }: Bundled): string[] {
-  const found = HELD.get(name);
-  if (found === undefined) return [];
-  return [section(found.what, "MIT", readFileSync(join(import.meta.dirname, found.file), "utf8"))];
 }
 
 function section(title: string, license: string, text: string): string {

@@ -14,8 +14,8 @@ const INSTALL_MS = 15 * 60_000;
 const TAIL_CHARS = 2_000;
 
 /**
- * Installs it where it is missing or another version; no script of a package is run. Resolves with the path of its program.
- * Rejects with Error where npm fails.
+ * Installs it if it is missing or another version; no script of a package is run. Resolves with the path of its program.
+ * Rejects with Error if npm fails.
  */
 export async function installOpenClaw(log: (line: string) => void): Promise<string> {
   const program = join(INSTALL_DIR, "node_modules/openclaw/openclaw.mjs");

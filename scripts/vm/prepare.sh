@@ -3,7 +3,7 @@
 #   vmlinuz, modules/      Debian's kernel for clouds, unpacked, not installed
 #   base.cpio              file system of the guest without Valinor: busybox, modules, Node and its libraries
 #   cargo/bin/vhost-device-vsock   the other end of the guest's virtio-vsock: a Unix socket on the host
-# Installs Debian packages that are missing where it may (root), and else says which. Everything that is there already stays.
+# Installs Debian packages that are missing if it may (root), and else says which. Everything that is there already stays.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=$PWD/.cache/vm
@@ -42,7 +42,7 @@ if [[ ! -x $device || $here/vhost-device-vsock.patch -nt $device ]]; then
   command -v cargo >/dev/null || die "cargo is needed to build vhost-device-vsock: install Rust"
   command -v patch >/dev/null || die "patch is needed to build vhost-device-vsock: install it"
   echo "building vhost-device-vsock $VHOST_DEVICE_VSOCK"
-  # As it is released it stops answering for good where a host dials while the guest boots (docs/guest.md). So its source is
+  # As it is released it stops answering for good if a host dials while the guest boots (docs/guest.md). So its source is
   # fetched, as a dependency of nothing, and patched.
   build=$cache/vhost-device-vsock
   rm -rf "$build" && mkdir -p "$build/fetch/src" && touch "$build/fetch/src/lib.rs"

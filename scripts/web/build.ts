@@ -30,13 +30,13 @@ const LICENSES = "LICENSES.txt";
 export interface ConsoleBuild {
   /** Folder with index.html and assets. */
   readonly dir: string;
-  /** False where the output was up to date. */
+  /** False if the output was up to date. */
   readonly built: boolean;
 }
 
 /**
  * Makes sure that web/dist is what the sources say. It builds aside and swaps at the end, so that who reads meanwhile sees the
- * old output or the new one. Rejects where vite is not installed or a source is broken; the old output then stays.
+ * old output or the new one. Rejects if vite is not installed or a source is broken; the old output then stays.
  */
 export async function buildConsole(options: { readonly force?: boolean } = {}): Promise<ConsoleBuild> {
   const digest = sourcesDigest();

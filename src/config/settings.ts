@@ -36,7 +36,7 @@ export const settings = {
         .string()
         .regex(/^\/.*\{agent_id\}/)
         .regex(/^([^{}]|\{agent_id\}|\{tenant\})*$/),
-      "an absolute path with {agent_id}, and {tenant} where one likes",
+      "an absolute path with {agent_id}, and {tenant} if you like",
       "/run/valinor/{agent_id}.sock",
     ),
     guest_port: integer(1, UINT32, 1_024),

@@ -21,7 +21,7 @@ export interface Addressed {
 }
 
 /**
- * Where to dial an agent; undefined where it has neither an address nor what the transport derives one from. Throws Error for
+ * Where to dial an agent; undefined if it has neither an address nor what the transport derives one from. Throws Error for
  * an address that can't be parsed, and for names that would lead out of the folder of `hybridPath`.
  */
 export function addressOf(agent: Addressed, rules: AddressRules): Address | undefined {

@@ -15,7 +15,7 @@ export interface TokenWish {
   readonly notBeforeIn?: number;
   /** Sign with this key of the issuer; default the first. */
   readonly key?: string;
-  /** What the header says, where that is not the key's own name; undefined: nothing. */
+  /** What the header says, if that is not the key's own name; undefined: nothing. */
   readonly kid?: string | undefined;
 }
 

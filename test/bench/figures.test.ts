@@ -99,6 +99,14 @@ describe("goalRows", () => {
   const goals = [
     { what: "REST", figure: "valinor/rest/unary", unit: "us", floor: "http/rest/unary", most: 1.6 },
     { what: "stream", figure: "idle-stream/valinor/sse:heap", unit: "KB", most: 13 },
+    {
+      what: "more",
+      figure: "valinor/rest/unary:p99",
+      unit: "ms",
+      floor: "http/rest/unary:p99",
+      isDifference: true,
+      most: 1,
+    },
     { what: "unknown", figure: "valinor/rest/unary/9x9", unit: "us", most: 1 },
   ];
 
@@ -107,6 +115,7 @@ describe("goalRows", () => {
     expect(rows.map(({ what, reached, isMet }) => [what, reached, isMet])).toEqual([
       ["REST", 1.6, true],
       ["stream", 14, false],
+      ["more", 2, false],
     ]);
   });
 
@@ -122,6 +131,7 @@ describe("goalRows", () => {
       "|---|---|---|---|---|---|---|",
       "| REST | 40.0 us | 25.0 (node:http) | 1.60 | 2.00 | 1.60 | met |",
       "| stream | 14.0 KB |  | 14.0 |  | 13.0 | **missed** |",
+      "| more | 4.00 ms | 2.00 (node:http) | 2.00 |  | 1.00 | **missed** |",
     ]);
   });
 });

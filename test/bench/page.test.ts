@@ -4,7 +4,7 @@ import { chartsOf } from "../../bench/charts.ts";
 import { GOALS } from "../../bench/goals.ts";
 import { replacePart } from "../../bench/page.ts";
 import { drawChart, niceStep } from "../../bench/plot.ts";
-import { allSections, PROGRAMS } from "../../bench/sections.ts";
+import { allSections, jsonOf } from "../../bench/sections.ts";
 import { allGroups } from "../../bench/variants.ts";
 
 const names = allGroups().flatMap(({ variants }) => variants.map(({ name }) => name));
@@ -32,6 +32,13 @@ describe("replacePart", () => {
   });
 });
 
+describe("jsonOf", () => {
+  it("skips what a program says to people before its object", () => {
+    expect(jsonOf('built {in} 3 s\n{"a":1}\n')).toBe('{"a":1}\n');
+    expect(() => jsonOf("nothing")).toThrow("no JSON");
+  });
+});
+
 describe("variants", () => {
   it("have names that tell them apart", () => {
     expect(new Set(names).size).toBe(names.length);
@@ -40,7 +47,7 @@ describe("variants", () => {
   it("are those that goals and their floors name", () => {
     const measured = new Set(names);
     const named = GOALS.flatMap(({ figure, floor }) => [figure, ...(floor === undefined ? [] : [floor])]);
-    const sections = [...allSections(), ...PROGRAMS].map(({ name }) => `${name}/`);
+    const sections = allSections().map(({ name }) => `${name}/`);
     const unknown = named.filter(
       (name) =>
         !measured.has(name.replace(/:\w+$/, "")) && !sections.some((section) => name.startsWith(section)),

@@ -142,7 +142,7 @@ async function take(going: Going, answers: AsyncIterable<Answer>): Promise<void>
   }
 }
 
-/** A stream of both sides; where they talk at once, each request but the first waits for the answer to the one before. */
+/** A stream of both sides; if they talk at once, each request but the first waits for the answer to the one before. */
 async function talk(call: BidiCall, going: Going): Promise<void> {
   const { result, cancel, abort, options, request } = going;
   const FULL_DUPLEX = 5;
@@ -174,7 +174,7 @@ function takeError(result: CallResult, thrown: unknown): void {
 }
 
 /**
- * What was thrown, for the runner. A ValinorError tells its own code, except where it has the reason CONNECTION_LOST: that is what the client
+ * What was thrown, for the runner. A ValinorError tells its own code, except if it has the reason CONNECTION_LOST: that is what the client
  * makes of every error that has no ErrorInfo of Valinor and no code that a proxy's bare status has, and it keeps the error as its cause.
  */
 function asConnectError(thrown: unknown): ConnectError {

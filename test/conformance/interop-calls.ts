@@ -78,7 +78,7 @@ export interface GrpcClient {
   play(target: Target, what: Case): Promise<Outcome>;
 }
 
-/** The client on grpc-go, built from interop-go, which takes a minute where Go's cache is empty. */
+/** The client on grpc-go, built from interop-go, which takes a minute if Go's cache is empty. */
 export async function buildGoClient(): Promise<GrpcClient> {
   const dir = join(tempDir(), "bin");
   mkdirSync(dir);

@@ -62,7 +62,7 @@ export function readSchemas(file: string): FileRegistry {
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(file)));
 }
 
-/** A message of the runner's package. Throws Error where there is none of that name. */
+/** A message of the runner's package. Throws Error if there is none of that name. */
 export function messageOf(schemas: FileRegistry, name: string): DescMessage {
   const desc = schemas.getMessage(`${PACKAGE}.${name}`);
   if (desc === undefined) throw new Error(`the runner's schemas have no message ${name}`);

@@ -18,7 +18,7 @@ import { messageOf, readSchemas, serviceOf, type ServerRequest } from "./schema.
 import { conformanceService } from "./service.ts";
 
 const HOST = "127.0.0.1";
-/** What a message may be where the runner names no limit: the largest of our own. */
+/** What a message may be if the runner names no limit: the largest of our own. */
 const MESSAGE_BYTES = 4 * 1024 * 1024;
 
 interface Asked extends ServerRequest {

@@ -11,7 +11,7 @@ export interface Tools {
   readonly schemas: string;
 }
 
-/** Builds the programs, which takes minutes where Go's cache is empty, and reads the runner's schemas from its module. */
+/** Builds the programs, which takes minutes if Go's cache is empty, and reads the runner's schemas from its module. */
 export async function buildTools(): Promise<Tools> {
   const dir = join(tempDir(), "bin");
   mkdirSync(dir);
@@ -37,7 +37,7 @@ async function run(command: string, args: readonly string[], options: { cwd: str
   return program.stdout();
 }
 
-/** Runs one of the programs to its end; answers all that it printed. It ends with an error where a case failed: that is not one here. */
+/** Runs one of the programs to its end; answers all that it printed. It ends with an error if a case failed: that is not one here. */
 export async function output(command: string, args: readonly string[]): Promise<string> {
   const program = spawnProgram(command, args);
   await program.exited;

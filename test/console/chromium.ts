@@ -6,10 +6,10 @@ import { afterFile } from "../helpers/cleanup.ts";
 
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** Path of the machine's Chromium; undefined where there is none. */
+/** Path of the machine's Chromium; undefined if there is none. */
 export const chromiumPath: string | undefined = findChromium();
 
-/** True where the tests of this folder cannot run. Under CI they fail instead of being left out. */
+/** True if the tests of this folder cannot run. Under CI they fail instead of being left out. */
 export const withoutChromium = chromiumPath === undefined && process.env["CI"] === undefined;
 
 /** A page of the console, and what it did that it should not. */

@@ -44,12 +44,12 @@ async function openDiskStore(folder: string): Promise<Store> {
   return openStore({ kind: "postgres", url: server.url(await server.createDatabase()) });
 }
 
-/** True where the last configuration of all is what the agent is to have. */
+/** True if the last configuration of all is what the agent is to have. */
 function isLast(witness: Witness, id: string): boolean {
   return witness.current(id)?.config["n"] === PUSHES;
 }
 
-/** True where the agent has what it is to have, and the control plane says so; or where it refused just that. */
+/** True if the agent has what it is to have, and the control plane says so; or if it refused just that. */
 async function isConverged(world: World, witness: Witness, id: string, has: InForce): Promise<boolean> {
   const agent = world.fleet.find(keyOf(id));
   const wanted = witness.current(id);

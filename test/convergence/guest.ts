@@ -64,7 +64,7 @@ export class SimulatedGuest {
     });
   }
 
-  /** To be called now and then: cuts links and starts anew, where it is one of those that do. */
+  /** To be called now and then: cuts links and starts anew, if it is one of those that do. */
   tick(): void {
     if (!this.#faults || !this.#plan.flaps) return this.#heartbeat();
     if (this.#random.chance(0.1)) this.#boot(0);

@@ -22,7 +22,7 @@ export interface Watcher {
   goOn(): void;
   /** Leaves. Resolves when the watch has ended. */
   stop(): Promise<void>;
-  /** What ended it: undefined where it ended without an error. */
+  /** What ended it: undefined if it ended without an error. */
   readonly ended: Promise<unknown>;
 }
 

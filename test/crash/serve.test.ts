@@ -81,7 +81,7 @@ async function startServing(file: string, port: number): Promise<Server> {
   };
 }
 
-/** How long a process was ready to run and did not, since there are more programs than processors. 0 where nobody counts it. */
+/** How long a process was ready to run and did not, since there are more programs than processors. 0 if nobody counts it. */
 function waitedMs(pid: number): number {
   const path = `/proc/${pid}/schedstat`;
   const [, waited = "0"] = existsSync(path) ? readFileSync(path, "utf8").split(" ") : [];

@@ -6,9 +6,9 @@ export interface Block {
   /** Line of the page that opens it. */
   readonly line: number;
   readonly language: string;
-  /** One of VERBS; empty where the info string has none. */
+  /** One of VERBS; empty if the info string has none. */
   readonly verb: string;
-  /** File that it is to be; empty where the info string names none. */
+  /** File that it is to be; empty if the info string names none. */
   readonly file: string;
   readonly code: string;
   /** Text of the block of language `text` right behind it: what it prints. */

@@ -13,7 +13,7 @@ const bin = join(import.meta.dirname, "../../bin/valinor.js");
 /** A server that a page's blocks are run against, with an agent `demo`. */
 export interface Place {
   readonly url: string;
-  /** An API key that it wants; undefined where it takes calls without. */
+  /** An API key that it wants; undefined if it takes calls without. */
   readonly key: string | undefined;
   /** Port of loopback whose pages may call it; nothing listens there. */
   readonly pagePort: number;

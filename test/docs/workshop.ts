@@ -13,7 +13,7 @@ import type { Place } from "./servers.ts";
 
 const root = join(import.meta.dirname, "../..");
 const modules = join(root, "node_modules");
-/** What a block may take; Go's has code to fetch and to build where its cache is empty. */
+/** What a block may take; Go's has code to fetch and to build if its cache is empty. */
 const BLOCK_MS = 170_000;
 
 /** What the page's install lines would have put on the machine. */
@@ -26,7 +26,7 @@ export interface Workshop {
 
 /**
  * Makes a workshop from what the repository has installed already: @valinor/client as its package has it, the repository's own npm
- * packages, grpcurl of test/e2e/grpcurl. `python` is a Python with the tests' packages, where there is one.
+ * packages, grpcurl of test/e2e/grpcurl. `python` is a Python with the tests' packages, if there is one.
  */
 export async function makeWorkshop(python: string): Promise<Workshop> {
   const own = join(tempDir(), "node_modules");
@@ -45,7 +45,7 @@ export async function makeWorkshop(python: string): Promise<Workshop> {
 
 /**
  * Runs what a section has to be run, one block after the other in a fresh folder. Gives where and how what came out is not what the
- * page says; rejects where a block fails.
+ * page says; rejects if a block fails.
  */
 export async function runSection(workshop: Workshop, section: Section, place: Place): Promise<string[]> {
   const faults: string[] = [];
@@ -67,7 +67,7 @@ export async function runSection(workshop: Workshop, section: Section, place: Pl
   return faults;
 }
 
-/** Says whether a block shows a call as it is where no credential is needed. */
+/** Says whether a block shows a call as it is if no credential is needed. */
 function callsWithoutKey({ code }: Block): boolean {
   return code.includes("127.0.0.1:8080") && !code.includes("VALINOR_API_KEY");
 }

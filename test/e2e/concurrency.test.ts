@@ -77,7 +77,7 @@ describe("32 clients on one agent over one link", () => {
     const pushes = (await Promise.all(configs)).toSorted((a, b) => a.revision - b.revision);
     expect(pushes.at(-1)?.overtaken).toBe(false);
     for (const key of keys) await stack.proxy.pushContext({ agentId: "demo", key, context: "" });
-    // Where nobody else pushes, each hears the guest's own verdict.
+    // If nobody else pushes, each hears the guest's own verdict.
     for (const n of upTo(4)) {
       const { applied, reason } = await stack.proxy.pushConfig({ agentId: "demo", config: { model: n } });
       expect({ applied, reason }).toEqual({

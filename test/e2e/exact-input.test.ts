@@ -91,7 +91,7 @@ describe("a number that a double does not hold", () => {
     expect(after.revisions.length).toBe(before.revisions.length);
   });
 
-  it("is refused over gRPC too, where a number is bits and not text", async () => {
+  it("is refused over gRPC too, in which a number is bits and not text", async () => {
     const proxy = createClient(AgentProxy, createGrpcTransport({ baseUrl: stack.url }));
     for (const value of [Infinity, NaN, 2 ** 60]) {
       await expect(proxy.pushConfig({ agentId: "demo", config: { a: { b: value } } })).rejects.toThrow(

@@ -13,7 +13,7 @@ export interface RawCall {
   /** What the body was compressed with. */
   readonly encoding?: string;
   readonly authorization: string | undefined;
-  /** The one message, compressed where that is so. */
+  /** The one message, compressed if that is so. */
   readonly message: Uint8Array;
   /** Sends the body in pieces of this many bytes. Default: at once. */
   readonly piece?: number;
@@ -32,7 +32,7 @@ const grpcCodes = [
   ..."data_loss unauthenticated".split(" "),
 ];
 
-/** Makes the call; answers the name of the code that its client sees, `ok` where it succeeded. */
+/** Makes the call; answers the name of the code that its client sees, `ok` if it succeeded. */
 export async function rawCall(call: RawCall): Promise<string> {
   const { method, protocol } = call;
   const unary = method.methodKind === "unary" && protocol === "Connect";

@@ -242,7 +242,7 @@ describe.each<[string, (url: string) => Transport]>([
 
 describe("a list whose items are large", () => {
   it("comes in pages that gRPC's clients take, to its end", async () => {
-    // What a client takes where it says nothing else; in protobuf each of these numbers has 11 bytes.
+    // What a client takes if it says nothing else; in protobuf each of these numbers has 11 bytes.
     const transport = createGrpcTransport({ baseUrl: stack.url, readMaxBytes: 4 * 1024 * 1024 });
     const registry = createClient(AgentRegistry, transport);
     const numbers = Array.from({ length: 90_000 }, () => 1);

@@ -11,7 +11,7 @@ export function messageOf(id: string, pieces: number, paceMs: number): string {
   return `request=${id} pieces=${pieces} pace=${paceMs}`;
 }
 
-/** Reads a message; undefined where it is none of ours. */
+/** Reads a message; undefined if it is none of ours. */
 export function readMessage(content: string): { id: string; answer: Answer } | undefined {
   const match = /request=(\S+) pieces=(\d+) pace=(\d+)/.exec(content);
   const id = match?.[1];

@@ -13,9 +13,9 @@ export interface Send {
 
 /** How the reading of a message ended. */
 export interface Ending {
-  /** `done`, or the reason of the error; with the agent's code where it has one. */
+  /** `done`, or the reason of the error; with the agent's code if it has one. */
   readonly how: string;
-  /** What was read that breaks a promise; empty where nothing was. */
+  /** What was read that breaks a promise; empty if nothing was. */
   readonly faults: readonly string[];
   /** Times that the reading was cut and went on. */
   readonly resumes: number;

@@ -168,8 +168,8 @@ test(`SIGTERM and a restart under ${STREAMS} messages of the TypeScript client c
 });
 
 /**
- * Makes a call; `told` where the server said why it is not answered, `refused` where the connection said that nothing of it was done, `gone`
- * where there was no port any more.
+ * Makes a call; `told` if the server said why it is not answered, `refused` if the connection said that nothing of it was done, `gone`
+ * if there was no port any more.
  */
 type Caller = (send: Send) => Promise<"answered" | "refused" | "told" | "gone" | "cut">;
 
@@ -243,7 +243,7 @@ test.each([
   },
 );
 
-/** The status of a message over a connection that is kept; rejects where there is none. */
+/** The status of a message over a connection that is kept; rejects if there is none. */
 function post(agent: Agent, url: string, content: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const req = request(url, { method: "POST", agent }, (res) => {

@@ -98,7 +98,7 @@ describe("convergence", () => {
     await until("it is settled", () => find().convergence.state.kind === "applied");
   });
 
-  it("pushes the configuration with its secrets open, and says why where it can't", async () => {
+  it("pushes the configuration with its secrets open, and says why if it can't", async () => {
     const guest = await startGuest();
     let locked = true;
     const { find, push } = await start(
@@ -280,7 +280,7 @@ describe("a refused revision", () => {
 });
 
 describe("a guest that can't say yet", () => {
-  it("gets it again at once where its OpenClaw became ready while a push was under way", async () => {
+  it("gets it again at once if its OpenClaw became ready while a push was under way", async () => {
     const times: number[] = [];
     const guest = await startGuest(
       on({
@@ -405,7 +405,7 @@ describe("a guest with a life that the store does not know", () => {
     expect(find().convergence.state.kind).toBe("applied");
   });
 
-  it("harms only itself where it leaves no number above its own", async () => {
+  it("harms only itself if it leaves no number above its own", async () => {
     const guest = await startGuest({ revision: 0xffff_ffff, sha256: "f".repeat(64) });
     const { find, store, push } = await start({ a: guest.address });
     expect(await failureOf(find().admit(false, forever))).toMatchObject({

@@ -12,7 +12,7 @@ const USAGE = `npm run test:fuzz -- [flags]
   --target NAME   only this one: ${targets.map(({ name }) => name).join(", ")}
   --from N        begin at this input of the target
   --input FILE    try the input of a finding alone
-  --frames N      fail where fewer frames went over the link (0)
+  --frames N      fail if fewer frames went over the link (0)
 
 Whatever crashes, hangs, reaches the wrong one or holds the loop for 100 ms of CPU time is a finding: its input is left in
 test/fuzz/findings, and the exit status is 1.

@@ -13,7 +13,7 @@ export interface Target {
 export interface Attack {
   /** Makes an input. The same numbers make the same input. */
   make(random: Random): Buffer;
-  /** Gives it the input; answers how many frames, requests or texts it held. Rejects with `Finding` where something does not hold. */
+  /** Gives it the input; answers how many frames, requests or texts it held. Rejects with `Finding` if something does not hold. */
   run(input: Buffer): Promise<number>;
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Program, spawnProgram } from "./process.ts";
 
-/** Why no mount can be made here; undefined where it can, or must (CI=true). */
+/** Why no mount can be made here; undefined if it can, or must (CI=true). */
 export function missingMounts(): string | undefined {
   if (process.env["CI"] === "true") return undefined;
   const { status, stderr } = spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], {

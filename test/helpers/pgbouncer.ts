@@ -10,7 +10,7 @@ import { until } from "./until.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 
-/** Why PgBouncer can't be started here; undefined where it can, or must (CI=true). */
+/** Why PgBouncer can't be started here; undefined if it can, or must (CI=true). */
 export function missingPgbouncer(): string | undefined {
   if (process.env["CI"] === "true" || existsSync(PROGRAM)) return undefined;
   return "there is no PgBouncer here (Debian: pgbouncer)";

@@ -27,7 +27,7 @@ export interface TestPostgres {
   remove(): void;
 }
 
-/** Why no server can be started here; undefined where one can, or must (CI=true). */
+/** Why no server can be started here; undefined if one can, or must (CI=true). */
 export function missingPostgres(): string | undefined {
   if (process.env["CI"] === "true") return undefined;
   return folder() === undefined ? "there is no PostgreSQL here" : undefined;

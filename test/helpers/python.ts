@@ -6,14 +6,14 @@ const root = join(import.meta.dirname, "../..");
 const scripts = join(root, "test/e2e/python");
 const venv = join(root, "node_modules/.cache/valinor-python");
 
-/** Making the environment takes half a minute where its packages have to be fetched. Give hooks that wait for it as much. */
+/** Making the environment takes half a minute if its packages have to be fetched. Give hooks that wait for it as much. */
 export const PYTHON_MS = 300_000;
 
 let made: Promise<string> | undefined;
 
 /**
  * Path of a Python that has what test/e2e/python/requirements.txt lists. Its environment is made once, under node_modules/.cache;
- * test processes that ask at the same time wait for the one that makes it. Rejects where there is no python3 or the packages
+ * test processes that ask at the same time wait for the one that makes it. Rejects if there is no python3 or the packages
  * can't be installed within PYTHON_MS.
  */
 export function pythonVenv(): Promise<string> {
@@ -21,7 +21,7 @@ export function pythonVenv(): Promise<string> {
   return made;
 }
 
-/** The same, for `describe.skipIf`: why there is no such Python, where that is so. Under CI it rejects instead. */
+/** The same, for `describe.skipIf`: why there is no such Python, if that is so. Under CI it rejects instead. */
 export async function pythonOrReason(): Promise<{ readonly python: string; readonly skip?: string }> {
   try {
     return { python: await pythonVenv() };

@@ -37,7 +37,7 @@ export function verdictOf(measured: Measured): string {
 /**
  * Measures, and expects that the good client had every answer and the rest stayed within bounds. A measurement whose time or memory is over
  * its bound is made once more, as other programs may have been the reason: then the second counts. `room`: so many times the bounds of time
- * are allowed, where it is known that goals are missed and docs/reliability.md says why. Answers with what counted.
+ * are allowed, if it is known that goals are missed and docs/reliability.md says why. Answers with what counted.
  */
 export async function expectUnharmed<M extends Measured>(measure: () => Promise<M>, room = 1): Promise<M> {
   const bounds: TimeBounds = { ...FAILS, p99Ms: FAILS.p99Ms * room, turnMs: FAILS.turnMs * room };

@@ -44,7 +44,7 @@ export interface GoodFigures {
   readonly failures: readonly string[];
 }
 
-/** A real `valinor serve` with authentication, on a core of its own where there are two. */
+/** A real `valinor serve` with authentication, on a core of its own if there are two. */
 export interface HostileServer {
   readonly port: number;
   /** Process id. */
@@ -124,7 +124,7 @@ async function makeKeys(path: string): Promise<Record<string, string>> {
   return keys;
 }
 
-/** Starts a Node program with a channel to it, on one core where there are two. It is killed after the last test of the file. */
+/** Starts a Node program with a channel to it, on one core if there are two. It is killed after the last test of the file. */
 export function start(
   core: 0 | 1,
   program: string,

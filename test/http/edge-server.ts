@@ -84,7 +84,7 @@ export interface Pieces {
   close(): void;
 }
 
-/** Rejects where the next piece has not come within 10 s: something holds it back. */
+/** Rejects if the next piece has not come within 10 s: something holds it back. */
 export async function arrives(pieces: Pieces, what: string): Promise<string> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`${what} was held back`)), 10_000);

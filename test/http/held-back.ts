@@ -29,7 +29,7 @@ export const surfaces: readonly [string, (server: EdgeServer, url: string) => Pi
 /** What is sent, a piece at a time. */
 export const sent = ["one", "two", "three", "four"] as const;
 
-/** Sends each piece only when the one before has arrived; gives what arrived. Rejects where one does not within 10 s. */
+/** Sends each piece only when the one before has arrived; gives what arrived. Rejects if one does not within 10 s. */
 export async function sendStepwise(pieces: Pieces): Promise<string[]> {
   onTestFinished(() => pieces.close());
   const opening = await arrives(pieces, "the opening");

@@ -10,7 +10,7 @@ import { until } from "../helpers/until.ts";
 /** Debian puts it where a user's PATH does not look. */
 const env = { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` };
 
-/** Why nginx cannot run here, for `describe.skipIf`; undefined where it can. Under CI a machine without it fails. */
+/** Why nginx cannot run here, for `describe.skipIf`; undefined if it can. Under CI a machine without it fails. */
 export function reasonToSkipNginx(): string | undefined {
   if (process.env["CI"] === "true" || spawnSync("nginx", ["-v"], { env }).status === 0) return undefined;
   return "nginx is not installed";

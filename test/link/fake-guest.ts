@@ -59,7 +59,7 @@ export interface Guest extends Behaviour {
   up(): Promise<void>;
 }
 
-/** Rejects where a promise takes more than 5 s of real time. */
+/** Rejects if a promise takes more than 15 s of real time. */
 export async function soon<T>(what: string, promise: Promise<T>, ms = 15_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

@@ -8,7 +8,7 @@ declare module "vitest" {
   }
 }
 
-/** Installs OpenClaw before the tests. Where that fails they are skipped and say why; in CI it is an error. */
+/** Installs OpenClaw before the tests. If that fails they are skipped and say why; in CI it is an error. */
 export async function setup(project: TestProject): Promise<void> {
   try {
     const program = await installOpenClaw((line) => process.stderr.write(`${line}\n`));

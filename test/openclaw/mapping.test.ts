@@ -98,7 +98,7 @@ describe.skipIf(missing() !== undefined)("a real OpenClaw", () => {
 
     it.each([
       ["that is not listed", ["read"], "exec"],
-      ["where none is", [], "exec"],
+      ["if none is", [], "exec"],
       ["that OpenClaw does not even have", ["read"], "get_weather"],
     ])("ends a run whose model calls a tool %s as TOOL_BLOCKED, and nothing runs", async (_, tools, tool) => {
       expect(await stack.push({}, tools)).toEqual(APPLIED);

@@ -36,7 +36,7 @@ export interface Pushed {
   readonly reason: string;
 }
 
-/** Why the tests of this folder cannot run; undefined where they can. */
+/** Why the tests of this folder cannot run; undefined if they can. */
 export function missing(): string | undefined {
   const openclaw = inject("openclaw");
   return "missing" in openclaw ? openclaw.missing : undefined;

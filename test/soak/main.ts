@@ -117,7 +117,7 @@ async function look({ server, guests }: Processes): Promise<Sample> {
   return { at: monotonicNow(), ...(await ask<Holdings>(server)), ...(await ask<Links>(guests)) };
 }
 
-/** Keeps streams going and looks at what the control plane holds; true where it holds no more at the end than it must. */
+/** Keeps streams going and looks at what the control plane holds; true if it holds no more at the end than it must. */
 async function soak(processes: Processes, url: string): Promise<boolean> {
   const stop = new AbortController();
   const http = new Agent({ keepAlive: true, maxSockets: streams });

@@ -58,7 +58,7 @@ describe("writes that come together", () => {
 
   it("are tried one by one if the whole transaction fails", async () => {
     const { put, commit, numbers, database } = open();
-    // As SQLite does by itself where the disk is full.
+    // As SQLite does by itself if the disk is full.
     const fatal = commit(async () => {
       database.exec("rollback");
       throw new Error("the disk is full");

@@ -6,7 +6,7 @@ import type { TestProject } from "vitest/node";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Initramfs of a guest, from this working tree; empty where guests cannot be run here. */
+    /** Initramfs of a guest, from this working tree; empty if guests cannot be run here. */
     initrd: string;
     /** Why guests cannot be run here. */
     reason: string;
@@ -16,7 +16,7 @@ declare module "vitest" {
 const scripts = join(import.meta.dirname, "../../scripts/vm");
 
 /**
- * Makes what guests need (scripts/vm/prepare.sh) and their initramfs. Where that fails the suite is skipped with the reason;
+ * Makes what guests need (scripts/vm/prepare.sh) and their initramfs. If that fails the suite is skipped with the reason;
  * in CI (`CI=true`) it fails.
  */
 export async function setup(project: TestProject): Promise<() => void> {
@@ -32,7 +32,7 @@ export async function setup(project: TestProject): Promise<() => void> {
   return () => rmSync(directory, { recursive: true, force: true });
 }
 
-/** Empty where everything is there now, else why not. */
+/** Empty if everything is there now, else why not. */
 function prepare(): string {
   if (process.platform !== "linux" || process.arch !== "x64")
     return "guests are run on Linux on x86-64 alone";

@@ -3,7 +3,7 @@
 
 // Package client reads runs of Valinor's agents through broken connections.
 //
-// [Stream] sends a message and gives the run's events as they come. Where a connection breaks, a server restarts or a
+// [Stream] sends a message and gives the run's events as they come. If a connection breaks, a server restarts or a
 // network goes silent, it waits, attaches to the run again and goes on after the last event: no event is given twice, none
 // is left out, and the message never runs twice.
 //

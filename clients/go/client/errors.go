@@ -18,7 +18,7 @@ import (
 // ErrSilent is the cause of an outage that no error told of: the server said nothing for longer than it ever should.
 var ErrSilent = errors.New("valinor: the server has gone silent")
 
-// ErrCut is the cause of an outage where a stream ended before its run did.
+// ErrCut is the cause of an outage in which a stream ended before its run did.
 var ErrCut = errors.New("valinor: the stream ended before the run did")
 
 // GapError is a stream that left out an event. It is never tried again.

@@ -53,7 +53,7 @@ type outage struct {
 	attempt int
 }
 
-// wait waits until the call may be made again. It returns the error itself where no retry can help or the time is over.
+// wait waits until the call may be made again. It returns the error itself if no retry can help or the time is over.
 func (r *reader) wait(ctx context.Context, err error) error {
 	if !r.lasting || !isTransient(err) {
 		return err
@@ -93,7 +93,7 @@ func sleep(ctx context.Context, delay time.Duration) error {
 	}
 }
 
-// leave cancels the run of a reader that has left, where that is wanted. A message that is still under way has no run yet
+// leave cancels the run of a reader that has left, if that is wanted. A message that is still under way has no run yet
 // that could be found: until the stream was opened, it is looked for a few times.
 func (r *reader) leave(ctx context.Context) {
 	if !r.cancels {

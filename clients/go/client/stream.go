@@ -23,12 +23,12 @@ var errLeft = errors.New("valinor: the reader left")
 
 // Stream runs a message and gives its events as they come, or attaches to the run that the request names: opened once, then
 // each numbered event exactly once, the last of them done. Keepalives are left out. An error is given once, as the last
-// thing: where the run ended in an error (see [EndedAt]), where no retry can help, when the context ends, and after a time
+// thing: if the run ended in an error (see [EndedAt]), if no retry can help, when the context ends, and after a time
 // without progress.
 //
-// The request is not changed. Where it has no request_id, one is made. Leaving the loop before the last event, or ending the
+// The request is not changed. If it has no request_id, one is made. Leaving the loop before the last event, or ending the
 // context, cancels the run, unless the request's on_disconnect is CONTINUE or it has no message; a connection that breaks
-// never does. The sequence can be ranged over once for each run that is wanted; ranging over it again attaches where the
+// never does. The sequence can be ranged over once for each run that is wanted; ranging over it again attaches if the
 // request has a request_id.
 func Stream(
 	ctx context.Context, proxy Proxy, request *valinorv1.StreamRequest, options ...Option,
@@ -89,7 +89,7 @@ func newReader(proxy Proxy, request *valinorv1.StreamRequest, choices []Option) 
 	return r
 }
 
-// follow reads the run to its end, through all cuts. It returns errLeft where the reader left.
+// follow reads the run to its end, through all cuts. It returns errLeft if the reader left.
 func (r *reader) follow(ctx context.Context, give func(*valinorv1.StreamResponse) bool) error {
 	for {
 		if err := ctx.Err(); err != nil {

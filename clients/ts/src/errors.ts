@@ -41,13 +41,13 @@ export class ValinorError extends Error {
   readonly code: CodeName;
   /** What the server says besides: `agent_id`, `request_id`, `sequence`, `last_sequence`, `code` (the agent's), `tool`. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Name of the run, where the call was about one. */
+  /** Name of the run, if the call was about one. */
   readonly requestId: string | undefined;
-  /** Number of the event that ended the run, where the error did; undefined where the run may be going on. */
+  /** Number of the event that ended the run, if the error did; undefined if the run may be going on. */
   readonly sequence: number | undefined;
   /** Number of the last event that the stream gave; what `attach` needs to go on. Undefined outside of streams. */
   readonly afterSequence: number | undefined;
-  /** Milliseconds after which a retry can help, where the server says so. */
+  /** Milliseconds after which a retry can help, if the server says so. */
   readonly retryAfterMs: number | undefined;
 
   constructor(reason: Reason, message: string, fields: ErrorFields) {
@@ -70,7 +70,7 @@ export function isReason<R extends KnownReason>(
   return error instanceof ValinorError && (reasons as readonly Reason[]).includes(error.reason);
 }
 
-/** Says whether the same call may succeed when it is made again; never so where the error ended the run. */
+/** Says whether the same call may succeed when it is made again; never so if the error ended the run. */
 export function isTransient(error: ValinorError): boolean {
   return error.sequence === undefined && transientReasons.has(error.reason);
 }

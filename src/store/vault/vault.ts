@@ -122,7 +122,7 @@ function noSecret(place: string, unclear: string | undefined): string {
   if (unclear === undefined) return `there is no secret at ${shownPlace(place)} to keep: ${how}`;
   return (
     `nothing tells which secret is to be kept at ${shownPlace(place)}, since the list at ${shownPlace(unclear)} has changed: ${how}. ` +
-    "An entry keeps its secrets where a unique id or name, or all of it but the secrets, is as before"
+    "An entry keeps its secrets if a unique id or name, or all of it but the secrets, is as before"
   );
 }
 

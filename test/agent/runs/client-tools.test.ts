@@ -150,7 +150,7 @@ describe("a history", () => {
 describe("a policy that lists tools of clients", () => {
   it.each([
     ["asks OpenClaw for its own tools alone", ["read", "client:look_up"], { allow: ["read"] }],
-    ["allows none of OpenClaw's where it lists none", ["client:look_up"], { deny: ["*"] }],
+    ["allows none of OpenClaw's if it lists none", ["client:look_up"], { deny: ["*"] }],
   ])("%s", async (_, tools, expected) => {
     const { host, model } = await setup({ ready: 200, openclawToken: "secret" });
     model.gateway.tools = ["read", "exec"];

@@ -16,7 +16,7 @@ export interface Running {
   readonly ended: Promise<Ran>;
   write(text: string): void;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves once stdout, or both outputs together where `all` says so, match. Rejects where the command ends before. */
+  /** Resolves once stdout, or both outputs together if `all` says so, match. Rejects if the command ends before. */
   shows(pattern: RegExp): Promise<void>;
 }
 

@@ -25,7 +25,7 @@ export interface GoLine {
 }
 
 /**
- * Why the Go client cannot run here, for `describe.skipIf`; undefined where it can. Under CI it always can: a machine
+ * Why the Go client cannot run here, for `describe.skipIf`; undefined if it can. Under CI it always can: a machine
  * without Go then fails the build of the client.
  */
 export function reasonToSkipGo(): string | undefined {
@@ -33,7 +33,7 @@ export function reasonToSkipGo(): string | undefined {
   return "go is not on the PATH";
 }
 
-/** Builds the client, which takes a minute where Go's cache is empty, and gives the path of the program. */
+/** Builds the client, which takes a minute if Go's cache is empty, and gives the path of the program. */
 export async function buildGoClient(): Promise<string> {
   const binary = join(tempDir(), "client");
   const build = spawnProgram("go", ["build", "-o", binary, "."], { cwd: import.meta.dirname });
@@ -42,7 +42,7 @@ export async function buildGoClient(): Promise<string> {
   return binary;
 }
 
-/** Makes one call, which has 20 s, and gives what it printed. Rejects where the client itself failed. */
+/** Makes one call, which has 20 s, and gives what it printed. Rejects if the client itself failed. */
 export async function callFromGo(binary: string, call: GoCall): Promise<GoLine[]> {
   const flags = ["-url", call.url, "-protocol", call.protocol, "-mode", call.mode];
   flags.push("-agent", call.agent ?? "demo", "-message", call.message ?? "");

@@ -3,7 +3,7 @@
 
 // Command go is a Go client of a Valinor server, for the tests: it makes one call with the generated code and prints
 // what comes back as lines of JSON, the last of which has type "answer", "done", "end" or "error". An error that the
-// server answered is a result: the exit code is 0. It is 1 where -mode error met no error, and 2 for wrong arguments.
+// server answered is a result: the exit code is 0. It is 1 if -mode error met no error, and 2 for wrong arguments.
 package main
 
 import (

@@ -17,7 +17,7 @@ const mistakes: Readonly<Record<string, () => void>> = {
   "ends the process": () => process.exit(9),
 };
 
-/** Targets with a mistake in them, to see that the fuzzer finds it. They are attacked only where they are named. */
+/** Targets with a mistake in them, to see that the fuzzer finds it. They are attacked only if they are named. */
 export const planted: readonly Target[] = Object.entries(mistakes).map(([how, err]) => ({
   name: `planted: ${how}`,
   weight: 1,

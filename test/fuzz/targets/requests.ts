@@ -197,7 +197,7 @@ async function callWell(client: Dispatcher, url: string): Promise<void> {
     throw new Finding(`a good call is answered ${response.statusCode} ${text.slice(0, 500)}`);
 }
 
-/** A control plane with two agents. `check` throws where it has logged an error of its own. */
+/** A control plane with two agents. `check` throws if it has logged an error of its own. */
 async function startStack(): Promise<{ url: string; check: () => void; close: () => Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), "valinor-fuzz-"));
   const model = await startScriptedModel();

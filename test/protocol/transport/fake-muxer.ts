@@ -15,8 +15,8 @@ export interface MuxerOptions {
   /** Plays the guest once the answer is written. */
   readonly guest?: (socket: Duplex, port: number) => void;
   /**
-   * Host ports that it can hand out, each to one connection to a guest port at a time; default 1,023, as Firecracker. Where
-   * the next one is in use, as where all are, the two connections would be one to the guest: CONNECT is answered by EOF.
+   * Host ports that it can hand out, each to one connection to a guest port at a time; default 1,023, as Firecracker. If
+   * the next one is in use, as if all are, the two connections would be one to the guest: CONNECT is answered by EOF.
    */
   readonly hostPorts?: number;
 }
@@ -57,7 +57,7 @@ export async function startFakeMuxer(options: MuxerOptions = {}): Promise<FakeMu
   let deaf = 0;
   let wake = Promise.withResolvers<void>();
 
-  /** The next host port, or undefined where another connection has it. */
+  /** The next host port, or undefined if another connection has it. */
   function assign(socket: Socket): number | undefined {
     const port = FIRST_HOST_PORT + (handedOut++ % (options.hostPorts ?? 1_023));
     if ([...hostPorts.values()].includes(port)) return undefined;

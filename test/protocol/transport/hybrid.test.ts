@@ -46,7 +46,7 @@ interface HybridCase {
 
 const cases = vectors("hybrid") as HybridCase[];
 
-/** A muxer that plays the VMM's side of a case; where the host is connected it ends after it. */
+/** A muxer that plays the VMM's side of a case; if the host is connected it ends after it. */
 function play({ steps, outcome }: HybridCase): MuxerOptions {
   const ends = outcome === "connected" || steps.some((step) => step.end);
   return {

@@ -14,8 +14,8 @@ export interface AbsentCase {
 export type Payload = { readonly [key: string]: unknown };
 
 /**
- * A case for each field of a payload, those of messages inside it too: with null in its place, and with the zero value where the field is
- * one that is always there. Throws Error where the payload does not have every field of its schema.
+ * A case for each field of a payload, those of messages inside it too: with null in its place, and with the zero value if the field is
+ * one that is always there. Throws Error if the payload does not have every field of its schema.
  */
 export function absentCases(schema: DescMessage, payload: Payload): AbsentCase[] {
   return schema.fields.flatMap((field) => {
@@ -48,7 +48,7 @@ function isOwn(message: DescMessage): boolean {
   return message.typeName.startsWith("valinor.");
 }
 
-/** The zero value of a field that is always there, and the empty list of one that is not; undefined where absent differs from zero. */
+/** The zero value of a field that is always there, and the empty list of one that is not; undefined if absent differs from zero. */
 function zeroOf(field: DescField): unknown {
   if (field.fieldKind === "list") return [];
   if (field.presence !== FeatureSet_FieldPresence.IMPLICIT || field.scalar === undefined) return undefined;

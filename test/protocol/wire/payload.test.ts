@@ -14,7 +14,7 @@ import { LinkError } from "../../../protocol/wire/errors.ts";
 import { isTextChunk, readPayload, writePayload } from "../../../protocol/wire/payload.ts";
 import { isUint32 } from "../../../protocol/wire/values.ts";
 
-/** The chunk that a payload is, or undefined where it is none. */
+/** The chunk that a payload is, or undefined if it is none. */
 function readChunk(payload: Record<string, unknown>) {
   try {
     return readPayload(ChunkSchema, payload);

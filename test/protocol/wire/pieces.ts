@@ -73,7 +73,7 @@ export interface SlowSocket {
   readonly pending: Buffer[];
   /** Everything that was taken, in order. */
   readonly taken: Buffer[];
-  /** Takes the piece that is being written; false where there is none. */
+  /** Takes the piece that is being written; false if there is none. */
   readonly take: () => boolean;
 }
 

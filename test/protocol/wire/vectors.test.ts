@@ -59,7 +59,7 @@ describe("invalid streams of the vectors", () => {
   test.each(vectors("invalid") as InvalidCase[])("$name", ({ stream, error }) => {
     const bytes = bytesOf(stream);
     expect(refusal(bytes)).toBe(error);
-    // Byte by byte too, where that is quick.
+    // Byte by byte too, if that is quick.
     const single = bytes.length < 10_000 ? Array.from(bytes, (byte) => Buffer.from([byte])) : [bytes];
     expect(refusal(...single)).toBe(error);
   });

@@ -3,7 +3,7 @@ import type { ColumnTypes } from "../../../src/store/schema/column-types.ts";
 import type { Schema } from "../../../src/store/schema/schema.ts";
 import type { Store } from "../../../src/store/store.ts";
 
-/** Makes a database, one that no store was opened on yet where it is to be `empty`. */
+/** Makes a database, one that no store was opened on yet if it is to be `empty`. */
 export type CreateDatabase = (start?: "empty") => Promise<TestDatabase>;
 
 /** A database of its own for one test, with no agents in it. */

@@ -13,7 +13,7 @@ const unavailable = { name: "StoreError", code: "unavailable" };
 
 /** What is special to PostgreSQL: its server is another program, which may be away, slow, or set up in another way. */
 export function postgresTests(started: TestPostgres | undefined): void {
-  // Where there is none, no test runs.
+  // If there is none, no test runs.
   const server = started as TestPostgres;
   let database: string;
   let url: string;

@@ -7,7 +7,7 @@ import { createVault, REDACTED, VaultError } from "../../../src/store/vault/vaul
 const agent = { tenant: "acme", id: "a1" };
 const vault = createVault([Buffer.alloc(32, 1)]);
 
-/** What the guest gets where `pushed` follows `before`; the error's message where it is refused. */
+/** What the guest gets if `pushed` follows `before`; the error's message if it is refused. */
 function push(before: JsonObject, pushed: JsonObject): JsonObject | string {
   try {
     return vault.open(agent, vault.seal(agent, pushed, vault.seal(agent, before, {})));

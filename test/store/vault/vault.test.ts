@@ -115,7 +115,7 @@ describe("A vault", () => {
     test.each([
       ["for another agent", { tenant: "acme", id: "a2" }],
       ["for another tenant", { tenant: "other", id: "a1" }],
-      ["where tenant and id only read the same together", { tenant: "acmea", id: "1" }],
+      ["if tenant and id only read the same together", { tenant: "acmea", id: "1" }],
     ])("%s", (_what, other) => {
       expect(errorOf(() => vault.open(other, stored)).code).toBe("damaged");
     });

@@ -4,7 +4,7 @@ export const RESULT = "@@result ";
 /** How a case went in the guest. */
 export interface Result {
   readonly name: string;
-  /** Empty where it passed. */
+  /** Empty if it passed. */
   readonly error: string;
   readonly ms: number;
   /** What it measured, by name and unit. */

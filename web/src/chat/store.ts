@@ -54,7 +54,7 @@ export function tryAgain(run: Run, options: { readonly allowStaleConfig?: boolea
   reader.start(run);
 }
 
-/** Ends a run in its agent. Where it cannot be told, the page stops reading and says why. */
+/** Ends a run in its agent. If the agent can't be told, the page stops reading and says why. */
 export async function cancel(run: Run): Promise<void> {
   if (hasEnded(run)) return;
   if (!run.sent) {

@@ -7,7 +7,7 @@ export interface Row {
   /** Default: the type of a stream or of JSON, whichever the body begins as. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
-  /** True where the connection is reset after the body. */
+  /** True if the connection is reset after the body. */
   readonly broken?: true;
   /** Tools that the policy lists; absent: every tool is allowed. */
   readonly tools?: readonly string[];

@@ -64,7 +64,7 @@ describe("a tool call", () => {
 
   it.each([
     ["that is not listed", ["open"], 0],
-    ["where none is allowed", [], 0],
+    ["if none is allowed", [], 0],
     ["before the first config", "nothing", 0],
     ["of another choice than the first", ["open"], 1],
   ] as const)("%s ends the run and the model call", async (_, tools, choice) => {

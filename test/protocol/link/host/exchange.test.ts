@@ -168,7 +168,7 @@ describe("the silence of a guest", () => {
     [2, 20_000, limits.runSilenceMs],
     [2, 50_000, 50_000],
   ] as const)(
-    "of protocol %i, where %i ms are borne, ends a waiting reader's exchange after %i ms",
+    "of protocol %i, with a silence limit of %i ms, ends a waiting reader's exchange after %i ms",
     (protocol, silenceMs, after) => {
       const { driven, exchange } = waiting(protocol, silenceMs);
       const pass = (until: number) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { UnaskedTotal } from "../../../../protocol/link/host/flood.ts";
+import { FloodGuard, UnaskedTotal } from "../../../../protocol/link/host/flood.ts";
 import { LinkError } from "../../../../protocol/wire/errors.ts";
 import { limits } from "../../../../protocol/wire/limits.ts";
 import { type DrivenLink, frameOf, linkUp } from "./driven-link.ts";
@@ -152,5 +152,96 @@ describe("guests that share the bound on all", () => {
     expect(links.filter(({ closedBy }) => closedBy !== undefined)).toEqual([]);
     for (const { link } of links) link.lost(new LinkError("interrupted", "gone"));
     expect(total.counted).toBe(0);
+  });
+});
+
+describe("the total over all links", () => {
+  const EACH = limits.unaskedTotalBytes / 32;
+
+  /** Guards that share a total; `cut` names those that were cut off, in order. A guard that was cut off stays. */
+  function sharing(count: number) {
+    const total = new UnaskedTotal();
+    const cut: number[] = [];
+    const guards = Array.from(
+      { length: count },
+      (_, index) => new FloodGuard(total, { cutOff: () => void cut.push(index) }),
+    );
+    const give = (index: number, bytes: number, now = 0) => guards[index]?.dropped(bytes, now);
+    const weigh = () => guards.map(({ weight }) => weight);
+    return { total, guards, cut, give, weigh };
+  }
+
+  it("weighs a link by its part of the bound on bytes or on frames, whichever is more", () => {
+    const { guards, give, weigh } = sharing(2);
+    give(0, EACH);
+    for (let i = 0; i < limits.unaskedFrames; i++) give(1, 0);
+    expect(weigh()).toEqual([1 / 32, limits.unaskedFrames / limits.unaskedTotalFrames]);
+    expect(guards.map(({ sharedFrames, sharedBytes }) => [sharedFrames, sharedBytes])).toEqual([
+      [1, EACH],
+      [limits.unaskedFrames, 0],
+    ]);
+  });
+
+  it("takes away from the total what the link that is cut off had sent, so that no other one follows", () => {
+    const { total, cut, give, weigh } = sharing(33);
+    give(0, EACH + 31);
+    for (let i = 1; i <= 31; i++) give(i, EACH - 1);
+    expect(cut).toEqual([]);
+    give(32, 1);
+    expect(cut).toEqual([0]);
+    expect([weigh()[0], total.counted]).toEqual([0, 32]);
+    give(32, EACH);
+    expect(cut).toEqual([0]);
+    give(32, 31);
+    expect(cut).toEqual([0, 32]);
+  });
+
+  it("cuts off the first of those that sent as much", () => {
+    const { cut, give } = sharing(33);
+    for (let i = 0; i < 32; i++) give(i, EACH);
+    give(32, 1);
+    expect(cut).toEqual([0]);
+  });
+
+  it("counts frames as well as bytes", () => {
+    const { cut, give } = sharing(limits.unaskedTotalFrames / 1_000 + 1);
+    for (let link = 0; link < limits.unaskedTotalFrames / 1_000; link++)
+      for (let i = 0; i < 1_000; i++) give(link, 0);
+    expect(cut).toEqual([]);
+    give(limits.unaskedTotalFrames / 1_000, 0);
+    expect(cut).toEqual([0]);
+    for (let i = 0; i < 999; i++) give(limits.unaskedTotalFrames / 1_000, 0);
+    expect(cut).toEqual([0]);
+    give(1, 0);
+    expect(cut).toEqual([0, 1]);
+  });
+
+  it("begins anew after a second, and forgives every link what it has sent", () => {
+    const { total, cut, give, weigh } = sharing(33);
+    for (let i = 0; i < 32; i++) give(i, EACH, 5_000);
+    expect(total.counted).toBe(32);
+    give(32, 0, 5_999);
+    expect(total.counted).toBe(33);
+    give(32, 1, 6_000);
+    expect(total.counted).toBe(1);
+    expect(weigh().slice(0, 32)).toEqual(Array.from({ length: 32 }, () => 0));
+    for (let i = 0; i < 31; i++) give(i, EACH, 6_500);
+    expect(cut).toEqual([]);
+  });
+
+  it("counts what a link sent that is gone, until the second is over", () => {
+    const { guards, cut, give } = sharing(33);
+    for (let i = 0; i < 32; i++) give(i, EACH);
+    guards[0]?.end();
+    give(32, 1);
+    expect(cut).toEqual([1]);
+  });
+});
+
+describe("the second of one link", () => {
+  it("is over a second after it began", () => {
+    const guard = new FloodGuard(new UnaskedTotal(), { cutOff: () => {} });
+    guard.dropped(1, 5_000);
+    expect([guard.isOver(5_999), guard.isOver(6_000)]).toEqual([false, true]);
   });
 });
