@@ -5,6 +5,7 @@
 import { connect } from "node:net";
 import { argument, serveControl } from "../control.ts";
 import { Latencies } from "../latency.ts";
+import { isComplete } from "../load-unary.ts";
 import { MARK } from "../text.ts";
 import { CHUNKS, requestBody } from "./script.ts";
 
@@ -74,14 +75,6 @@ function startClient(request: Buffer): void {
   socket.on("error", (error) => fail(error.message));
   socket.on("close", () => (isComplete(answer) ? startClient(request) : fail("a connection ended")));
   send();
-}
-
-/** True for a whole response of HTTP/1.1, with a length or in chunks. */
-function isComplete(answer: string): boolean {
-  const end = answer.indexOf("\r\n\r\n");
-  if (end < 0) return false;
-  const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(answer.slice(0, end + 2))?.[1];
-  return length === undefined ? answer.endsWith("\r\n0\r\n\r\n") : answer.length === end + 4 + Number(length);
 }
 
 function fail(why: string): never {
