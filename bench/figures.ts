@@ -96,7 +96,7 @@ function nameOf(element: unknown, index: string): string {
 }
 
 function unitOf(name: string, usual: string): string {
-  const [end = ""] = /(?:Ms|MiB|Mib|KB|Us|Bytes|Percent|agents|links|up)$/.exec(name) ?? [];
+  const [end = ""] = /(?:Ms|MiB|Mib|KB|Us|Bytes|Percent|heapAnAgent|agents|links|up)$/.exec(name) ?? [];
   const units: Record<string, string> = {
     Ms: "ms",
     MiB: "MiB",

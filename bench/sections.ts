@@ -31,13 +31,22 @@ interface Printing {
   readonly args: readonly string[];
   /** Its options in a quick run; undefined: left out there. */
   readonly quick?: readonly string[];
+  /** What is built first, by a script of the top folder. */
+  readonly build?: string;
   /** Unit of a number whose name does not end in one. */
   readonly unit?: string;
 }
 
 const PROGRAMS: readonly Printing[] = [
   { name: "links", script: "idle-links.ts", args: ["--json"] },
-  { name: "memory", script: "memory.ts", args: [], quick: ["--agents", "0", "--load", "0"], unit: "MiB" },
+  {
+    name: "memory",
+    script: "memory.ts",
+    args: [],
+    quick: ["--agents", "0", "--load", "0"],
+    build: "scripts/server/build.ts",
+    unit: "MiB",
+  },
   { name: "agent", script: "agent-footprint.ts", args: ["--json"] },
 ];
 
@@ -50,18 +59,21 @@ export function allSections(): Section[] {
     { name: "fairness/64", quick: true, measure: (options) => measureFairness(FLOODS_64, options) },
     { name: "fairness/1000", quick: false, measure: (options) => measureFairness(FLOODS_1000, options) },
     { name: "idle-stream", quick: true, measure: measureIdleStreams },
-    ...PROGRAMS.map(({ name, script, args, quick, unit }): Section => ({
+    ...PROGRAMS.map(({ name, script, args, quick, build, unit }): Section => ({
       name,
       quick: quick !== undefined,
-      measure: async ({ isQuick }) =>
-        figuresOfJson(name, await run(script, isQuick ? (quick ?? args) : args), unit),
+      measure: async ({ isQuick }) => {
+        if (build !== undefined) await run(join(import.meta.dirname, "..", build), []);
+        const printed = await run(join(import.meta.dirname, script), isQuick ? (quick ?? args) : args);
+        return figuresOfJson(name, JSON.parse(jsonOf(printed)), unit);
+      },
     })),
   ];
 }
 
-/** What the program printed. Rejects if it fails, or takes longer than ten minutes. */
-async function run(script: string, args: readonly string[]): Promise<unknown> {
-  const command = ["--expose-gc", join(import.meta.dirname, script), ...args];
+/** What a program printed. Rejects if it fails, or takes longer than ten minutes. */
+async function run(script: string, args: readonly string[]): Promise<string> {
+  const command = ["--expose-gc", script, ...args];
   const child = spawn(process.execPath, command, {
     stdio: ["ignore", "pipe", "inherit"],
     timeout: PROGRAM_MS,
@@ -73,7 +85,7 @@ async function run(script: string, args: readonly string[]): Promise<unknown> {
   });
   const [printed, code] = await Promise.all([text(child.stdout), ended]);
   if (code !== 0) throw new Error(`${script} ended with ${code ?? "a signal"}`);
-  return JSON.parse(jsonOf(printed)) as unknown;
+  return printed;
 }
 
 /** From the first line that begins an object: what a program says before is for people. */
