@@ -8,7 +8,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
  * Imports a program's entry and hands it to `run`: from the bundle `bundled` if that is up to date, else from the sources. Where this Node is
- * too old the program starts again, with the same arguments, on the Node that `npm ci` brought along; where there is none, a message says
+ * too old the program starts again, with the same arguments, on the Node that `npm ci` brought along; if there is none, a message says
  * what to do (exit code 1).
  */
 export function launch(entry, bundled, run) {

@@ -3,7 +3,7 @@ import { rolldown } from "rolldown";
 import { slimWs } from "./slim.ts";
 
 /**
- * Bundles the agent and all that it imports into one CommonJS file, which needs nothing but Node. Rejects where an import
+ * Bundles the agent and all that it imports into one CommonJS file, which needs nothing but Node. Rejects if an import
  * cannot be found. `whole` keeps ws as it is published. Resolves with the modules that are in it, as the bundler names them.
  */
 export async function bundleAgent(file: string, { whole = false } = {}): Promise<readonly string[]> {

@@ -29,7 +29,7 @@ const VIRTUAL = "\0slim-ws/";
 const IMPORT = /(?:import|const)\s+(type\s+)?\{([^}]*)\}\s*(?:from\s*|=\s*await import\()"ws"/g;
 
 /**
- * Takes of ws what OFFERED names and no more. Fails where the agent asks for more, and where ws no longer has a file of
+ * Takes of ws what OFFERED names and no more. Fails if the agent asks for more, and if ws no longer has a file of
  * REPLACED.
  */
 export function slimWs(): Plugin {
