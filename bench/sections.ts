@@ -58,7 +58,7 @@ export function allSections(): Section[] {
   return [
     { name: "fairness/64", quick: true, measure: (options) => measureFairness(FLOODS_64, options) },
     { name: "fairness/1000", quick: false, measure: (options) => measureFairness(FLOODS_1000, options) },
-    { name: "idle-stream", quick: true, measure: measureIdleStreams },
+    { name: "idle-stream", quick: false, measure: measureIdleStreams },
     ...PROGRAMS.map(({ name, script, args, quick, build, unit }): Section => ({
       name,
       quick: quick !== undefined,
