@@ -25,7 +25,7 @@ export function chartsOf(flat: ReadonlyMap<string, number>): NamedChart[] {
       {
         title: "A chunk, 1,000 streams: agents",
         x: { label: "agents, each with a link", ticks: COUNTS },
-        unit: "us",
+        unit: "us of CPU",
       },
       [
         ["Valinor, SSE", agents("valinor/sse/each"), 0],
@@ -37,7 +37,7 @@ export function chartsOf(flat: ReadonlyMap<string, number>): NamedChart[] {
       {
         title: "A call, 1,000 clients: agents",
         x: { label: "agents, each with a link", ticks: COUNTS },
-        unit: "us",
+        unit: "us of CPU",
       },
       [
         ["Valinor, REST", agents("valinor/rest/unary"), 0],
@@ -46,7 +46,11 @@ export function chartsOf(flat: ReadonlyMap<string, number>): NamedChart[] {
     ],
     [
       "streams",
-      { title: "A chunk: streams of one link", x: { label: "streams at once", ticks: FEW }, unit: "us" },
+      {
+        title: "A chunk: streams of one link",
+        x: { label: "streams at once", ticks: FEW },
+        unit: "us of CPU",
+      },
       [
         ["Valinor, SSE", few("valinor/sse/each"), 0],
         ["node:http", few("http/sse/each"), 0, true],
@@ -54,7 +58,12 @@ export function chartsOf(flat: ReadonlyMap<string, number>): NamedChart[] {
     ],
     [
       "chunk-size",
-      { title: "A chunk: its size", x: { label: "bytes of text", ticks: SIZES }, unit: "us", isLog: true },
+      {
+        title: "A chunk: its size",
+        x: { label: "bytes of text", ticks: SIZES },
+        unit: "us of CPU",
+        isLog: true,
+      },
       [
         ["Valinor, SSE", sizes("valinor/sse/each"), 0],
         ["node:http", sizes("http/sse/each"), 0, true],
@@ -65,7 +74,7 @@ export function chartsOf(flat: ReadonlyMap<string, number>): NamedChart[] {
       {
         title: "A call: calls pending at once",
         x: { label: "calls pending, one agent", ticks: FEW },
-        unit: "us",
+        unit: "us of CPU",
       },
       [
         ["Valinor, REST", few("valinor/rest/unary"), 0],

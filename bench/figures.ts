@@ -77,27 +77,35 @@ export function releaseOf(results: Results): Release {
 }
 
 /**
- * Figures of a program that prints JSON: every number in it, named by the way to it (`prefix/agents/1000/rss`). The unit of a number is
- * what its key ends in: `Ms`, `MiB`, `Kb`, `Us`, `Bytes`, `Percent`; otherwise none.
+ * Figures of a program that prints JSON: every number in it, named by the way to it (`prefix/fleets/1000/rss`). An element of a list is
+ * named by its number of agents, if it has one. The unit of a number is what its key ends in: `Ms`, `MiB`, `KB`, `Us`, `Bytes`,
+ * `Percent`; else that of `usual`.
  */
-export function figuresOfJson(prefix: string, json: unknown): Record<string, Figure> {
-  if (typeof json === "number") return { [prefix]: figureOf([json], unitOf(prefix)) };
+export function figuresOfJson(prefix: string, json: unknown, usual = ""): Record<string, Figure> {
+  if (typeof json === "number") return { [prefix]: figureOf([json], unitOf(prefix, usual)) };
   if (typeof json !== "object" || json === null) return {};
-  const parts = Object.entries(json).map(([key, value]) => figuresOfJson(`${prefix}/${key}`, value));
+  const parts = Object.entries(json as Record<string, unknown>).map(([key, value]) =>
+    figuresOfJson(`${prefix}/${Array.isArray(json) ? nameOf(value, key) : key}`, value, usual),
+  );
   return Object.assign({}, ...parts) as Record<string, Figure>;
 }
 
-function unitOf(name: string): string {
-  const [end = ""] = /(?:Ms|MiB|KB|Us|Bytes|Percent)$/i.exec(name) ?? [];
+function nameOf(element: unknown, index: string): string {
+  if (typeof element !== "object" || element === null || !("agents" in element)) return index;
+  return String(element.agents);
+}
+
+function unitOf(name: string, usual: string): string {
+  const [end = ""] = /(?:Ms|MiB|Mib|KB|Us|Bytes|Percent|heapAnAgent|agents|links|up)$/.exec(name) ?? [];
   const units: Record<string, string> = {
-    ms: "ms",
-    mib: "MiB",
-    kb: "KB",
-    us: "us",
-    bytes: "bytes",
-    percent: "%",
+    Ms: "ms",
+    MiB: "MiB",
+    KB: "KB",
+    Us: "us",
+    Bytes: "bytes",
+    Percent: "%",
   };
-  return units[end.toLowerCase()] ?? "";
+  return end === "" ? usual : (units[end] ?? "");
 }
 
 /** What a file of results holds; undefined if there is none. Throws SyntaxError if it is no JSON. */

@@ -9,7 +9,9 @@ interface Goal {
   readonly unit: string;
   /** The figure is divided by this one. */
   readonly floor?: string;
-  /** Most that the quotient may be; of the figure itself if there is no floor. */
+  /** The floor is subtracted, not divided by. */
+  readonly isDifference?: boolean;
+  /** Most that the quotient or difference may be; of the figure itself if there is no floor. */
   readonly most: number;
 }
 
@@ -58,6 +60,28 @@ export const GOALS: readonly Goal[] = [
   cpu("SSE, chunks of 60 KB", "valinor/sse/each-60k", "http/sse/each-60k", 1.2),
   ...fairnessGoals(64, ["each", "batch", "each-60k"], 20, 30),
   ...fairnessGoals(1_000, ["each", "batch", "paced"], 60, 120),
+  atMost("RSS with no agents", "memory/fleets/0/rss", "MiB", 85),
+  atMost("RSS, 10,000 idle agents", "memory/fleets/10000/rss", "MiB", 160),
+  atMost(
+    "the same after all guests have restarted",
+    "memory/fleets/10000/rssAfterGuestsRestarted",
+    "MiB",
+    200,
+  ),
+  atMost("RSS under load, most", "memory/load/most", "MiB", 180),
+  atMost("RSS 60 s after the load", "memory/load/after", "MiB", 120),
+  atMost("exec to /readyz", "memory/fleets/0/restartMs", "ms", 200),
+  atMost("10,000 agents: first start from YAML", "memory/fleets/10000/firstStartMs", "ms", 1_500),
+  atMost("10,000 agents: restart until all links are up", "memory/fleets/10000/restartLinksMs", "ms", 2_500),
+  atMost("the agent: RSS under 64 streams", "agent/single-executable/streamsMib", "MiB", 150),
+  {
+    what: "the agent: exec to listening, beyond a bare net server",
+    figure: "agent/single-executable/listeningMs",
+    unit: "ms",
+    floor: "agent/floor-a-net-server/listeningMs",
+    isDifference: true,
+    most: 20,
+  },
   atMost("idle SSE stream, heap", "idle-stream/valinor/sse:heap", "KB", 15),
   atMost("idle Connect stream, heap", "idle-stream/valinor/connect:heap", "KB", 20),
 ];
@@ -129,9 +153,15 @@ export function goalRows(results: Pick<Results, "variants" | "figures">, goals =
     const value = flat.get(goal.figure);
     const floorValue = goal.floor === undefined ? undefined : flat.get(goal.floor);
     if (value === undefined || (goal.floor !== undefined && floorValue === undefined)) return [];
-    const reached = floorValue === undefined ? value : value / floorValue;
+    const reached = reachedOf(goal, value, floorValue);
     return [{ ...goal, value, floorValue, reached, isMet: reached <= goal.most }];
   });
+}
+
+/** What is held against the goal. */
+export function reachedOf(goal: Goal, value: number, floor: number | undefined): number {
+  if (floor === undefined) return value;
+  return goal.isDifference === true ? value - floor : value / floor;
 }
 
 /** Goals whose figures were not measured. */

@@ -1,6 +1,7 @@
 /** What an open stream costs a server while nothing comes: heap and memory of the process, for Valinor and for bare servers. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Child, startChild } from "./child.ts";
+import type { ParentMessage } from "./control.ts";
 import { type Figure, figureOf } from "./figures.ts";
 import { type MeasureOptions, portFor } from "./group.ts";
 import type { GuestArgument } from "./guest.ts";
@@ -55,7 +56,7 @@ async function measure(program: string, speaks: LoadArgument["speaks"], cores: M
         content: "idle",
       };
       await untilCounted(await start("load.ts", streams, cores?.load), clients);
-      return server.sample("collect");
+      return server.sample("collect" satisfies ParentMessage);
     };
     const before = await open(FIRST);
     const after = await open(COUNTED);

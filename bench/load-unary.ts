@@ -41,7 +41,7 @@ export function startUnary(port: number, request: string, counter: CallCounter, 
 }
 
 /** True for a whole response of HTTP/1.1, with a length or in chunks. */
-function isComplete(answer: string): boolean {
+export function isComplete(answer: string): boolean {
   const end = answer.indexOf("\r\n\r\n");
   if (end < 0) return false;
   const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(answer.slice(0, end + 2))?.[1];

@@ -50,7 +50,7 @@ export function drawChart(chart: Chart): string {
   const y = (value: number) => HEIGHT - BOTTOM - scale.place(value) * (HEIGHT - BOTTOM - top);
   const x = (index: number) => LEFT + ((index + 0.5) * (WIDTH - LEFT - RIGHT)) / chart.x.ticks.length;
   const parts = [
-    `<text class="title" x="${LEFT}" y="19">${escape(chart.title)}</text>`,
+    `<text class="title" x="${LEFT}" y="19">${escape(`${chart.title}, ${chart.unit}`)}</text>`,
     ...chart.series.flatMap(legend),
     ...scale.ticks.map(
       (tick) =>

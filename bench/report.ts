@@ -3,7 +3,7 @@ import { arch, cpus, release as kernel, type } from "node:os";
 import { join } from "node:path";
 import { type Figure, flatten, median, type Release } from "./figures.ts";
 import { floorOf } from "./floors.ts";
-import type { GoalRow } from "./goals.ts";
+import { type GoalRow, reachedOf } from "./goals.ts";
 import type { Measurement } from "./group.ts";
 import type { Variant } from "./variants.ts";
 
@@ -107,7 +107,9 @@ export function figureTable(figures: Readonly<Record<string, Figure>>, release: 
 export function goalTable(rows: readonly GoalRow[], release: Release | undefined): string {
   const before = (row: GoalRow) => {
     const value = release?.figures[row.figure];
-    return row.floor === undefined ? value : quotient(value, release?.figures[row.floor]);
+    const floor = row.floor === undefined ? undefined : release?.figures[row.floor];
+    if (value === undefined || (row.floor !== undefined && floor === undefined)) return undefined;
+    return reachedOf(row, value, floor);
   };
   const cells = rows.map((row) => [
     row.what,
@@ -124,7 +126,12 @@ export function goalTable(rows: readonly GoalRow[], release: Release | undefined
 
 function floorName({ floor = "" }: GoalRow): string {
   if (floor.endsWith(":p50")) return "p50";
-  const names: Record<string, string> = { http: "node:http", http2: "node:http2", connect: "connect-node" };
+  const names: Record<string, string> = {
+    http: "node:http",
+    http2: "node:http2",
+    connect: "connect-node",
+    agent: "net server",
+  };
   return names[floor.split("/")[0] ?? ""] ?? floor;
 }
 

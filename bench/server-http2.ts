@@ -26,6 +26,7 @@ function answerMessage(stream: ServerHttp2Stream, body: Buffer): void {
 }
 
 function answer(stream: ServerHttp2Stream, content: string): void {
+  if (stream.destroyed) return;
   const message = toBinary(SendMessageResponseSchema, create(SendMessageResponseSchema, { content }));
   const body = Buffer.alloc(PREFIX + message.length);
   body.writeUInt32BE(message.length, 1);
@@ -35,9 +36,16 @@ function answer(stream: ServerHttp2Stream, content: string): void {
   stream.end(body);
 }
 
+/** Clients leave at the end of each round, in the middle of their calls. */
+function onLeft(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ECONNRESET" && error.code !== "EPIPE") throw error;
+}
+
 const server = createServer();
+server.on("sessionError", onLeft);
 server.on("stream", (stream: ServerHttp2Stream) => {
   const parts: Buffer[] = [];
+  stream.on("error", onLeft);
   stream.on("data", (part: Buffer) => parts.push(part));
   stream.on("end", () => {
     const [only] = parts;

@@ -63,11 +63,20 @@ describe("flatten", () => {
 
 describe("figuresOfJson", () => {
   it("names each number by the way to it, with the unit that its key ends in", () => {
-    const json = { machine: "x", agents: { "1000": { rssMiB: 90 } }, readyMs: 200, count: 3 };
+    const json = { machine: "x", idle: { rssMiB: 90 }, readyMs: 200, count: 3 };
     expect(figuresOfJson("memory", json)).toEqual({
-      "memory/agents/1000/rssMiB": figureOf([90], "MiB"),
+      "memory/idle/rssMiB": figureOf([90], "MiB"),
       "memory/readyMs": figureOf([200], "ms"),
       "memory/count": figureOf([3], ""),
+    });
+  });
+
+  it("names an element of a list by its number of agents, and takes the usual unit for what names none", () => {
+    const json = { fleets: [{ agents: 1_000, rss: 90 }], plain: [7] };
+    expect(figuresOfJson("memory", json, "MiB")).toEqual({
+      "memory/fleets/1000/agents": figureOf([1_000], ""),
+      "memory/fleets/1000/rss": figureOf([90], "MiB"),
+      "memory/plain/0": figureOf([7], "MiB"),
     });
   });
 });
@@ -90,6 +99,14 @@ describe("goalRows", () => {
   const goals = [
     { what: "REST", figure: "valinor/rest/unary", unit: "us", floor: "http/rest/unary", most: 1.6 },
     { what: "stream", figure: "idle-stream/valinor/sse:heap", unit: "KB", most: 13 },
+    {
+      what: "more",
+      figure: "valinor/rest/unary:p99",
+      unit: "ms",
+      floor: "http/rest/unary:p99",
+      isDifference: true,
+      most: 1,
+    },
     { what: "unknown", figure: "valinor/rest/unary/9x9", unit: "us", most: 1 },
   ];
 
@@ -98,6 +115,7 @@ describe("goalRows", () => {
     expect(rows.map(({ what, reached, isMet }) => [what, reached, isMet])).toEqual([
       ["REST", 1.6, true],
       ["stream", 14, false],
+      ["more", 2, false],
     ]);
   });
 
@@ -113,6 +131,7 @@ describe("goalRows", () => {
       "|---|---|---|---|---|---|---|",
       "| REST | 40.0 us | 25.0 (node:http) | 1.60 | 2.00 | 1.60 | met |",
       "| stream | 14.0 KB |  | 14.0 |  | 13.0 | **missed** |",
+      "| more | 4.00 ms | 2.00 (node:http) | 2.00 |  | 1.00 | **missed** |",
     ]);
   });
 });

@@ -4,7 +4,7 @@ import { chartsOf } from "../../bench/charts.ts";
 import { GOALS } from "../../bench/goals.ts";
 import { replacePart } from "../../bench/page.ts";
 import { drawChart, niceStep } from "../../bench/plot.ts";
-import { allSections } from "../../bench/sections.ts";
+import { allSections, jsonOf } from "../../bench/sections.ts";
 import { allGroups } from "../../bench/variants.ts";
 
 const names = allGroups().flatMap(({ variants }) => variants.map(({ name }) => name));
@@ -29,6 +29,13 @@ describe("replacePart", () => {
     const real = readFileSync(new URL("../../docs/performance.md", import.meta.url), "utf8");
     for (const name of ["machine", "goals", "plots", "variants", "figures"])
       expect(() => replacePart(real, name, "x")).not.toThrow();
+  });
+});
+
+describe("jsonOf", () => {
+  it("skips what a program says to people before its object", () => {
+    expect(jsonOf('built {in} 3 s\n{"a":1}\n')).toBe('{"a":1}\n');
+    expect(() => jsonOf("nothing")).toThrow("no JSON");
   });
 });
 
