@@ -17,6 +17,8 @@ export default defineConfig({
     ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What a test waits for comes late on a busy machine: the wait is no promise about time.
+    expect: { poll: { timeout: 15_000 } },
     pool: "forks",
     // One more than the cores of a small machine: many tests wait for the clock. The default there is a single one.
     maxWorkers: 3,

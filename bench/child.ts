@@ -7,7 +7,8 @@ import type { ChildMessage, Sample } from "./control.ts";
 export interface Child {
   /** Ports that it listens on. */
   readonly ports: readonly number[];
-  sample(): Promise<Sample>;
+  /** Asks for a sample. The script may know other words to ask by (bench/idle-guests.ts). */
+  sample(word?: string): Promise<Sample>;
   /** Ends it: asks, and kills it by its pid after 5 s. */
   stop(): Promise<void>;
 }
@@ -43,8 +44,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     const first = await nextMessage(child, script, START_MS);
     return {
       ports: "ready" in first ? first.ready : [],
-      sample: async () => {
-        child.send("sample");
+      sample: async (word = "sample") => {
+        child.send(word);
         const message = await nextMessage(child, script, ANSWER_MS);
         if (!("sample" in message)) throw new Error(`${script} answered without a sample`);
         return message.sample;

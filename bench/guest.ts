@@ -8,13 +8,15 @@ import type { AddressInfo } from "node:net";
 import { createFrameDecoder } from "../protocol/wire/decoder.ts";
 import { encodeFrame, encodeFrameJson, type Frame } from "../protocol/wire/frame.ts";
 import { limits } from "../protocol/wire/limits.ts";
-import { argument, serveControl } from "./control.ts";
+import { argument, serveControl, setNice } from "./control.ts";
 import { CHUNK_BYTES, chunkText } from "./text.ts";
 
 /** The process's argument. */
 export interface GuestArgument {
   /** How many guests to be; each listens on a port of its own. */
   readonly guests: number;
+  /** Priority of the process, as os.setPriority takes it (0); what may not be set is left. */
+  readonly nice?: number;
 }
 
 /** Frames in one write of `batch`. */
@@ -212,7 +214,8 @@ async function listen(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const { guests } = argument() as GuestArgument;
+const { guests, nice = 0 } = argument() as GuestArgument;
+setNice(nice);
 const ports: number[] = [];
 while (ports.length < guests) ports.push(await listen());
 serveControl(ports, () => sentChunks);

@@ -13,15 +13,29 @@ import { machine } from "./report.ts";
 
 const USAGE = `usage: npm run bench:links -- [options]
   --links N    links at once (10000)
-  --seconds N  time in which the CPU of idle links is measured (10)`;
+  --seconds N  time in which the CPU of idle links is measured (10)
+  --json       print one JSON object in place of sentences`;
 
 const { values } = parseArgs({
   options: {
     links: { type: "string", default: "10000" },
     seconds: { type: "string", default: "10" },
+    json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
+
+/** What was measured; of one link unless the name says otherwise. */
+interface IdleFigures {
+  readonly links: number;
+  readonly up: number;
+  readonly heapBytes: number;
+  readonly rssBytes: number;
+  /** Of the whole process. */
+  readonly processMiB: number;
+  /** CPU of all links, of a core. */
+  readonly cpuPercent: number;
+}
 
 /** Links that are made first, so that what all of them share is not counted. */
 const FIRST = 50;
@@ -29,7 +43,7 @@ const FIRST = 50;
 const AT_ONCE = 200;
 const UP_MS = 60_000;
 
-async function run(count: number, idleMs: number): Promise<void> {
+async function measure(count: number, idleMs: number): Promise<IdleFigures> {
   if (!(count >= 1) || !(idleMs > 0)) throw new Error(USAGE);
   const guest = await startChild({ script: "guest.ts", argument: { guests: 1 }, core: undefined });
   const links = new Links(guest.ports[0] ?? 0);
@@ -41,17 +55,27 @@ async function run(count: number, idleMs: number): Promise<void> {
     await sleep(idleMs);
     const { user, system } = process.cpuUsage(idle);
     const after = memory();
-    const each = (bytes: number) => `${Math.round(bytes / count)} bytes`;
-    console.log(machine());
-    console.log(`${links.up} links of ${FIRST + count} are up`);
-    console.log(`heap of a link: ${each(after.heapUsed - before.heapUsed)}`);
-    console.log(`memory of the process for a link: ${each(after.rss - before.rss)}`);
-    console.log(`memory of the process: ${Math.round(after.rss / 2 ** 20)} MiB`);
-    console.log(`CPU of idle links: ${((user + system) / 10 / idleMs).toFixed(1)} % of a core`);
+    return {
+      links: FIRST + count,
+      up: links.up,
+      heapBytes: Math.round((after.heapUsed - before.heapUsed) / count),
+      rssBytes: Math.round((after.rss - before.rss) / count),
+      processMiB: Math.round(after.rss / 2 ** 20),
+      cpuPercent: Number(((user + system) / 10 / idleMs).toFixed(1)),
+    };
   } finally {
     links.close();
     await guest.stop();
   }
+}
+
+function print({ links, up, heapBytes, rssBytes, processMiB, cpuPercent }: IdleFigures): void {
+  console.log(machine());
+  console.log(`${up} links of ${links} are up`);
+  console.log(`heap of a link: ${heapBytes} bytes`);
+  console.log(`memory of the process for a link: ${rssBytes} bytes`);
+  console.log(`memory of the process: ${processMiB} MiB`);
+  console.log(`CPU of idle links: ${cpuPercent} % of a core`);
 }
 
 /** Links to one guest, each with an owner that keeps nothing. */
@@ -111,4 +135,8 @@ function memory(): NodeJS.MemoryUsage {
 }
 
 if (values.help) console.log(USAGE);
-else await run(Number(values.links), Number(values.seconds) * 1_000);
+else {
+  const figures = await measure(Number(values.links), Number(values.seconds) * 1_000);
+  if (values.json) console.log(JSON.stringify(figures));
+  else print(figures);
+}

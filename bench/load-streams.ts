@@ -45,11 +45,15 @@ function countMarks(bytes: Buffer): number {
 /** Bytes that a server may send ahead in one HTTP/2 stream; sixteen times as much in all. */
 const WINDOW = 1024 * 1024;
 
-let session: ClientHttp2Session | undefined;
+/** Streams in one HTTP/2 connection; a server may allow no more than a hundred. */
+export const STREAMS_A_CONNECTION = 100;
 
-/** Streams over gRPC, all in one HTTP/2 connection, and counts messages by their envelopes. */
+let session: ClientHttp2Session | undefined;
+let streams = 0;
+
+/** Streams over gRPC, a hundred in one HTTP/2 connection, and counts messages by their envelopes. */
 export function startEnvelopes(port: number, agentId: string, content: string, counter: Counter): void {
-  session ??= openSession(port);
+  if (session === undefined || streams++ % STREAMS_A_CONNECTION === 0) session = openSession(port);
   const stream = session.request({
     ":method": "POST",
     ":path": "/valinor.v1.AgentProxy/Stream",

@@ -7,12 +7,19 @@ export interface CallCounter {
   readonly latencies: Latencies;
 }
 
-/** Sends a request over and over on one keep-alive connection, the next when the answer to the last is complete. */
-export function startUnary(port: number, request: string, counter: CallCounter): void {
+/**
+ * Sends a request over and over on one keep-alive connection, the next so many milliseconds after the answer to the last is
+ * complete.
+ */
+export function startUnary(port: number, request: string, counter: CallCounter, pauseMs = 0): void {
   const bytes = Buffer.from(request, "latin1");
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   let answer = "";
   let began = performance.now();
+  const send = () => {
+    began = performance.now();
+    socket.write(bytes);
+  };
   socket.on("data", (part: Buffer) => {
     answer += part.toString("latin1");
     if (!isComplete(answer)) return;
@@ -21,17 +28,16 @@ export function startUnary(port: number, request: string, counter: CallCounter):
       process.exit(1);
     }
     answer = "";
-    const now = performance.now();
     counter.count++;
-    counter.latencies.add(now - began);
-    began = now;
-    socket.write(bytes);
+    counter.latencies.add(performance.now() - began);
+    if (pauseMs > 0) setTimeout(send, pauseMs);
+    else send();
   });
   socket.on("close", () => {
     console.error("load: a connection ended");
     process.exit(1);
   });
-  socket.write(bytes);
+  send();
 }
 
 /** True for a whole response of HTTP/1.1, with a length or in chunks. */

@@ -1,5 +1,10 @@
-import { arch, cpus, release, type } from "node:os";
-import type { Measurement } from "./measure.ts";
+import { globSync, readFileSync } from "node:fs";
+import { arch, cpus, release as kernel, type } from "node:os";
+import { join } from "node:path";
+import { type Figure, flatten, median, type Release } from "./figures.ts";
+import { floorOf } from "./floors.ts";
+import type { GoalRow } from "./goals.ts";
+import type { Measurement } from "./group.ts";
 import type { Variant } from "./variants.ts";
 
 /** A variant's measurements in one line. */
@@ -21,7 +26,10 @@ export interface Summary {
 }
 
 /** Summarizes a variant's rounds; at least one. */
-export function summarize(variant: Variant, rounds: readonly Measurement[]): Summary {
+export function summarize(
+  variant: Pick<Variant, "name" | "operation">,
+  rounds: readonly Measurement[],
+): Summary {
   const us = rounds.map((round) => round.us);
   return {
     name: variant.name,
@@ -43,34 +51,113 @@ function medianLatency(rounds: readonly Measurement[]): Summary["latency"] {
   return { p50: median(all.map(({ p50 }) => p50)), p99: median(all.map(({ p99 }) => p99)) };
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+/** A Markdown table: a row for each list of cells. */
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), `|${"---|".repeat(head.length)}`, ...rows.map(line)].join("\n");
 }
 
-/** A Markdown table of summaries. */
-export function table(summaries: readonly Summary[]): string {
-  const head =
-    "| server/API/answer | CPU us | range | operations/s | p50, p99 ms | p99 / p50 | server core | load core | others |\n|---|---|---|---|---|---|---|---|---|";
+/** Summaries, beside their floors and the last release. Only ratios carry over from one machine to another. */
+export function table(summaries: readonly Summary[], release: Release | undefined): string {
+  const flat = flatten({ variants: summaries, figures: {} });
+  const before = new Map(Object.entries(release?.figures ?? {}));
   const rows = summaries.map(
-    ({ name, operation, us, usRange: [least, most], rate, latency, server, load, others }) => {
-      const spread = `${figure(least)} - ${figure(most)}`;
-      return `| ${name} | ${figure(us)} a ${operation} | ${spread} | ${Math.round(rate)} | ${times(latency)} | ${percent(server)} | ${percent(load)} | ${percent(others)} |`;
-    },
+    ({ name, operation, us, usRange: [least, most], rate, latency, server, load, others }) => [
+      name,
+      `${figure(us)} a ${operation}`,
+      `${figure(least)} - ${figure(most)}`,
+      ratio(us, floorOf(name, flat)?.value),
+      ...(release === undefined ? [] : [ratio(before.get(name), floorOf(name, before)?.value)]),
+      ...(latency === undefined
+        ? ["", ""]
+        : [`${figure(latency.p50)}, ${figure(latency.p99)}`, ratio(latency.p99, latency.p50)]),
+      String(Math.round(rate)),
+      percent(server),
+      percent(load),
+      percent(others),
+    ],
   );
-  return [head, ...rows].join("\n");
+  const ratios = ["ratio to floor", ...(release === undefined ? [] : [`in ${release.version}`])];
+  const head = [
+    "server/API/answer",
+    "CPU us",
+    "range",
+    ...ratios,
+    "p50, p99 ms",
+    "p99 / p50",
+    "operations/s",
+  ];
+  return markdown([...head, "server core", "load core", "others"], rows);
 }
 
-/** Two cells: the latencies and their ratio. */
-function times(latency: Summary["latency"]): string {
-  if (latency === undefined) return " | ";
-  const { p50, p99 } = latency;
-  return `${figure(p50)}, ${figure(p99)} | ${figure(p99 / p50)}`;
+/** Figures of the sections, beside the last release. */
+export function figureTable(figures: Readonly<Record<string, Figure>>, release: Release | undefined): string {
+  const rows = Object.entries(figures).map(([name, { value, unit, rounds }]) => [
+    name,
+    `${figure(value)} ${unit}`,
+    rounds.length > 1 ? `${figure(Math.min(...rounds))} - ${figure(Math.max(...rounds))}` : "",
+    ...(release === undefined ? [] : [optional(release.figures[name])]),
+  ]);
+  const column =
+    release === undefined ? [] : [`in ${release.version}, ${release.machine.split(",")[1]?.trim() ?? ""}`];
+  return markdown(["figure", "value", "range", ...column], rows);
 }
 
-/** Two figures for what is small, none behind the point for what is large. */
-function figure(us: number): string {
-  return us < 10 ? us.toFixed(2) : us < 100 ? us.toFixed(1) : us.toFixed(0);
+/** Goals, beside what was reached in the last release. */
+export function goalTable(rows: readonly GoalRow[], release: Release | undefined): string {
+  const before = (row: GoalRow) => {
+    const value = release?.figures[row.figure];
+    return row.floor === undefined ? value : quotient(value, release?.figures[row.floor]);
+  };
+  const cells = rows.map((row) => [
+    row.what,
+    `${figure(row.value)} ${row.unit}`,
+    row.floor === undefined ? "" : `${figure(row.floorValue ?? Number.NaN)} (${floorName(row)})`,
+    figure(row.reached),
+    ...(release === undefined ? [] : [optional(before(row))]),
+    figure(row.most),
+    row.isMet ? "met" : "**missed**",
+  ]);
+  const column = release === undefined ? [] : [`in ${release.version}`];
+  return markdown(["", "figure", "floor", "ratio or figure", ...column, "goal, at most", ""], cells);
+}
+
+function floorName({ floor = "" }: GoalRow): string {
+  if (floor.endsWith(":p50")) return "p50";
+  const names: Record<string, string> = { http: "node:http", http2: "node:http2", connect: "connect-node" };
+  return names[floor.split("/")[0] ?? ""] ?? floor;
+}
+
+/** The newest release whose figures are kept; undefined if there is none. */
+export function lastRelease(): Release | undefined {
+  const folder = join(import.meta.dirname, "releases");
+  const files = globSync("*.json", { cwd: folder });
+  const newest = files.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true })).at(-1);
+  return newest === undefined
+    ? undefined
+    : (JSON.parse(readFileSync(join(folder, newest), "utf8")) as Release);
+}
+
+function quotient(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a / b;
+}
+
+function ratio(a: number | undefined, b: number | undefined): string {
+  return optional(quotient(a, b));
+}
+
+function optional(value: number | undefined): string {
+  return value === undefined ? "" : figure(value);
+}
+
+/** Two figures behind the point for what is small, none for what is large. */
+export function figure(value: number): string {
+  const size = Math.abs(value);
+  return size < 10
+    ? value.toFixed(2)
+    : size < 100
+      ? value.toFixed(1)
+      : Math.round(value).toLocaleString("en");
 }
 
 function percent(part: number): string {
@@ -81,5 +168,5 @@ function percent(part: number): string {
 export function machine(): string {
   const [first] = cpus();
   const cores = `${cpus().length} cores`;
-  return `${cores}, ${first?.model ?? "unknown CPU"}, ${type()} ${release()} ${arch()}, Node ${process.version}`;
+  return `${cores}, ${first?.model ?? "unknown CPU"}, ${type()} ${kernel()} ${arch()}, Node ${process.version}`;
 }

@@ -5,7 +5,7 @@ export interface Variant {
   /** `server/speaks/answer`, and how many clients and agents if that is not usual; for `--only`. */
   readonly name: string;
   /** `valinor` is measured; the others are the floors: bare node:http and node:http2, and connect-node. */
-  readonly server: "valinor" | "http" | "http2" | "connect";
+  readonly server: Server;
   readonly speaks: Speaks;
   /** What the fake guest does: `each`, `batch`, `paced` or `unary`, and the bytes of a chunk if they are not 60: `each:60000`. */
   readonly answer: string;
@@ -15,8 +15,20 @@ export interface Variant {
   readonly agents: number;
 }
 
+type Server = "valinor" | "http" | "http2" | "connect";
+
+/** Variants that are compared with each other, and so are measured in turn. */
+export interface Group {
+  readonly name: string;
+  readonly variants: readonly Variant[];
+  /** Those that a quick run measures. */
+  readonly quick: readonly Variant[];
+  /** True for a point of a plot, for which fewer rounds do. */
+  readonly point: boolean;
+}
+
 /** Clients at once, and agents that they are spread over. */
-export interface Shape {
+interface Shape {
   readonly clients: number;
   readonly agents: number;
 }
@@ -29,57 +41,99 @@ const ONE_LINK: Shape = { clients: 1_000, agents: 1 };
 /** Bytes of the long chunks. */
 const LONG = 60_000;
 
-/** Every variant; those that are compared with each other stand side by side. */
-export function allVariants(): Variant[] {
+type Pair = readonly [server: Server, speaks: Speaks];
+
+const SSE: readonly Pair[] = [
+  ["valinor", "sse"],
+  ["http", "sse"],
+];
+const STREAMS: readonly Pair[] = [...SSE, ["valinor", "connect"], ["valinor", "grpc"]];
+const REST: readonly Pair[] = [
+  ["valinor", "rest"],
+  ["http", "rest"],
+];
+const CONNECT: readonly Pair[] = [
+  ["valinor", "connect-unary"],
+  ["connect", "connect-unary"],
+  ["http", "connect-unary"],
+];
+const GRPC: readonly Pair[] = [
+  ["valinor", "grpc-unary"],
+  ["http2", "grpc-unary"],
+];
+const GRPC_APART: readonly Pair[] = [
+  ["valinor", "grpc-apart"],
+  ["http2", "grpc-apart"],
+  ["connect", "grpc-apart"],
+];
+
+/** Everything that is measured in CPU time, the usual shapes first. */
+export function allGroups(): Group[] {
+  const none: readonly Pair[] = [];
   return [
-    ...["each", "batch", "paced"].flatMap((answer) => streams(answer, USUAL, ["connect", "grpc"])),
-    ...streams("each", ONE_LINK),
-    ...streams("each", APART),
-    ...["each", "batch"].flatMap((answer) => streams(answer, MANY)),
-    ...streams(`each:${LONG}`, USUAL),
-    ...unary(USUAL),
-    variant("valinor", "grpc-unary", "unary", USUAL),
-    variant("http2", "grpc-unary", "unary", USUAL),
-    variant("connect", "grpc-unary", "unary", USUAL),
-    ...unary(APART),
-    ...unary(MANY),
+    group("each", USUAL, [...STREAMS, ["connect", "connect"], ["connect", "grpc"]], STREAMS),
+    group("batch", USUAL, STREAMS, SSE),
+    group("paced", USUAL, STREAMS, SSE),
+    group("each", ONE_LINK, STREAMS, SSE),
+    group("each", APART, STREAMS, SSE),
+    group("each", MANY, STREAMS, none),
+    group("batch", MANY, SSE, none),
+    group(`each:${LONG}`, USUAL, STREAMS, SSE),
+    group("unary", USUAL, REST, REST),
+    group("unary", USUAL, CONNECT, CONNECT),
+    group("unary", USUAL, [...GRPC, ["connect", "grpc-unary"]], GRPC),
+    group("unary", USUAL, GRPC_APART, none),
+    group("unary", APART, REST, none),
+    group("unary", APART, CONNECT, none),
+    group("unary", APART, GRPC_APART, none),
+    group("unary", MANY, REST, REST),
+    group("unary", MANY, CONNECT, none),
+    group("unary", MANY, GRPC_APART, none),
+    ...points(),
   ];
 }
 
-/** Streams of this answer; `floors`: the protocols for which connect-node is measured too. */
-function streams(answer: string, shape: Shape, floors: readonly Speaks[] = []): Variant[] {
+/** Points of the plots that the groups above do not have. */
+function points(): Group[] {
+  const point = (answer: string, clients: number, agents: number, pairs: readonly Pair[]): Group => ({
+    ...group(answer, { clients, agents }, pairs, []),
+    point: true,
+  });
   return [
-    variant("valinor", "sse", answer, shape),
-    variant("http", "sse", answer, shape),
-    ...(["connect", "grpc"] as const).flatMap((speaks) => [
-      variant("valinor", speaks, answer, shape),
-      ...(floors.includes(speaks) ? [variant("connect", speaks, answer, shape)] : []),
-    ]),
+    ...[600, 6_000].map((bytes) => point(`each:${bytes}`, USUAL.clients, USUAL.agents, SSE)),
+    ...[1, 8].map((clients) => point("each", clients, 1, SSE)),
+    ...[10, 100].map((agents) => point("each", 1_000, agents, SSE)),
+    ...[1, 8, 1_000].map((clients) =>
+      point("unary", clients, 1, [...REST, ["valinor", "connect-unary"], ...GRPC]),
+    ),
+    ...[10, 100].map((agents) => point("unary", 1_000, agents, REST)),
   ];
 }
 
-/** Unary calls, each client's on a connection of its own. */
-function unary(shape: Shape): Variant[] {
-  return [
-    variant("valinor", "rest", "unary", shape),
-    variant("http", "rest", "unary", shape),
-    variant("valinor", "connect-unary", "unary", shape),
-    variant("connect", "connect-unary", "unary", shape),
-    variant("http", "connect-unary", "unary", shape),
-    variant("valinor", "grpc-apart", "unary", shape),
-    variant("http2", "grpc-apart", "unary", shape),
-    variant("connect", "grpc-apart", "unary", shape),
-  ];
-}
-
-function variant(server: Variant["server"], speaks: Speaks, answer: string, shape: Shape): Variant {
-  const name = `${server}/${speaks}/${answer.replace(`:${LONG}`, "-60k")}`;
+function group(answer: string, shape: Shape, pairs: readonly Pair[], quick: readonly Pair[]): Group {
+  const variants = pairs.map(([server, speaks]) => variant(server, speaks, answer, shape));
+  const isQuick = (one: Variant) =>
+    quick.some(([server, speaks]) => server === one.server && speaks === one.speaks);
+  const [first] = variants;
   return {
-    name: shape === USUAL ? name : `${name}/${shape.clients}x${shape.agents}`,
+    name: first?.name.replace(/^[^/]+\//, "") ?? answer,
+    variants,
+    quick: variants.filter(isQuick),
+    point: false,
+  };
+}
+
+function variant(server: Server, speaks: Speaks, answer: string, shape: Shape): Variant {
+  const name = `${server}/${speaks}/${answer.replace(":", "-").replace(/000$/, "k")}`;
+  const { clients, agents } = shape;
+  const usual = clients === USUAL.clients && agents === USUAL.agents;
+  return {
+    name: usual ? name : `${name}/${clients}x${agents}`,
     server,
     speaks,
     answer,
     operation: answer === "unary" ? "call" : "chunk",
-    ...shape,
+    clients,
+    agents,
   };
 }

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { launch } from "./launch.js";
 
-launch("agent/main.ts", ({ main }) => main(process.argv.slice(2)));
+launch("agent/main.ts", "valinor-agent.js", ({ main }) => main(process.argv.slice(2)));

@@ -14,6 +14,7 @@ export type {
 } from "./link/guest/ports.ts";
 export { isToken } from "./link/guest/token.ts";
 export type { ClientTool } from "./link/guest/turns.ts";
+export { CreditPool } from "./link/host/credit-pool.ts";
 export type { Batch, ExchangeKind, HostExchange } from "./link/host/exchange.ts";
 export { UnaskedTotal } from "./link/host/flood.ts";
 export { type Guest, guests } from "./link/host/guest.ts";
@@ -56,7 +57,7 @@ export { type LimitedLogger, limitLogger, type LineLogger, LogLimit } from "./wi
 export { firstMark, nextMark } from "./wire/marks.ts";
 export { isTextChunk, readPayload, writePayload } from "./wire/payload.ts";
 export { prescan, prescanFrom } from "./wire/prescan.ts";
-export type { Turns, Waiting } from "./wire/reader.ts";
+export type { Decoded, Turns, Waiting } from "./wire/reader.ts";
 export { endsInHighSurrogate, splitText } from "./wire/split-text.ts";
 export { isObject, isUint32 } from "./wire/values.ts";
 export {

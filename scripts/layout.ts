@@ -69,7 +69,7 @@ const NEEDS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     routing: ["server"],
     server: [],
   },
-  "src/rpc": { ".": ["messages"], messages: [] },
+  "src/rpc": { ".": ["direct", "messages"], direct: [".", "messages"], messages: [] },
   "src/store": {
     ".": ["postgres", "queries", "schema", "sqlite"],
     postgres: [".", "schema"],

@@ -34,7 +34,7 @@ const DEVELOPMENT = "cdx:npm:package:development";
 
 /**
  * What `npm sbom` says of the production dependencies, without what differs from one run, folder or registry to the next. With
- * `--omit=dev` npm leaves out also what development needs as well (undici), so the marks are read instead.
+ * `--omit=dev` npm leaves out also what development needs as well (eventsource-parser), so the marks are read instead.
  */
 export function productionSbom(): Sbom {
   const args = ["sbom", "--sbom-format=cyclonedx"];

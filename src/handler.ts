@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { join } from "node:path";
 import type { Identify } from "./auth/authenticate.ts";
 import type { Lifecycle } from "./core/lifecycle.ts";
@@ -7,8 +8,8 @@ import { createConsoleHandler } from "./http/console/console.ts";
 import type { Guard } from "./http/guard/guard.ts";
 import type { HttpHandler, HttpLogger } from "./http/server/listener.ts";
 import { answerNotFound, createRestHandler } from "./http/api.ts";
+import { letThrough } from "./http/guard/preview.ts";
 import { normalizeTarget } from "./http/guard/target.ts";
-import type { NodeHandler } from "./rpc/messages/adapter.ts";
 import { createRpcHandler } from "./rpc/routes.ts";
 
 /** What requests are answered with. */
@@ -20,14 +21,19 @@ export interface HandlerOptions {
   readonly lifecycle: Lifecycle;
   /** False while the store's file is not where it was: another process had better be asked. */
   readonly storeIntact: () => boolean;
+  /** As for `createRpcHandler`. */
+  readonly direct?: boolean;
 }
 
-/** Where scripts/web/build.ts puts the console. */
-const CONSOLE_DIR = join(import.meta.dirname, "../web/dist");
+/** Where scripts/web/build.ts puts the console, from here or from the bundle. */
+const CONSOLE_DIR = join(
+  import.meta.dirname,
+  import.meta.url.endsWith(".ts") ? "../web/dist" : "../../web/dist",
+);
 
 /** Makes the one handler of the port: guard, then RPC, then the console, then REST, then 404. */
 export function createHandler(options: HandlerOptions): HttpHandler {
-  const { guard, core, identify, logger, lifecycle, storeIntact } = options;
+  const { guard, core, identify, logger, lifecycle, storeIntact, direct } = options;
   const ready = () => !lifecycle.reached("leaving") && storeIntact();
   const draining = new AbortController();
   lifecycle.on("draining", () => draining.abort());
@@ -39,7 +45,8 @@ export function createHandler(options: HandlerOptions): HttpHandler {
     lifecycle,
   });
   const webConsole = createConsoleHandler({ dir: CONSOLE_DIR });
-  const rpc: NodeHandler = createRpcHandler({
+  const rpc = createRpcHandler({
+    ...(direct !== undefined && { direct }),
     core,
     identify,
     ready,
@@ -53,11 +60,18 @@ export function createHandler(options: HandlerOptions): HttpHandler {
       if (!webConsole(request, response) && !rest(request, response)) answerNotFound(response, request.url);
     },
   });
-  return (req, res) => {
+  const handle: HttpHandler = (req, res) => {
     normalizeTarget(req);
     if (!guard(req, res)) return;
     // Connect makes a URL of it, which HTTP/1.0 may leave unnamed.
     if (req.headers[":authority"] === undefined) req.headers.host ??= "localhost";
     rpc(req, res);
   };
+  return Object.assign(handle, {
+    onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: string[]) => {
+      const begin = rpc.onStream(stream, headers);
+      const more = begin && letThrough(guard, headers, rawHeaders);
+      return more && (() => begin(more));
+    },
+  });
 }

@@ -117,7 +117,7 @@ class OpenClawClient implements OpenClaw {
     this.#probe.close();
     this.#closing.abort();
     this.#gateway.close();
-    await this.#http.close();
+    this.#http.close();
   }
 
   async run(
@@ -195,7 +195,6 @@ class OpenClawClient implements OpenClaw {
   ): Promise<void> {
     const answer = await this.#send(request, signal);
     const { statusCode } = answer;
-    answer.body.on("error", () => {}); // told by the reading below; an abort after it is no news to anybody
     await take([]); // the headers are a sign of life
     if (statusCode < 200 || statusCode > 299) throw await refusalOf(answer, this.#paths.completions);
     await readAnswer(bodyOf(answer), this.#bounds, take, onId);

@@ -5,6 +5,8 @@ const FIRST_BYTES = 1024;
 const PAGE_BYTES = 32 * 1024;
 /** What stands before each event: its mark, and its type with the length of its JSON. */
 const HEAD_BYTES = 8;
+/** Where an event begins: these stand at the end of the page, that of the first event last. */
+const START_BYTES = 4;
 const LENGTH_BITS = 24;
 /** Pages that are kept to be used again. */
 const FREE_PAGES = 64;
@@ -45,7 +47,7 @@ export class JournalPage {
   /** Number of its first event. */
   readonly first: number;
   readonly #bytes: Buffer;
-  readonly #starts: number[] = [];
+  #count = 0;
   #used = 0;
 
   /** Takes memory that has room for the event it is made for. */
@@ -56,23 +58,25 @@ export class JournalPage {
 
   /** Room that an event with JSON of so many bytes takes. */
   static sizeOf(jsonBytes: number): number {
-    return HEAD_BYTES + jsonBytes;
+    return HEAD_BYTES + jsonBytes + START_BYTES;
   }
 
   /** Number of the event after its last one. */
   get next(): number {
-    return this.first + this.#starts.length;
+    return this.first + this.#count;
   }
 
   /** Adds the event `next`; false if there is no room for it. */
   add(type: FrameType, json: string, jsonBytes: number, mark: number): boolean {
     const start = this.#used;
-    const end = start + JournalPage.sizeOf(jsonBytes);
-    if (end > this.#bytes.length) return false;
+    const startAt = this.#startAt(this.#count);
+    const end = start + HEAD_BYTES + jsonBytes;
+    if (end > startAt) return false;
     this.#bytes.writeUInt32LE(mark, start);
     this.#bytes.writeUInt32LE(frameTypes.indexOf(type) * 2 ** LENGTH_BITS + jsonBytes, start + 4);
     this.#bytes.write(json, start + HEAD_BYTES, jsonBytes, "utf8");
-    this.#starts.push(start);
+    this.#bytes.writeUInt32LE(start, startAt);
+    this.#count++;
     this.#used = end;
     return true;
   }
@@ -102,7 +106,11 @@ export class JournalPage {
   }
 
   #start(sequence: number): number {
-    return this.#starts[sequence - this.first] as number;
+    return this.#bytes.readUInt32LE(this.#startAt(sequence - this.first));
+  }
+
+  #startAt(index: number): number {
+    return this.#bytes.length - (index + 1) * START_BYTES;
   }
 
   #length(start: number): number {

@@ -20,12 +20,12 @@ interface ContextChange {
 export class Context {
   readonly #bounds: ContextBounds;
   #entries: ReadonlyMap<string, string>;
-  #sha256: string;
+  /** Made when it is asked for. */
+  #sha256: string | undefined;
 
   constructor(bounds: ContextBounds, entries: ReadonlyMap<string, string> = new Map()) {
     this.#bounds = bounds;
     this.#entries = entries;
-    this.#sha256 = contextDigest(entries);
   }
 
   /** The texts, in code-unit order of their keys. */
@@ -36,7 +36,7 @@ export class Context {
 
   /** Digest of what is in force: docs/wire-protocol.md section 10.3. */
   get sha256(): string {
-    return this.#sha256;
+    return (this.#sha256 ??= contextDigest(this.#entries));
   }
 
   /** The entries by key; a later update does not change what was answered. */
@@ -58,7 +58,7 @@ export class Context {
     const refused = this.#checkSizes(next, text);
     if (refused !== undefined) return refused;
     this.#entries = next;
-    this.#sha256 = contextDigest(next);
+    this.#sha256 = undefined;
     return undefined;
   }
 

@@ -70,7 +70,7 @@ export function checkVsock(config: Config, device: string = VSOCK_DEVICE): Check
 
 /** Whether the store can be read. It is neither made nor changed. */
 export async function checkStore(location: StoreLocation, ms: number): Promise<Check> {
-  const name = storeName(location);
+  const name = await storeName(location);
   try {
     if (location.kind === "postgres") await readPostgres(location.url, ms);
     else if (location.path === ":memory:")

@@ -30,7 +30,7 @@ export interface DbRestoreOptions extends DbOptions {
 export async function dbMigrate(options: DbOptions, env: Environment): Promise<void> {
   const location = locationOf(options, env);
   const steps = await orCliError(() => migrateStore(location));
-  const name = storeName(location);
+  const name = await storeName(location);
   process.stdout.write(
     steps.length === 0
       ? `${name} is up to date\n`
@@ -42,7 +42,7 @@ export async function dbMigrate(options: DbOptions, env: Environment): Promise<v
 export async function dbBackup(file: string, options: DbOptions, env: Environment): Promise<void> {
   const location = locationOf(options, env);
   if (location.kind === "postgres") {
-    throw otherTool(`pg_dump --format=custom --file=${quoted(file)} ${quoted(storeName(location))}`);
+    throw otherTool(`pg_dump --format=custom --file=${quoted(file)} ${quoted(await storeName(location))}`);
   }
   await orCliError(() => backupSqlite(location.path, file));
   process.stdout.write(`saved ${location.path} to ${file}\n`);
@@ -56,7 +56,7 @@ export async function dbRestore(file: string, options: DbRestoreOptions, env: En
   const location = locationOf(options, env);
   if (location.kind === "postgres") {
     const how = "--clean --if-exists --no-owner --single-transaction";
-    throw otherTool(`pg_restore ${how} --dbname=${quoted(storeName(location))} ${quoted(file)}`);
+    throw otherTool(`pg_restore ${how} --dbname=${quoted(await storeName(location))} ${quoted(file)}`);
   }
   await orCliError(() => restoreSqlite(file, location.path, options.force === true));
   process.stdout.write(`restored ${location.path} from ${file}\n`);

@@ -1,9 +1,10 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { LinkError } from "../wire/errors.ts";
 import { abortError } from "./abort.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { hybridHandshake } from "./hybrid.ts";
+import { connectLending } from "./lending-socket.ts";
 import { dialVsock } from "./vsock.ts";
 import { errorText } from "../rules/error-text.ts";
 
@@ -16,12 +17,12 @@ export async function dial(address: Address, signal: AbortSignal): Promise<Duple
   try {
     switch (address.kind) {
       case "tcp":
-        return await connected(connect({ host: address.host, port: address.port, noDelay: true }), signal);
+        return await connected(connectLending({ host: address.host, port: address.port }), signal);
       case "unix":
-        return await connected(connect({ path: address.path }), signal);
+        return await connected(connectLending({ path: address.path }), signal);
       case "hybrid":
         return await hybridHandshake(
-          await connected(connect({ path: address.path }), signal),
+          await connected(connectLending({ path: address.path }), signal),
           address.port,
           signal,
         );

@@ -1,4 +1,5 @@
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
+import { LendingSocket } from "./lending-socket.ts";
 
 /**
  * The part of Node's internal Pipe handle that is used here: libuv's `uv_pipe_t`. Its reads, writes, listen and accept
@@ -39,8 +40,7 @@ export function adopt(fd: number, role: "SOCKET" | "SERVER"): StreamHandle {
 
 /** An ordinary socket, with backpressure, on a handle that is connected. */
 export function socketOn(handle: StreamHandle): Socket {
-  const options: object = { handle };
-  const socket = new Socket(options);
+  const socket = new LendingSocket({ handle });
   // Between here and its owner's listener nobody else takes an error.
   socket.on("error", () => {});
   return socket;

@@ -4,7 +4,7 @@ import { LinkError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { encodeFrame } from "./frame.ts";
 import { limits } from "./limits.ts";
-import { SlicedReader, type Turns } from "./reader.ts";
+import { isLender, SlicedReader, type Turns } from "./reader.ts";
 import type { FrameType } from "./vocabulary.ts";
 import { createFrameWriter, type FrameWriter } from "./writer.ts";
 
@@ -118,6 +118,8 @@ class SocketChannel implements Channel {
   #listen(): void {
     const socket = this.#socket;
     socket.on("data", (bytes: Buffer) => this.#reader.take(bytes));
+    // What the socket holds already comes as data, before anything that is read from now on.
+    if (isLender(socket)) socket.lend(this.#reader.takeLent);
     // Neither end means success: what was not ended by its own frame is interrupted.
     socket.on("end", () => this.#lost("the peer closed the connection"));
     socket.on("close", () => this.#lost("the connection closed"));

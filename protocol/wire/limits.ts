@@ -56,15 +56,29 @@ export const limits = {
   /** Time of each turn of the event loop in which a host decodes what came over all links; of it for slices of what had to wait. */
   readTurnMs: 5,
   readSlicesMs: 2,
-  /** One slice of one link. */
+  /** Frames and bytes after which a turn is over for large reads, whatever the time. */
+  readTurnFrames: 256,
+  readTurnBytes: 512 * 1024,
+  /** One slice of one link, and its frames; those of one read while no other link waits. */
   readSliceMs: 0.5,
+  readSliceFrames: 256,
+  readAloneFrames: 512,
   /** A read of at most so many bytes waits behind no large one. */
   readLightBytes: 4 * 1024,
+  /** Frames and bytes that readers get in a turn, all exchanges together; frames of one batch of one of them. */
+  deliverTurnFrames: 512,
+  deliverTurnBytes: 512 * 1024,
+  deliverFrames: 256,
+  /** A batch of so few frames, and of at most `readLightBytes`, waits behind no larger one. */
+  deliverLightFrames: 8,
   /** Most messages that are read at once over one link (protocol 1: as many as runs in flight). */
   messagesPerLink: 1_024,
 
   /** Bytes that a guest may send ahead of the reader, one frame more not counted. */
   creditWindow: 256 * 1024,
+  /** Bytes that a host promises to take over all links, for all messages together; and what it promises each of them in any case. */
+  creditTotal: 64 * 1024 * 1024,
+  creditFloor: 32 * 1024,
   /** Bytes held for an exchange of a guest that knows no credit. */
   uncreditedBuffer: 1024 * 1024,
   /** Bytes queued towards a peer; an empty queue admits any legal frame. */

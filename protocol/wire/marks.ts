@@ -1,5 +1,3 @@
-import { crc32 } from "node:zlib";
-
 /** 29 bits: nine digits, which the engine's JSON reader takes faster than ten. */
 const MASK = 0x1fffffff;
 /** Texts up to this many UTF-16 units are folded here: a call of zlib costs more than that. */
@@ -16,6 +14,14 @@ export function nextMark(before: number, text: string): number {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   // The length keeps an event without text from having the mark of the one before.
   return Math.imul(hash ^ text.length, 0x01000193) & MASK;
+}
+
+let zlibs: typeof import("node:zlib").crc32 | undefined;
+
+/** Loaded with the first run: an agent that waits for one has no other use for zlib. */
+function crc32(text: string, before = 0): number {
+  zlibs ??= process.getBuiltinModule("node:zlib").crc32;
+  return zlibs(text, before);
 }
 
 /** The mark that stands before the first event of a run. */

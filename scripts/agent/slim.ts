@@ -1,62 +1,71 @@
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import type { Plugin } from "rolldown";
 
-/** What scripts/agent/undici.cjs offers. */
-const OFFERED = new Set(["Pool", "Agent", "buildConnector", "WebSocket"]);
+/** What is offered of ws: its client. Its server, and what joins a socket with streams, stay out of the bundle. */
+const OFFERED = new Set(["WebSocket"]);
+const folder = dirname(createRequire(import.meta.url).resolve("ws/package.json"));
+const OFFER = `exports.WebSocket = require(${JSON.stringify(join(folder, "lib/websocket.js"))});`;
 
-/**
- * Modules of undici that are never reached if all is HTTP/1.1, and what stands in for them. Of the two forms of the HTTP
- * parser the plain one stays: it runs on every processor, and for streams of small chunks it is as fast.
- */
-const REPLACED = new Map([
-  [
-    "lib/dispatcher/client-h2.js",
-    `module.exports = () => { throw new Error("HTTP/2 is not in this build"); };`,
-  ],
-  ["lib/llhttp/llhttp_simd-wasm.js", "module.exports = undefined;"],
-  ["lib/milo/simd.js", "module.exports = undefined;"],
-  ["lib/milo/no-simd.js", "module.exports = undefined;"],
+/** Stands for compression, which the agent never offers: with it comes zlib. */
+const NO_COMPRESSION = `
+
+module.exports = class { constructor() { throw new Error("compression is not in this build"); } };
+module.exports.extensionName = "permessage-deflate";
+`;
+/** Files of ws in whose place something else is bundled. */
+const REPLACED = new Map([["lib/permessage-deflate.js", NO_COMPRESSION]]);
+
+/** Modules that are asked for, and what stands for them: those of Node that only https needs come when it needs them, ws's helpers never. */
+const ASKED_FOR = new Map([
+  ["ws", OFFER],
+  ["https", `module.exports = { get request() { return process.getBuiltinModule("node:https").request; } };`],
+  ["tls", `exports.connect = (options) => process.getBuiltinModule("node:tls").connect(options);`],
+  ["bufferutil", `throw new Error("bufferutil is not in this build");`],
+  ["utf-8-validate", `throw new Error("utf-8-validate is not in this build");`],
 ]);
+const VIRTUAL = "\0slim-ws/";
 
-const IMPORT = /(?:import|const)\s+(type\s+)?\{([^}]*)\}\s*(?:from\s*|=\s*await import\()"undici"/g;
+const IMPORT = /(?:import|const)\s+(type\s+)?\{([^}]*)\}\s*(?:from\s*|=\s*await import\()"ws"/g;
 
 /**
- * Takes of undici what scripts/agent/undici.cjs names and no more. Fails if the agent asks for more, and if undici no
- * longer has a file of REPLACED.
+ * Takes of ws what OFFERED names and no more. Fails if the agent asks for more, and if ws no longer has a file of
+ * REPLACED.
  */
-export function slimUndici(): Plugin {
+export function slimWs(): Plugin {
   const missing = new Set(REPLACED.keys());
   return {
-    name: "slim-undici",
+    name: "slim-ws",
     resolveId: {
-      filter: { id: /^undici$/ },
-      handler: () => join(import.meta.dirname, "undici.cjs"),
+      filter: { id: /^(?:ws|https|tls|bufferutil|utf-8-validate)$/ },
+      handler: (id) => `${VIRTUAL}${id}.cjs`,
     },
     load: {
-      filter: { id: /[\\/]node_modules[\\/]undici[\\/]lib[\\/]/ },
+      filter: { id: /[\\/]node_modules[\\/]ws[\\/]lib[\\/]|^\0slim-ws\// },
       handler(id) {
-        const path = id.replaceAll("\\", "/").replace(/^.*\/node_modules\/undici\//, "");
+        if (id.startsWith(VIRTUAL)) return ASKED_FOR.get(id.slice(VIRTUAL.length, -".cjs".length));
+        const path = id.replaceAll("\\", "/").replace(/^.*\/node_modules\/ws\//, "");
         missing.delete(path);
         return REPLACED.get(path);
       },
     },
     transform: {
-      filter: { code: /"undici"/ },
+      filter: { code: /"ws"/ },
       handler(code, id) {
-        const more = importedOfUndici(code).filter((name) => !OFFERED.has(name));
+        const more = importedOfWs(code).filter((name) => !OFFERED.has(name));
         if (more.length > 0)
-          this.error(`${id} imports ${more.join(", ")} of undici: offer it in scripts/agent/undici.cjs`);
+          this.error(`${id} imports ${more.join(", ")} of ws: offer it in scripts/agent/slim.ts`);
       },
     },
     buildEnd(error) {
       if (error === undefined && missing.size > 0)
-        this.error(`undici has changed: scripts/agent/slim.ts replaces ${[...missing].join(", ")}`);
+        this.error(`ws has changed: scripts/agent/slim.ts replaces ${[...missing].join(", ")}`);
     },
   };
 }
 
-/** Names of values that a module imports of undici. */
-export function importedOfUndici(code: string): string[] {
+/** Names of values that a module imports of ws. */
+export function importedOfWs(code: string): string[] {
   return [...code.matchAll(IMPORT)]
     .filter(([, type]) => type === undefined)
     .flatMap(([, , names]) => (names ?? "").split(","))

@@ -25,9 +25,6 @@ const FILE = /^(licen[sc]e|copying)(\.md|\.txt)?$/i;
 /** Files of packages that have in their head the licence of what they took from somewhere else. */
 const HEADS = new Map([["@bufbuild/protobuf", "dist/esm/wire/varint.js"]]);
 
-/** Texts of what packages hold of others without their licence: undici has llhttp, compiled. */
-const HELD = new Map([["undici", { what: "llhttp, in undici", file: "llhttp.txt" }]]);
-
 /** The packages that a bundle's modules (paths, as a bundler names them) are of, sorted by name. */
 export function packagesOf(modules: readonly string[]): Bundled[] {
   const folders = new Set<string>();
@@ -50,9 +47,7 @@ function readPackage(folder: string): Bundled {
 
 /** One text with the licence of each package. Throws if a package has none that is known. */
 export function licenseTexts(packages: readonly Bundled[]): string {
-  return packages
-    .flatMap((each) => [section(`${each.name} ${each.version}`, each.license, textOf(each)), ...held(each)])
-    .join("");
+  return packages.map((each) => section(`${each.name} ${each.version}`, each.license, textOf(each))).join("");
 }
 
 /** The licence of the Node that runs this, and of all that is in it. Throws if it does not stand beside its program. */
@@ -61,12 +56,6 @@ export function nodeLicense(): string {
   if (!existsSync(file))
     throw new Error(`Node's licence is not at ${file}: build with the Node that npm ci brings`);
   return section(`Node.js ${process.versions.node}`, "MIT and others", readFileSync(file, "utf8"));
-}
-
-function held({ name }: Bundled): string[] {
-  const found = HELD.get(name);
-  if (found === undefined) return [];
-  return [section(found.what, "MIT", readFileSync(join(import.meta.dirname, found.file), "utf8"))];
 }
 
 function section(title: string, license: string, text: string): string {
@@ -79,11 +68,20 @@ function textOf({ name, license, folder }: Bundled): string {
   // Apache's has no names in it, so that many packages leave it out: ours is the same.
   if (file === undefined && /\bApache-2\.0\b/.test(license))
     texts.push(readFileSync(join(top, "LICENSE"), "utf8"));
+  if (texts.length === 0) texts.push(...inReadme(folder));
   const head = HEADS.get(name);
   if (head !== undefined) texts.push(headOf(join(folder, head)));
   if (texts.length === 0)
     throw new Error(`${name} (${license}) has no licence text: add one to scripts/licenses`);
   return texts.join("\n\n");
+}
+
+/** The section of a package's readme that is its licence, if there is one: some packages have it nowhere else. */
+function inReadme(folder: string): string[] {
+  const file = readdirSync(folder).find((entry) => /^readme\.md$/i.test(entry));
+  const readme = file === undefined ? "" : readFileSync(join(folder, file), "utf8");
+  const text = /^##? licen[sc]e\n(.*?)(?=^##? |(?![\s\S]))/ims.exec(readme)?.[1]?.trim() ?? "";
+  return /permission is hereby granted/i.test(text) ? [text] : [];
 }
 
 /** The comment that a file begins with. */

@@ -68,11 +68,16 @@ function cutShort(): ValinorError {
   return new ValinorError("DRAINING", "this server is stopping: the call may have been done, or not");
 }
 
+/** Calls back once, with DRAINING, when the server waits for calls no longer; at once if that is so already. The answer cancels the call. */
+export function onCut(lifecycle: Lifecycle, call: (error: ValinorError) => void): () => void {
+  return lifecycle.on("cutting", () => call(cutShort()));
+}
+
 /** The call's own end, or DRAINING as soon as the server waits no longer. Without a lifecycle it is the call itself. */
 export function untilCut<T>(lifecycle: Lifecycle | undefined, call: Promise<T>): Promise<T> {
   if (lifecycle === undefined) return call;
   return new Promise((resolve, reject) => {
-    const forget = lifecycle.on("cutting", () => reject(cutShort()));
-    call.then(resolve, reject).finally(forget);
+    const forget = onCut(lifecycle, reject);
+    void call.then(resolve, reject).then(forget);
   });
 }

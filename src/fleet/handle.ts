@@ -80,6 +80,12 @@ export class AgentHandle implements DriverOwner, GuestLinkOwner {
     return this.#last;
   }
 
+  /** The connection, if it may be given a message now without a wait: as `admit`, which knows why not. */
+  ready(allowStale: boolean): Connection | undefined {
+    if (this.#record.status !== "RUNNING") return undefined;
+    return allowStale || this.#isInForce() ? this.link?.current : undefined;
+  }
+
   /** A connection, whatever the configuration. Rejects with AgentError or LinkError. */
   async reach(signal: AbortSignal): Promise<Connection> {
     const { id, status } = this.#record;

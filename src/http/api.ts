@@ -85,10 +85,13 @@ function createServe(options: RestOptions): Serve {
   return async (req, res, { row, agentId }, query) => {
     const client = watchClient(res);
     try {
-      const known = await options.identify(req.headers.authorization, tenantOf(req));
+      const identified = options.identify(req.headers.authorization, tenantOf(req));
+      // Nearly always it is known at once: a wait for nothing costs a turn of the queue for each call.
+      const known = identified instanceof Promise ? await identified : identified;
       if (agentId === "") throw invalid("the path names no agent", "id is required");
       const method = req.method === "HEAD" ? "GET" : (req.method ?? "GET");
-      const caller = await options.core.admit(known, `${method} ${row.path}`, agentId);
+      const admitted = options.core.admit(known, `${method} ${row.path}`, agentId);
+      const caller = admitted instanceof Promise ? await admitted : admitted;
       const context: RouteContext = {
         core: options.core,
         caller,

@@ -24,6 +24,8 @@ export interface Connection {
   readonly heartbeatAt: number;
   /** Frames that named nothing we know: unknown types, ended ids. */
   readonly dropped: number;
+  /** As `open`, but undefined if the queue towards the guest is full. Throws. */
+  openNow(type: FrameType, payload: object): Exchange | undefined;
   /**
    * Opens an exchange with a frame that carries a message. If the queue towards the guest is full it waits for room, at
    * most 5 s and until the signal aborts (`busy`; so are too many messages at once). Throws `frame_too_large`, `unreachable`.

@@ -8,21 +8,30 @@ import {
   type LinkError,
   monotonicNow,
 } from "@valinor/protocol";
+import type { Deliveries } from "./deliveries.ts";
 import { mintId } from "./ids.ts";
 
 /** One exchange with a guest, for the one that reads it: the link's exchange, and a promise for the wait. */
 export class Exchange implements ExchangeReader {
   readonly #link: HostLink;
+  readonly #deliveries: Deliveries;
   #exchange: HostExchange | undefined;
   #wake: (() => void) | undefined;
 
-  private constructor(link: HostLink) {
+  private constructor(link: HostLink, deliveries: Deliveries) {
     this.#link = link;
+    this.#deliveries = deliveries;
   }
 
   /** Opens one on a link that is up; undefined if the queue towards the guest is full. Throws as `HostLink.open`. */
-  static open(link: HostLink, type: FrameType, payload: object, kind: ExchangeKind): Exchange | undefined {
-    const exchange = new Exchange(link);
+  static open(
+    link: HostLink,
+    deliveries: Deliveries,
+    type: FrameType,
+    payload: object,
+    kind: ExchangeKind,
+  ): Exchange | undefined {
+    const exchange = new Exchange(link, deliveries);
     exchange.#exchange = link.open(mintId(), type, payload, kind, exchange, monotonicNow());
     return exchange.#exchange === undefined ? undefined : exchange;
   }
@@ -50,7 +59,11 @@ export class Exchange implements ExchangeReader {
   async take(): Promise<readonly Frame[] | undefined> {
     for (;;) {
       const batch = this.#link.take(this.#own, monotonicNow());
-      if (batch !== "wait") return batch;
+      if (batch !== "wait") {
+        const turn = batch && this.#deliveries.turn(batch.length, this.#own.taken);
+        if (turn !== undefined) await turn;
+        return batch;
+      }
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

@@ -94,11 +94,15 @@ export class LinkConnection
     return this.#closed.promise;
   }
 
-  async open(type: FrameType, payload: object, signal: AbortSignal): Promise<Exchange> {
+  openNow(type: FrameType, payload: object): Exchange | undefined {
     const kind = type === "message" ? "message" : "request";
+    return Exchange.open(this.#link, this.#options.intake.deliveries, type, payload, kind);
+  }
+
+  async open(type: FrameType, payload: object, signal: AbortSignal): Promise<Exchange> {
     let bound: AbortSignal | undefined; // made only if the queue is full
     for (;;) {
-      const exchange = Exchange.open(this.#link, type, payload, kind);
+      const exchange = this.openNow(type, payload);
       if (exchange !== undefined) return exchange;
       bound ??= AbortSignal.any([signal, AbortSignal.timeout(limits.requestDialMs)]);
       await this.#channel.writer.room(bound).catch((error: unknown) => {
@@ -109,7 +113,8 @@ export class LinkConnection
 
   async request(type: FrameType, payload: object, ms: number): Promise<Frame> {
     const began = monotonicNow();
-    const exchange = await this.open(type, payload, AbortSignal.timeout(ms));
+    // A signal for each of ten thousand pushes would live for as long as its time: it is made only if the queue is full.
+    const exchange = this.openNow(type, payload) ?? (await this.open(type, payload, AbortSignal.timeout(ms)));
     const timer = setTimeout(
       () => exchange.detach(new LinkError("timeout", `no answer to ${type} within ${ms} ms`)),
       Math.max(1, ms - (monotonicNow() - began)),

@@ -14,52 +14,43 @@ import {
 } from "@valinor/proto/valinor/v1/agent_proxy";
 import { type ToolPolicy, ToolPolicy_Mode } from "@valinor/proto/valinor/v1/types";
 import { ValinorError } from "../core/errors.ts";
-import type { MessageInput, StreamInput, ToolPolicyInput } from "../core/inputs.ts";
+import type { MessageInput, SendInput, StreamInput, ToolPolicyInput } from "../core/inputs.ts";
 import type { RunStream } from "../core/types.ts";
 import { configStateToProto, statusToProto } from "./agent-messages.ts";
 import { relayKey } from "./coalesce.ts";
 import { openedResponse } from "./encode.ts";
 import { peerKey } from "./peer.ts";
-import { callerOf, failure, type RpcServices, unary } from "./unary.ts";
+import type { PlainSend } from "./direct/send-message-json.ts";
+import { callerOf, failure, type RpcServices, unary, type UnaryCalls } from "./unary.ts";
 
-/** AgentProxy on top of the core. No logic of its own: it translates. */
-export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy> {
-  const { core } = services;
+/** The unary RPCs of AgentProxy: what they answer a caller whose call has passed the gate. They reject as the core does. */
+export function agentProxyCalls({ core }: Pick<RpcServices, "core">) {
   return {
-    sendMessage: unary(services, async (caller, request, { signal }) => {
-      const { agentId, conversationId, requestId, allowStaleConfig } = request;
-      const message = requiredMessage(request.message);
-      const result = await core.send(
-        caller,
-        { agentId, message, conversationId, requestId, allowStaleConfig },
-        signal,
-      );
+    sendMessage: async (caller, request, signal) => {
+      const result = await core.send(caller, sendInput(request), signal);
       return create(SendMessageResponseSchema, { ...result, toolCalls: [...result.toolCalls] });
-    }),
+    },
 
-    stream: (request, context) => streamRun(services, request, context),
-
-    pushConfig: unary(services, async (caller, request, { signal }) => {
+    pushConfig: async (caller, request, signal) => {
       const { agentId, config = {}, expectedRevision } = request;
       const policy = policyInput(request.toolPolicy);
       const result = await core.pushConfig(caller, { agentId, config, policy, expectedRevision }, signal);
       return create(PushConfigResponseSchema, result);
-    }),
+    },
 
-    pushContext: unary(services, async (caller, request, { signal }) => {
+    pushContext: async (caller, request, signal) => {
       const { agentId, key, context } = request;
       const payload = key === "" ? { context } : { context, key };
       const { applied, reason } = await core.pushContext(caller, { agentId, key, payload }, signal);
       return create(PushContextResponseSchema, { applied, reason });
-    }),
+    },
 
-    cancelMessage: unary(services, async (caller, { agentId, requestId, reason }, { signal }) =>
-      create(CancelMessageResponseSchema, {
-        found: await core.cancel(caller, { agentId, requestId, reason }, signal),
-      }),
-    ),
+    cancelMessage: async (caller, { agentId, requestId, reason }, signal) => {
+      const found = await core.cancel(caller, { agentId, requestId, reason }, signal);
+      return create(CancelMessageResponseSchema, { found });
+    },
 
-    getAgentStatus: unary(services, async (caller, { agentId }) => {
+    getAgentStatus: async (caller, { agentId }) => {
       const { agent, ...view } = await core.status(caller, agentId);
       const { heartbeatAgeSecs, configState, ...rest } = view;
       return create(GetAgentStatusResponseSchema, {
@@ -69,7 +60,20 @@ export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy
         configState: configStateToProto(configState),
         desiredRevision: agent.configRevision,
       });
-    }),
+    },
+  } satisfies UnaryCalls<typeof AgentProxy>;
+}
+
+/** AgentProxy on top of the core. No logic of its own: it translates. */
+export function agentProxy(services: RpcServices): ServiceImpl<typeof AgentProxy> {
+  const calls = agentProxyCalls(services);
+  return {
+    sendMessage: unary(services, calls.sendMessage),
+    pushConfig: unary(services, calls.pushConfig),
+    pushContext: unary(services, calls.pushContext),
+    cancelMessage: unary(services, calls.cancelMessage),
+    getAgentStatus: unary(services, calls.getAgentStatus),
+    stream: (request, context) => streamRun(services, request, context),
   };
 }
 
@@ -96,13 +100,15 @@ async function* streamRun(
   }
 }
 
-function requiredMessage(message: Message | undefined): MessageInput {
-  const input = messageInput(message);
-  if (input === undefined) throw new ValinorError("INVALID_ARGUMENT", "the request has no message");
-  return input;
+/** A request of SendMessage as the core takes it. */
+export function sendInput(request: Readonly<PlainSend>): SendInput {
+  const { agentId, conversationId, requestId, allowStaleConfig } = request;
+  const message = messageInput(request.message);
+  if (message === undefined) throw new ValinorError("INVALID_ARGUMENT", "the request has no message");
+  return { agentId, message, conversationId, requestId, allowStaleConfig };
 }
 
-function messageInput(message: Message | undefined): MessageInput | undefined {
+function messageInput(message: Pick<Message, "role" | "content"> | undefined): MessageInput | undefined {
   if (message === undefined) return undefined;
   return { role: message.role === "tool" ? "tool" : "user", content: message.content };
 }

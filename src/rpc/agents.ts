@@ -72,7 +72,7 @@ export function agentRegistry(services: RpcServices): ServiceImpl<typeof AgentRe
       });
     }),
 
-    rollbackConfig: unary(services, async (caller, request, { signal }) =>
+    rollbackConfig: unary(services, async (caller, request, signal) =>
       create(RollbackConfigResponseSchema, await core.rollbackConfig(caller, request, signal)),
     ),
   };

@@ -1,8 +1,10 @@
 import { createContextKey, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { MARGIN, StreamBody } from "../core/stream-body.ts";
 import type { RunStream } from "../core/types.ts";
 import { encodeBatch } from "./encode.ts";
 import { rewrap } from "./messages/handlers.ts";
+import { peerKey } from "./peer.ts";
 
 /** Takes a run over from the implementation of Stream, and sends its events past the library: one piece for each wake. */
 export interface Relay {
@@ -18,8 +20,9 @@ const none: Relay = {
 export const relayKey = createContextKey<Relay>(none);
 
 /**
- * Makes the handler of Stream send a run's events by itself, a batch at a time. The library sends what the implementation yields before it
- * hands its run to the relay, and the end of the stream: negotiation, headers, deadline, trailers and errors stay its work.
+ * Makes the handler of Stream send a run's events by itself, a batch at a time, and straight to the connection if it knows the response that
+ * they go to as they are. The library sends what the implementation yields before it hands its run to the relay, and the end of the
+ * stream: negotiation, headers, deadline, trailers and errors stay its work.
  */
 export function coalesceStream(handler: UniversalHandler): UniversalHandler {
   return rewrap(handler, async (request) => {
@@ -29,7 +32,9 @@ export function coalesceStream(handler: UniversalHandler): UniversalHandler {
     const response = await handler({ ...request, contextValues });
     if (response.body === undefined) return response;
     const type = new Headers(response.header).get("content-type") ?? "";
-    return { ...response, body: relayed(response.body, handover, type.endsWith("json")) };
+    const answer = contextValues.get(peerKey).response;
+    const direct = answer && new StreamBody(answer);
+    return { ...response, body: relayed(response.body, handover, type.endsWith("json"), direct) };
   });
 }
 
@@ -66,6 +71,7 @@ async function* relayed(
   body: AsyncIterable<Uint8Array>,
   handover: Handover,
   json: boolean,
+  direct: StreamBody | undefined,
 ): AsyncGenerator<Uint8Array> {
   const library = body[Symbol.asyncIterator]();
   let run: RunStream | undefined;
@@ -78,8 +84,11 @@ async function* relayed(
     run = await handover.taken(rest);
     if (run !== undefined) {
       try {
-        for (let events = await run.next(); events !== undefined; events = await run.next())
-          yield encodeBatch(events, json); // resumes when the client's connection has room for more
+        // The first piece has left, and with it the head: it was taken before this was asked for more.
+        if (direct !== undefined) await sendRun(run, direct, json);
+        else
+          for (let events = await run.next(); events !== undefined; events = await run.next())
+            yield encodeBatch(events, json); // resumes when the client's connection has room for more
         handover.finish();
       } catch (error) {
         handover.fail(error);
@@ -90,5 +99,15 @@ async function* relayed(
     run?.close();
     handover.finish();
     await library.return?.();
+  }
+}
+
+/** Sends the events of a run to its end, each batch when the client has room for it. Rejects with what ended the run. */
+async function sendRun(run: RunStream, body: StreamBody, json: boolean): Promise<void> {
+  for (let events = await run.next(); events !== undefined; events = await run.next()) {
+    const bytes = encodeBatch(events, json, MARGIN);
+    const taken = body.sendBytes(bytes, MARGIN, bytes.length - MARGIN);
+    // The client has left: then the run says so, too.
+    if (taken !== true && !(await taken)) run.close();
   }
 }

@@ -12,10 +12,11 @@ export function openedResponse(opened: RunOpened): StreamResponse {
 
 /**
  * A batch of events as enveloped StreamResponse messages in one piece: the form that Connect, gRPC and gRPC-Web streams
- * share. Text, the bulk of every stream, is written by hand; a test holds it to what the library would write.
+ * share. Text, the bulk of every stream, is written by hand; a test holds it to what the library would write. `margin` bytes of the answer's
+ * buffer are left free before the piece and behind it.
  */
-export function encodeBatch(events: readonly RunEvent[], json: boolean): Uint8Array {
-  return json ? encodeJson(events) : encodeBinary(events);
+export function encodeBatch(events: readonly RunEvent[], json: boolean, margin = 0): Buffer {
+  return json ? encodeJson(events, margin) : encodeBinary(events, margin);
 }
 
 /** Bytes of UTF-8 that a UTF-16 unit takes at most. */
@@ -23,18 +24,18 @@ const UNIT_BYTES = 3;
 /** Up to this many bytes room for the worst case is made; it costs less than to measure each text before it is written. */
 const GENEROUS = 16 * 1024;
 
-function encodeJson(events: readonly RunEvent[]): Uint8Array {
+function encodeJson(events: readonly RunEvent[], margin: number): Buffer {
   const texts = events.map(jsonOf);
   const most = texts.reduce((sum, text) => sum + ENVELOPE + UNIT_BYTES * text.length, 0);
   const size =
     most <= GENEROUS ? most : texts.reduce((sum, text) => sum + ENVELOPE + Buffer.byteLength(text), 0);
-  const bytes = Buffer.allocUnsafe(size);
-  let at = 0;
+  const bytes = Buffer.allocUnsafe(size + 2 * margin);
+  let at = margin;
   for (const text of texts) {
     const length = bytes.write(text, at + ENVELOPE, "utf8");
     at = envelope(bytes, at, length) + length;
   }
-  return bytes.subarray(0, at);
+  return bytes.subarray(0, at + margin);
 }
 
 function jsonOf(event: RunEvent): string {
@@ -43,7 +44,7 @@ function jsonOf(event: RunEvent): string {
   return `{"sequence":${event.sequence},"textDelta":${delta}}`;
 }
 
-function encodeBinary(events: readonly RunEvent[]): Uint8Array {
+function encodeBinary(events: readonly RunEvent[], margin: number): Buffer {
   const parts = events.map((event) =>
     event.kind === "text"
       ? textSizes(event.sequence, event.text)
@@ -53,8 +54,8 @@ function encodeBinary(events: readonly RunEvent[]): Uint8Array {
     (sum, part) => sum + ENVELOPE + (part instanceof Uint8Array ? part.length : part.message),
     0,
   );
-  const bytes = Buffer.allocUnsafe(total);
-  let at = 0;
+  const bytes = Buffer.allocUnsafe(total + 2 * margin);
+  let at = margin;
   for (const part of parts) {
     if (part instanceof Uint8Array) {
       at = envelope(bytes, at, part.length);

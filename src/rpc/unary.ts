@@ -1,4 +1,5 @@
-import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import type { DescMethod, DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
+import { type ConnectError, createContextKey, type HandlerContext } from "@connectrpc/connect";
 import { Health } from "@valinor/proto/grpc/health/v1/health";
 import { ServerReflection } from "@valinor/proto/grpc/reflection/v1/reflection";
 import { ServerReflection as ServerReflectionV1Alpha } from "@valinor/proto/grpc/reflection/v1alpha/reflection";
@@ -58,15 +59,33 @@ export function createRequestGate(services: RpcServices): (context: HandlerConte
 }
 
 function admitCaller(services: RpcServices, context: HandlerContext): Caller | Promise<Caller> {
-  const door = `${context.service.typeName}/${context.method.name}`;
-  const caller = identifyCaller(services, context);
-  if (caller instanceof Promise) return caller.then((known) => services.core.admit(known, door));
-  return services.core.admit(caller, door);
+  return throughDoor(services, doorOf(context.method), identifyCaller(services, context));
+}
+
+/** An RPC as the access table names it. */
+export function doorOf(method: DescMethod): string {
+  return `${method.parent.typeName}/${method.name}`;
+}
+
+/** The caller to make the call with, if it may come through this door. Throws or rejects as the gate does. */
+export function throughDoor(
+  { core }: Pick<RpcServices, "core">,
+  door: string,
+  caller: Caller | Promise<Caller>,
+): Caller | Promise<Caller> {
+  return caller instanceof Promise
+    ? caller.then((known) => core.admit(known, door))
+    : core.admit(caller, door);
 }
 
 function refuse(services: RpcServices, { responseHeader, signal }: HandlerContext, error: unknown): never {
-  if (toValinorError(error).reason === "UNAUTHENTICATED") responseHeader.set("www-authenticate", "Bearer");
+  for (const [name, value] of Object.entries(refusalHeaders(error))) responseHeader.set(name, value);
   throw failure(services, error, signal);
+}
+
+/** What the headers of an answer say to a caller that the gate has refused. */
+export function refusalHeaders(error: unknown): Readonly<Record<string, string>> {
+  return toValinorError(error).reason === "UNAUTHENTICATED" ? { "www-authenticate": "Bearer" } : {};
 }
 
 /** Who makes a call that has passed the gate. */
@@ -76,14 +95,26 @@ export function callerOf(context: HandlerContext): Caller {
   return caller;
 }
 
-/** A unary call: hands over its caller, and turns every error into Connect's. */
+/** What a unary RPC answers a caller whose call has passed the gate. The signal is the call's: it aborts when its client leaves, or its deadline passes. */
+export type UnaryCall<I, O> = (caller: Caller, request: I, signal: AbortSignal) => Promise<O>;
+
+/** The unary RPCs of a service. */
+export type UnaryCalls<S extends DescService> = {
+  [
+    Name in keyof S["method"] as S["method"][Name] extends DescMethodUnary ? Name : never
+  ]: S["method"][Name] extends DescMethodUnary<infer I, infer O>
+    ? UnaryCall<MessageShape<I>, MessageShape<O>>
+    : never;
+};
+
+/** A unary RPC as the library calls it: hands over its caller, and turns every error into Connect's. */
 export function unary<I, O>(
   services: RpcServices,
-  call: (caller: Caller, request: I, context: HandlerContext) => Promise<O>,
+  call: UnaryCall<I, O>,
 ): (request: I, context: HandlerContext) => Promise<O> {
   return async (request, context) => {
     try {
-      return await untilCut(services.lifecycle, call(callerOf(context), request, context));
+      return await untilCut(services.lifecycle, call(callerOf(context), request, context.signal));
     } catch (error) {
       throw failure(services, error, context.signal);
     }
@@ -91,7 +122,7 @@ export function unary<I, O>(
 }
 
 /** The error that the client gets; one of the server's own is reported. */
-export function failure(services: RpcServices, error: unknown, signal: AbortSignal): Error {
+export function failure(services: RpcServices, error: unknown, signal: AbortSignal): ConnectError {
   const connectError = toConnectError(error, signal);
   const { cause } = connectError;
   if (cause !== undefined && toValinorError(cause).reason === "INTERNAL") services.onInternalError(error);

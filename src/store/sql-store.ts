@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Transaction } from "kysely";
+import * as creation from "./queries/agent-creation.ts";
 import * as lists from "./queries/agent-lists.ts";
 import * as agents from "./queries/agent-queries.ts";
 import * as audit from "./queries/audit-queries.ts";
@@ -27,7 +28,13 @@ export function createSqlStore(engine: Engine): Store {
   const read = <T>(operation: () => Promise<T>) => runner.read(operation);
   const write = <T>(operation: Operation<T>) => runner.write(operation);
   return {
-    createAgent: (agent, actor) => write((trx) => agents.createAgent(trx, agent, actor)),
+    createAgent: (agent, actor) => write((trx) => creation.createAgent(trx, agent, actor)),
+    async createAgents(list, actor) {
+      const known = await read(() => creation.knownAgents(db, list));
+      // Nothing is written, and nobody waits for the lock, if all are there: at nearly every start.
+      if (list.every((key) => known.has(creation.nameOf(key)))) return list.map(creation.exists);
+      return write((trx) => creation.createAgents(trx, list, actor));
+    },
     getAgent: (key) => read(() => agents.getAgent(db, key)),
     listAgents: (tenant, page) => read(() => lists.listAgents(db, tenant, page)),
     allAgents: (page) => read(() => lists.allAgents(db, page)),

@@ -92,6 +92,9 @@ export interface NewConfig {
   readonly expectedRevision: number;
 }
 
+/** Most agents that are created at once: databases bound the parameters of a statement, and others wait for a transaction's end. */
+export const MAX_CREATED = 500;
+
 /** Most entries in an agent's context. */
 export const MAX_CONTEXTS = limits.contextEntries;
 
@@ -121,6 +124,12 @@ export interface AgentMark extends AgentKey {
 export interface Store extends KeyStore, AuditStore {
   /** Adds an agent with configuration revision 1: `{}`, all tools. Errors: `exists`, `address_taken`. Audit: `agent.create`. */
   createAgent(agent: NewAgent, actor: Actor): Promise<AgentRecord>;
+
+  /**
+   * As createAgent for many, at most MAX_CREATED, in one transaction: those that can't be added keep no other one out. Resolves with what became
+   * of each, in their order.
+   */
+  createAgents(agents: readonly NewAgent[], actor: Actor): Promise<(AgentRecord | StoreError)[]>;
 
   getAgent(key: AgentKey): Promise<AgentRecord | undefined>;
 

@@ -13,12 +13,18 @@ registerHooks({ load(url, context, next) { urls.push(url); return next(url, cont
 process.on("exit", () => process._rawDebug(urls.join("\\n")));
 `;
 
+/** The sources, even if there is a bundle of them. */
+const fromSources = `
+import { main } from ${JSON.stringify(join(root, "bin/main.ts"))};
+await main(process.argv.slice(2), process.env);
+`;
+
 /** Paths from the top of the tree of what \`valinor\` loads to run a command. */
 async function loaded(...args: string[]): Promise<string[]> {
   const hooks = `data:text/javascript,${encodeURIComponent(recorder)}`;
   const { stderr } = await promisify(execFile)(
     process.execPath,
-    ["--import", hooks, join(root, "bin/valinor.js"), ...args],
+    ["--import", hooks, "--input-type=module", "--eval", fromSources, "valinor", ...args],
     { env: { ...process.env, VALINOR_SERVER: "http://127.0.0.1:1" } },
   ).catch((error: unknown) => error as { stderr: string });
   const top = `file://${root}/`;

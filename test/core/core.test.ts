@@ -181,7 +181,8 @@ describe("send", () => {
   });
 
   it("that the guest does not even take in time says so, and whose it was", async () => {
-    const { send, guest } = await agent(() => {}, 150);
+    // Long enough for the message to leave on a busy machine: otherwise there would be nothing to detach from.
+    const { send, guest } = await agent(() => {}, 1_000);
     expect(await failureOf(send({ requestId: "r" }))).toMatchObject({
       reason: "AGENT_TIMEOUT",
       metadata: { agent_id: "a", request_id: "r" },

@@ -8,6 +8,8 @@ export default defineConfig({
     include: ["test/docs/clients.test.ts"],
     testTimeout: 180_000,
     hookTimeout: 300_000,
+    // What a test waits for comes late on a busy machine.
+    expect: { poll: { timeout: 15_000 } },
     pool: "forks",
   },
 });

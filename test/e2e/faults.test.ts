@@ -108,7 +108,7 @@ describe("an agent restarted under load", () => {
     const ids = upTo(16).map(() => randomUUID());
     const flying = ids.map((requestId) =>
       collect(
-        client.stream({ agentId: "demo", requestId, message: { content: "!pace 20 !words 500" } }),
+        client.stream({ agentId: "demo", requestId, message: { content: "!pace 20 !words 3000" } }),
       ).then(
         () => undefined,
         (error: unknown) => ConnectError.from(error),
@@ -135,7 +135,7 @@ describe("an agent restarted under load", () => {
     const again = client.sendMessage({
       agentId: "demo",
       requestId: ids[0] ?? "",
-      message: { content: "!pace 20 !words 500" },
+      message: { content: "!pace 20 !words 3000" },
     });
     const error = ConnectError.from(await again.catch((reason: unknown) => reason));
     expect(error.findDetails(ErrorInfoSchema)[0]?.reason).toBe("RUN_LOST");
@@ -143,7 +143,7 @@ describe("an agent restarted under load", () => {
   });
 
   it("with SIGTERM lets its runs finish, and takes no new ones", async () => {
-    const running = collect(client.stream({ agentId: "demo", message: { content: "!pace 20 !words 40" } }));
+    const running = collect(client.stream({ agentId: "demo", message: { content: "!pace 20 !words 150" } }));
     await expect.poll(() => model.active).toBe(1);
     agent.kill("SIGTERM");
     await agent.waitFor(/draining/, { of: "stderr" });

@@ -158,6 +158,15 @@ describe("a request", () => {
     expect(connection.dropped).toBe(1);
   });
 
+  it("makes no signal of its own while the queue towards the guest has room", async () => {
+    const guest = await startGuest();
+    const connection = await connectTo(guest);
+    const made = vi.spyOn(AbortSignal, "timeout");
+    await Promise.all(Array.from({ length: 20 }, () => connection.request("config_update", {}, 5_000)));
+    expect(made).not.toHaveBeenCalled();
+    made.mockRestore();
+  });
+
   it("takes no longer than it may if the queue towards the guest is full", async () => {
     const guest = await startGuest({ on: { message: "keep" } });
     const connection = await connectTo(guest);

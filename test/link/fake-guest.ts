@@ -59,8 +59,8 @@ export interface Guest extends Behaviour {
   up(): Promise<void>;
 }
 
-/** Rejects if a promise takes more than 5 s of real time. */
-export async function soon<T>(what: string, promise: Promise<T>, ms = 5_000): Promise<T> {
+/** Rejects if a promise takes more than 15 s of real time. */
+export async function soon<T>(what: string, promise: Promise<T>, ms = 15_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = later(() => reject(new Error(`waited ${ms} ms in vain for ${what}`)), ms);
@@ -73,7 +73,7 @@ export async function soon<T>(what: string, promise: Promise<T>, ms = 5_000): Pr
 }
 
 /** Resolves once a condition holds; looks at every turn of the loop, for things that nothing tells of. */
-export async function until(what: string, condition: () => boolean, ms = 5_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, ms = 15_000): Promise<void> {
   const end = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`waited ${ms} ms in vain until ${what}`);

@@ -5,12 +5,13 @@ const top = join(import.meta.dirname, "../..");
 
 /** Builds the artefacts, before the first test. */
 export function setup(): void {
-  const script = join(top, "scripts/agent/build.ts");
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
-    encoding: "utf8",
-    timeout: 90_000,
-  });
-  if (status !== 0) throw new Error(`the build ended with ${status}\n${stdout}${stderr}`);
+  for (const script of ["scripts/agent/build.ts", "scripts/web/build.ts", "scripts/server/build.ts"]) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(top, script)], {
+      encoding: "utf8",
+      timeout: 90_000,
+    });
+    if (status !== 0) throw new Error(`${script} ended with ${status}\n${stdout}${stderr}`);
+  }
 }
 
 /** The artefacts: how each is started, without flags, and its files. */

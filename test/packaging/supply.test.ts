@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync }
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { bundleAgent } from "../../scripts/agent/bundle.ts";
+import { bundleServer } from "../../scripts/server/bundle.ts";
 import { agentSbom, productionSbom } from "../../scripts/sbom.ts";
 import { buildConsole } from "../../scripts/web/build.ts";
 import { tempDir } from "../helpers/cleanup.ts";
@@ -64,15 +65,25 @@ function version(name: string): string {
 }
 
 describe("licence texts", () => {
-  test("of everything in the agent's files stand beside them, those of Node and of what packages hold included", async () => {
+  test("of everything in the agent's files stand beside them, those of Node and of what it holds included", async () => {
     const bundled = packageNames(await bundleAgent(join(tempDir(), "agent.cjs")));
-    expect(bundled).toContain("undici");
+    expect(bundled).toContain("ws");
     const text = readFileSync(join(dist, "LICENSES.txt"), "utf8");
     for (const name of bundled)
       expect(text).toMatch(new RegExp(`^${name} ${version(name)}\nLicense: \\S+`, "m"));
     expect(text).toContain(`Node.js ${process.versions.node}`);
     expect(text).toContain("Copyright Fedor Indutny, 2018.");
     expect(text).toContain("Copyright (c) Matteo Collina and Undici contributors");
+  });
+
+  test("of everything in the control plane's bundle stand beside it", async () => {
+    const bundled = packageNames(await bundleServer(tempDir()));
+    for (const name of ["@connectrpc/connect-node", "kysely", "pg", "pino", "zod"])
+      expect(bundled).toContain(name);
+    const text = readFileSync(join(top, "dist/server/LICENSES.txt"), "utf8");
+    for (const name of bundled.filter((each) => !each.startsWith("@valinor/")))
+      expect(text).toMatch(new RegExp(`^${name} ${version(name)}\nLicense: \\S+`, "m"));
+    expect(text).toContain("Brian M. Carlson");
   });
 
   test("of everything in the console stand in its build", async () => {

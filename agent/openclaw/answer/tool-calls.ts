@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Bounds } from "../../bounds.ts";
 import { Failure } from "@valinor/protocol";
 import type { ToolCall } from "../../runs/model.ts";
@@ -115,7 +114,10 @@ class Ids {
   readonly #taken = new Set<string>();
 
   take(told: string): string {
-    const id = told === "" || this.#taken.has(told) ? `call_${randomBytes(12).toString("hex")}` : told;
+    const id =
+      told === "" || this.#taken.has(told)
+        ? `call_${process.getBuiltinModule("node:crypto").randomBytes(12).toString("hex")}`
+        : told;
     this.#taken.add(id);
     const [oldest] = this.#taken;
     if (this.#taken.size > IDS && oldest !== undefined) this.#taken.delete(oldest);

@@ -52,18 +52,12 @@ export interface GatewayLink {
 /** Connects and is let in, within `gatewayMs`. Rejects with GatewayError; then nothing is left open. */
 export async function openGatewayLink(target: GatewayTarget): Promise<GatewayLink> {
   const { bounds } = target;
-  const { Agent, buildConnector, WebSocket } = await import("undici");
-  const dial = buildConnector({ timeout: bounds.connectMs });
-  let connection: { destroy(): unknown } | undefined;
-  const dispatcher = new Agent({
-    connect: (options, done) =>
-      dial(options, (...result) => {
-        connection = result[1] ?? undefined;
-        done(...result);
-      }),
-    webSocket: { maxPayloadSize: bounds.gatewayMessageBytes },
+  const { WebSocket } = await import("ws");
+  const socket = new WebSocket(target.url, {
+    maxPayload: bounds.gatewayMessageBytes,
+    handshakeTimeout: bounds.connectMs,
+    perMessageDeflate: false, // both ends are in one machine
   });
-  const socket = new WebSocket(target.url, { dispatcher });
   const calls = createCalls(bounds, (text) => socket.send(text));
   const closed = Promise.withResolvers<void>();
   const challenged = Promise.withResolvers<void>();
@@ -74,16 +68,14 @@ export async function openGatewayLink(target: GatewayTarget): Promise<GatewayLin
     open = false;
     challenged.reject(error);
     calls.fail(error);
-    // The closing handshake is worth no wait: the gateway takes a lost connection for a closed one.
-    connection?.destroy();
-    dispatcher.destroy(() => {}); // nothing of it is needed any more, whatever becomes of it
+    socket.terminate(); // the closing handshake is worth no wait: the gateway takes a lost connection for a closed one
     closed.resolve();
   }
 
-  socket.addEventListener("error", () => end(unreachable()));
-  socket.addEventListener("close", () => end(new GatewayError("closed", "the gateway closed", true)));
-  socket.addEventListener("message", ({ data }) => {
-    if (!open || typeof data !== "string") return;
+  socket.on("error", () => end(unreachable()));
+  socket.on("close", () => end(new GatewayError("closed", "the gateway closed", true)));
+  socket.on("message", (data: Buffer, isBinary) => {
+    if (!open || isBinary) return;
     // Text inside of strings has its quotes escaped, so that only keys and values of the frame itself are found.
     if (data.includes('"type":"res"')) return calls.answer(parse(data));
     if (data.includes('"stream":"item"')) return tellItem(parse(data), target);
@@ -165,9 +157,9 @@ function tellItem(frame: UnknownObject, target: GatewayTarget): void {
   if (frame["event"] === "agent" && isObject(frame["payload"])) target.onItem(frame["payload"]);
 }
 
-function parse(text: string): UnknownObject {
+function parse(text: Buffer): UnknownObject {
   try {
-    const value = JSON.parse(text) as unknown;
+    const value = JSON.parse(text.toString()) as unknown;
     return isObject(value) ? value : {};
   } catch {
     return {}; // belongs to no call: the one it should have answered runs out of time

@@ -10,23 +10,20 @@ export async function greetsAsOpenClaw(
   url: string,
   bounds: Pick<Bounds, "connectMs" | "probeTimeoutMs">,
 ): Promise<boolean> {
-  const { Agent, WebSocket } = await import("undici");
-  const dispatcher = new Agent({
-    connect: { timeout: bounds.connectMs },
-    webSocket: { maxPayloadSize: GREETING_BYTES },
+  const { WebSocket } = await import("ws");
+  const socket = new WebSocket(url, {
+    maxPayload: GREETING_BYTES,
+    handshakeTimeout: bounds.connectMs,
+    perMessageDeflate: false,
   });
-  const socket = new WebSocket(url, { dispatcher });
   const greeted = Promise.withResolvers<boolean>();
-  socket.addEventListener("message", ({ data }) =>
-    greeted.resolve(typeof data === "string" && data.includes(GREETING)),
-  );
-  for (const end of ["error", "close"]) socket.addEventListener(end, () => greeted.resolve(false));
+  socket.on("message", (data: Buffer, isBinary) => greeted.resolve(!isBinary && data.includes(GREETING)));
+  for (const end of ["error", "close"]) socket.on(end, () => greeted.resolve(false));
   const timer = setTimeout(() => greeted.resolve(false), bounds.probeTimeoutMs);
   try {
     return await greeted.promise;
   } finally {
     clearTimeout(timer);
-    socket.close();
-    void dispatcher.destroy().catch(() => {}); // nothing of it is needed any more, whatever becomes of it
+    socket.terminate();
   }
 }

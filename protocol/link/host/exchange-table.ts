@@ -2,6 +2,7 @@ import { LinkError } from "../../wire/errors.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { limits } from "../../wire/limits.ts";
 import type { FrameType } from "../../wire/vocabulary.ts";
+import type { CreditPool } from "./credit-pool.ts";
 import { type Batch, type ExchangeKind, type ExchangeRules, HostExchange } from "./exchange.ts";
 import { endsExchange, needsCredit } from "./frames.ts";
 import type { Guest } from "./guest.ts";
@@ -11,6 +12,7 @@ import type { ExchangeReader, HostLinkOutput } from "./output.ts";
 /** The exchanges of one link that are under way, and what is still to be expected of those that were given up. */
 export class ExchangeTable {
   readonly #guest: Guest;
+  readonly #credit: CreditPool;
   readonly #output: HostLinkOutput;
   readonly #rules: ExchangeRules;
   readonly #late: LateExchanges;
@@ -18,8 +20,9 @@ export class ExchangeTable {
   #messages = 0; // those that are of a message: while there are some, large frames may come
   #largeUntil = -1; // when no message is read any more
 
-  constructor(guest: Guest, silenceMs: number, output: HostLinkOutput) {
+  constructor(guest: Guest, silenceMs: number, credit: CreditPool, output: HostLinkOutput) {
     this.#guest = guest;
+    this.#credit = credit;
     this.#output = output;
     this.#rules = { credited: guest.credited, silenceMs: guest.silenceMs(silenceMs) };
     this.#late = new LateExchanges(guest.lateBytes);
@@ -56,9 +59,11 @@ export class ExchangeTable {
   ): HostExchange | undefined {
     if (kind === "message" && this.size >= this.#guest.mostMessages)
       throw new LinkError("busy", `${this.size} messages to the agent are under way`);
-    const ticket = this.#output.offer(type, id, payload);
+    const pool = this.#guest.credited && kind === "message" ? this.#credit : undefined;
+    const window = pool?.first() ?? limits.creditWindow;
+    const ticket = this.#output.offer(type, id, granting(payload, window));
     if (ticket === undefined) return undefined;
-    const exchange = new HostExchange(id, kind, this.#rules, ticket, reader, now);
+    const exchange = new HostExchange(id, kind, this.#rules, ticket, reader, now, window, pool);
     (this.#byId ??= new Map<string, HostExchange>()).set(id, exchange);
     if (kind === "message") this.#messages++;
     return exchange;
@@ -126,6 +131,11 @@ export class ExchangeTable {
     this.#late.add(exchange.id, now);
     if (exchange.kind === "message" && this.#guest.detaches) this.#output.control("detach", exchange.id, {});
   }
+}
+
+/** The payload of an opening frame, which grants so much instead of a whole window. */
+function granting(payload: object, window: number): object {
+  return window < limits.creditWindow && "credit" in payload ? { ...payload, credit: window } : payload;
 }
 
 /** What the loss of the link means to an exchange: whether the guest may have acted on it. */

@@ -1,6 +1,7 @@
 import { LinkError } from "../../wire/errors.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { limits } from "../../wire/limits.ts";
+import type { CreditPool } from "./credit-pool.ts";
 import type { ExchangeReader, Ticket } from "./output.ts";
 
 /** What an exchange is about: a message may bring large frames and is detached from; a request has one answer. */
@@ -30,6 +31,7 @@ export class HostExchange {
   readonly #reader: ExchangeReader;
   readonly #rules: ExchangeRules;
   readonly #ticket: Ticket;
+  #pool: CreditPool | undefined; // until it is over
   #queue: Frame[] = [];
   #queuedBytes = 0;
   #takenBytes = 0; // of the batch that the reader has now
@@ -46,6 +48,7 @@ export class HostExchange {
   #waitingSince: number; // when the reader, done with all that came, began to wait
   #keptAliveAt = 0;
 
+  /** `window`: what the guest was told that it may send. `pool`: where that counts, if it does. */
   constructor(
     id: string,
     kind: ExchangeKind,
@@ -53,19 +56,28 @@ export class HostExchange {
     ticket: Ticket,
     reader: ExchangeReader,
     now: number,
+    window: number = limits.creditWindow,
+    pool?: CreditPool,
   ) {
     this.id = id;
     this.kind = kind;
     this.#rules = rules;
     this.#ticket = ticket;
     this.#reader = reader;
-    this.#granted = rules.credited ? limits.creditWindow : limits.uncreditedBuffer;
+    this.#granted = rules.credited ? window : limits.uncreditedBuffer;
+    this.#pool = pool;
+    pool?.open(window);
     this.#heardAt = this.#waitingSince = now;
   }
 
   /** Bytes that were received and the reader has not done with. */
   get held(): number {
     return this.#queuedBytes + this.#takenBytes;
+  }
+
+  /** Bytes of the batch that the reader has now. */
+  get taken(): number {
+    return this.#takenBytes;
   }
 
   /** How often the reader has asked for more. */
@@ -105,7 +117,7 @@ export class HostExchange {
     this.#queue.push(frame);
     this.#queuedBytes += frame.size;
     this.#heardAt = now;
-    this.#over = last;
+    if (last) this.#end();
     this.#wake();
     return true;
   }
@@ -113,7 +125,7 @@ export class HostExchange {
   /** Ends the exchange with an error, which its reader gets after what was received before it. Does nothing after the end. */
   fail(reason: LinkError): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.#failure = reason;
     this.#wake();
   }
@@ -130,12 +142,9 @@ export class HostExchange {
     if (this.#readerIs !== "busy") return undefined;
     this.#takes++;
     this.#consumed += this.#takenBytes;
+    if (!this.#over) this.#pool?.change(-this.#takenBytes);
     this.#takenBytes = 0;
-    if (!this.#rules.credited || this.#over) return undefined;
-    // Not for every frame: when half of the window is used up.
-    if (this.#granted - this.#consumed > limits.creditWindow / 2) return undefined;
-    this.#granted = this.#consumed + limits.creditWindow;
-    return this.#granted;
+    return this.#rules.credited && !this.#over ? this.#grant() : undefined;
   }
 
   /** Gives the reader what there is, after `release`. Throws LinkError if the exchange has failed. */
@@ -172,11 +181,30 @@ export class HostExchange {
     return false;
   }
 
+  /** Not for every frame: when half of the window is used up. */
+  #grant(): number | undefined {
+    const left = this.#granted - this.#consumed;
+    if (left > limits.creditWindow / 2) return undefined;
+    const window = this.#pool?.next(left) ?? limits.creditWindow;
+    if (left > window / 2) return undefined;
+    this.#pool?.change(window - left);
+    this.#granted = this.#consumed + window;
+    return this.#granted;
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#pool?.close(this.#granted - this.#consumed);
+    this.#pool = undefined;
+  }
+
   #takeQueue(): readonly Frame[] {
     const batch = this.#queue;
-    this.#queue = [];
+    // More would be encoded and written in one go.
+    this.#queue = batch.length > limits.deliverFrames ? batch.splice(limits.deliverFrames) : [];
     this.#takenBytes = this.#queuedBytes;
-    this.#queuedBytes = 0;
+    for (const frame of this.#queue) this.#takenBytes -= frame.size;
+    this.#queuedBytes -= this.#takenBytes;
     this.#readerIs = "busy";
     this.#keepalive = this.#idle = false;
     return batch;

@@ -240,7 +240,7 @@ export class HostLink implements Floodable {
     this.#up = {
       guest,
       bootId: heartbeat.bootId ?? "",
-      exchanges: new ExchangeTable(guest, this.#options.silenceMs, this.#output),
+      exchanges: new ExchangeTable(guest, this.#options.silenceMs, this.#shared.credit, this.#output),
       liveness,
       flood: new FloodGuard(this.#shared.unasked, this),
     };

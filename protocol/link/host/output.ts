@@ -1,5 +1,6 @@
 import type { FrameType } from "../../wire/vocabulary.ts";
 import type { LinkError } from "../../wire/errors.ts";
+import type { CreditPool } from "./credit-pool.ts";
 import type { UnaskedTotal } from "./flood.ts";
 
 /** What became of a frame that a writer took. */
@@ -50,6 +51,8 @@ export interface HostLinkOptions {
 export interface HostLinkShared {
   /** Counts what guests send without being asked. */
   readonly unasked: UnaskedTotal;
+  /** Shares out what they may send ahead of their readers. */
+  readonly credit: CreditPool;
   /** A name that nobody can guess, for a ping. */
   mintId(): string;
 }

@@ -26,7 +26,6 @@ export type OnDenied = (caller: Caller, agentId: string, detail: JsonObject) => 
 
 /** Makes the gate of the calls. */
 export function createGate(quota: Quota, onDenied: OnDenied): Gate {
-  const counted = new WeakSet<Caller>();
   const allow = (caller: Caller, action: Action, agentId = "") => {
     try {
       authorize(caller, action);
@@ -37,22 +36,44 @@ export function createGate(quota: Quota, onDenied: OnDenied): Gate {
     }
   };
   const check: Gate["check"] = (caller, action, agentId) => {
-    const count = counted.has(caller) ? undefined : quota.request(caller);
+    const isCounted = caller instanceof AdmittedCaller && caller.by === gate;
+    const count = isCounted ? undefined : quota.request(caller);
     if (count !== undefined) return count.then(() => allow(caller, action, agentId));
     allow(caller, action, agentId);
     return undefined;
   };
-  return {
+  const gate: Gate = {
     allow,
     check,
     admit(caller, door, agentId) {
-      const admitted = { ...caller };
-      const enter = () => {
-        counted.add(admitted);
-        return admitted;
-      };
       const checked = check(caller, actionAt(door), agentId);
-      return checked === undefined ? enter() : checked.then(enter);
+      if (checked === undefined) return new AdmittedCaller(caller, gate);
+      return checked.then(() => new AdmittedCaller(caller, gate));
     },
   };
+  return gate;
+}
+
+/** A caller whose request was counted. A copy that names another tenant is none. */
+class AdmittedCaller implements Caller {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly permissions: Caller["permissions"];
+  readonly credential: string;
+  declare readonly recheck?: () => Promise<void>;
+  /** By which gate. */
+  readonly #by: Gate;
+
+  constructor(caller: Caller, by: Gate) {
+    this.tenant = caller.tenant;
+    this.subject = caller.subject;
+    this.permissions = caller.permissions;
+    this.credential = caller.credential;
+    if (caller.recheck !== undefined) this.recheck = caller.recheck;
+    this.#by = by;
+  }
+
+  get by(): Gate {
+    return this.#by;
+  }
 }

@@ -1,5 +1,5 @@
-import { type MessageJson, OpenedSchema } from "@valinor/proto/valinor/link/v1/link";
-import { LinkError, type Frame, limits, readPayload, isName } from "@valinor/protocol";
+import { type MessageJson, type Opened, OpenedSchema } from "@valinor/proto/valinor/link/v1/link";
+import { LinkError, type Frame, limits, readPayload, isName, type UnknownObject } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import { errorOfFrame } from "../guest-errors.ts";
 import type { MessageInput } from "../inputs.ts";
@@ -40,7 +40,7 @@ export function readOpened(first: Frame | undefined, hasLife: boolean, request: 
   if (first?.type === "error") throw refusal(first, request);
   if (first?.type !== "opened")
     throw new LinkError("invalid_frame", "the agent's first answer was not `opened`");
-  const opened = readPayload(OpenedSchema, first.payload);
+  const opened = readPlainOpened(first.payload) ?? readPayload(OpenedSchema, first.payload);
   const { bootId, attached, nextSequence } = opened;
   const life = hasLife ? (opened.life ?? "") : "";
   if (nextSequence < 1 || nextSequence > request.afterSequence + 1) {
@@ -57,6 +57,18 @@ export function readOpened(first: Frame | undefined, hasLife: boolean, request: 
     );
   checkLife(request, life);
   return { bootId, attached, nextSequence, life };
+}
+
+/** `opened` as guests write it, without the schema's reflection; undefined for any other shape, which is the schema's to judge. */
+export function readPlainOpened(payload: UnknownObject): Omit<Opened, "$typeName"> | undefined {
+  const { boot_id: bootId, attached, next_sequence: nextSequence, life } = payload;
+  if (typeof bootId !== "string" || !bootId.isWellFormed() || typeof attached !== "boolean") return undefined;
+  if (typeof nextSequence !== "number" || !Number.isInteger(nextSequence)) return undefined;
+  if (nextSequence < 0 || nextSequence > 0xffff_ffff) return undefined;
+  if (life === undefined) return { bootId, attached, nextSequence };
+  return typeof life === "string" && life.isWellFormed()
+    ? { bootId, attached, nextSequence, life }
+    : undefined;
 }
 
 /** A run that this process, or the caller, has seen exists: handing its message over again may not begin another one. */

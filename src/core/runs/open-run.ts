@@ -14,6 +14,7 @@ import {
   readOpened,
   type RunRequest,
 } from "./open-rules.ts";
+import type { Stop, StopReason } from "./stop.ts";
 
 /** An exchange whose guest has taken the message. */
 export interface OpenedRun extends OpenedAnswer {
@@ -25,38 +26,49 @@ export interface OpenedRun extends OpenedAnswer {
 
 /**
  * Gives a message to a guest and waits until it is taken. A link that is lost meanwhile is not the caller's concern if
- * handing the message over again can't run it twice (HandOver). Rejects with LinkError, AgentError or ValinorError; an abort of the signal detaches.
+ * handing the message over again can't run it twice (HandOver). Rejects with LinkError, AgentError or ValinorError; the call's early end detaches.
  */
-export async function openRun(
-  agent: AgentHandle,
-  request: RunRequest,
-  signal: AbortSignal,
-): Promise<OpenedRun> {
+export async function openRun(agent: AgentHandle, request: RunRequest, stop: Stop): Promise<OpenedRun> {
   const handOver = new HandOver();
   for (;;) {
-    const connection = await connect(agent, request, signal).catch((error: unknown) => {
-      throw handOver.notReached(error);
-    });
+    const connection = connectNow(agent, request) ?? (await connect(agent, request, stop, handOver));
     handOver.begin(connection);
     try {
-      return await openOn(connection, agent.record.configRevision, request, signal);
+      const opening = openOn(connection, agent.record.configRevision, request, stop);
+      const exchange = opening instanceof Promise ? await opening : opening;
+      if (!connection.guest.resumable) return unnumbered(exchange, connection.guest);
+      return await takeOpened(exchange, connection, request, stop);
     } catch (error) {
-      handOver.failed(error, connection, !signal.aborted);
+      handOver.failed(error, connection, stop.reason === undefined);
     }
   }
 }
 
-/** Reading a run that exists needs no configuration in force; running one does. */
-function connect(agent: AgentHandle, request: RunRequest, signal: AbortSignal): Promise<Connection> {
-  return isAttachOnly(request) ? agent.reach(signal) : agent.admit(request.allowStale, signal);
+/** The connection of nearly every call: it is up, and may be given the request. */
+function connectNow(agent: AgentHandle, request: RunRequest): Connection | undefined {
+  return agent.ready(request.allowStale || isAttachOnly(request));
 }
 
-async function openOn(
+/** Reading a run that exists needs no configuration in force; running one does. */
+async function connect(
+  agent: AgentHandle,
+  request: RunRequest,
+  { signal }: Stop,
+  handOver: HandOver,
+): Promise<Connection> {
+  try {
+    return await (isAttachOnly(request) ? agent.reach(signal) : agent.admit(request.allowStale, signal));
+  } catch (error) {
+    throw handOver.notReached(error);
+  }
+}
+
+function openOn(
   connection: Connection,
   revision: number,
   request: RunRequest,
-  signal: AbortSignal,
-): Promise<OpenedRun> {
+  stop: Stop,
+): Exchange | Promise<Exchange> {
   const { guest } = connection;
   if (!guest.resumable && isAttachOnly(request)) {
     throw new ValinorError("RUN_UNKNOWN", "this agent speaks protocol 1: its runs can't be attached to");
@@ -74,13 +86,16 @@ async function openOn(
   const full = fullPayload(request, revision, keepsConversations);
   if (isShapedByClient(request.message)) checkFrame("message", full);
   const payload = guest.takesTools ? full : plainPayload(request);
-  const exchange = await connection.open("message", payload, signal).catch((error: unknown) => {
+  try {
+    return connection.openNow("message", payload) ?? connection.open("message", payload, stop.signal);
+  } catch (error) {
     throw error instanceof LinkError && error.code === "frame_too_large" ? tooLarge(error) : error;
-  });
-  if (!guest.resumable) {
-    return { exchange, guest, bootId: "", attached: false, nextSequence: 1, life: "", rest: [] };
   }
-  return takeOpened(exchange, connection, request, signal);
+}
+
+/** A run whose guest answers nothing before its first event. */
+function unnumbered(exchange: Exchange, guest: Guest): OpenedRun {
+  return { exchange, guest, bootId: "", attached: false, nextSequence: 1, life: "", rest: [] };
 }
 
 /** What does not fit into a frame towards the guest is the client's, not the guest's doing. */
@@ -93,22 +108,31 @@ async function takeOpened(
   exchange: Exchange,
   { guest, heartbeat }: Connection,
   request: RunRequest,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<OpenedRun> {
-  const onAbort = () => exchange.detach(new LinkError("closed", "the client left"));
-  signal.addEventListener("abort", onAbort, { once: true });
+  stop.tell((reason) => leave(exchange, reason));
   try {
-    if (signal.aborted) onAbort();
     let frames: readonly Frame[] | undefined = [];
     while (frames?.length === 0) frames = await exchange.take();
-    const [first, ...rest] = frames ?? [];
-    return { exchange, guest, ...readOpened(first, heartbeat.lives === true, request), rest };
+    const { bootId, attached, nextSequence, life } = readOpened(
+      frames?.[0],
+      heartbeat.lives === true,
+      request,
+    );
+    const rest = frames === undefined || frames.length === 1 ? [] : frames.slice(1);
+    return { exchange, guest, bootId, attached, nextSequence, life, rest };
   } catch (error) {
     exchange.detach(LinkError.from(error, "closed"));
     throw error;
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    stop.tell(undefined);
   }
+}
+
+/** A run that is opened while the server ends is left to its link, which ends soon: detaching from it could cancel it. */
+function leave(exchange: Exchange, reason: StopReason): void {
+  if (reason === "ending") exchange.fail(new LinkError("interrupted", "this server is stopping"));
+  else exchange.detach(new LinkError("closed", "the client left"));
 }
 
 function plainPayload(request: RunRequest): object {

@@ -5,7 +5,7 @@ import type { Exchange } from "../../link/exchange.ts";
 import type { Gate } from "../access/gate.ts";
 import { ValinorError } from "../errors.ts";
 import { errorOfFrame, translate } from "../guest-errors.ts";
-import { notBegun } from "../lifecycle.ts";
+import { notBegun, readNoFurther } from "../lifecycle.ts";
 import type { CoreOptions } from "../options.ts";
 import type { FindAgent } from "../registry/find-agent.ts";
 import type { CancelInput, SendInput, StreamInput } from "../inputs.ts";
@@ -13,9 +13,10 @@ import type { Caller, RunOpened, RunStream, SendResult } from "../types.ts";
 import { linkName } from "./names.ts";
 import type { RunRequest } from "./open-rules.ts";
 import { type OpenedRun, openRun } from "./open-run.ts";
-import { StoppableStream, untilEnding } from "./run-stream.ts";
+import { StoppableStream } from "./run-stream.ts";
 import { createSeenRuns, type SeenRun, unseenRun } from "./seen-runs.ts";
-import { clientGone, collect, withDeadline } from "./send.ts";
+import { clientGone, collect, tooSlow } from "./send.ts";
+import { Stop } from "./stop.ts";
 import { type HeldStream, StreamBudget } from "./stream-budget.ts";
 
 /** A run to be opened for a call that was authorized. */
@@ -46,7 +47,8 @@ export class RunCalls {
 
   /** Core.send. */
   async send(caller: Caller, input: SendInput, signal: AbortSignal): Promise<SendResult> {
-    await this.#gate.check(caller, "send", input.agentId);
+    const counted = this.#gate.check(caller, "send", input.agentId);
+    if (counted !== undefined) await counted;
     const isNamed = input.requestId !== "";
     const requestId = input.requestId || randomUUID();
     const onDisconnect = input.onDisconnect ?? onDisconnectOf(isNamed);
@@ -56,12 +58,16 @@ export class RunCalls {
       requestId,
       isNamed,
     };
+    const { messageMs, lifecycle } = this.#options;
+    const stop = new Stop(signal, lifecycle, messageMs);
     try {
-      return await withDeadline(this.#options.messageMs, signal, async (stop) =>
-        collect(await this.#open(opening, stop), stop),
-      );
+      return await collect(await this.#open(opening, stop), stop);
     } catch (error) {
-      throw translate(error).with({ agent_id: input.agentId, request_id: requestId });
+      const failure =
+        stop.reason === "late" && !signal.aborted ? tooSlow(messageMs, error) : translate(error);
+      throw failure.with({ agent_id: input.agentId, request_id: requestId });
+    } finally {
+      stop.release();
     }
   }
 
@@ -81,7 +87,14 @@ export class RunCalls {
       );
     }
     const requestId = input.requestId || randomUUID();
-    return this.#open({ caller, input, requestId, drop, isNamed: true }, signal);
+    const stop = new Stop(signal, this.#options.lifecycle);
+    try {
+      const stream = await this.#open({ caller, input, requestId, drop, isNamed: true }, stop);
+      stream.endsWith(this.#options.lifecycle);
+      return stream;
+    } finally {
+      stop.release();
+    }
   }
 
   /** Core.cancel. */
@@ -102,10 +115,11 @@ export class RunCalls {
     }
   }
 
-  async #open(opening: Opening, signal: AbortSignal): Promise<RunStream> {
+  async #open(opening: Opening, stop: Stop): Promise<StoppableStream> {
     const { caller, input, requestId } = opening;
     const { lifecycle, quota } = this.#options;
-    const agent = await this.#find(caller, input.agentId);
+    const found = this.#find(caller, input.agentId);
+    const agent = found instanceof Promise ? await found : found;
     // A tool may answer with nothing; a user can't.
     if (input.message?.content === "" && input.message.role !== "tool")
       throw new ValinorError("INVALID_ARGUMENT", "the message has no content");
@@ -117,33 +131,28 @@ export class RunCalls {
       const seen = (runId: string) =>
         opening.isNamed ? this.#seenRuns.open(agent.record, runId) : unseenRun();
       const request = runRequest(opening, seen);
-      const run = await untilEnding(lifecycle, openRun(agent, request, signal), input.afterSequence);
-      return this.#serve(run, opening, request.seen, leave);
+      return this.#serve(await openRun(agent, request, stop), opening, request.seen, leave);
     } catch (error) {
       leave();
-      throw signal.aborted
-        ? clientGone(requestId)
-        : translate(error).with({ agent_id: input.agentId, request_id: requestId });
+      if (stop.reason === "left" || stop.reason === "late") throw clientGone(requestId);
+      const failure = stop.reason === "ending" ? readNoFurther(input.afterSequence) : translate(error);
+      throw failure.with({ agent_id: input.agentId, request_id: requestId });
     }
   }
 
   /** The stream of a run that is open. `leave` gives its place in the quota back when it ends. */
-  #serve(run: OpenedRun, opening: Opening, seen: SeenRun, leave: () => void): RunStream {
+  #serve(run: OpenedRun, opening: Opening, seen: SeenRun, leave: () => void): StoppableStream {
     const { caller, input, requestId, drop } = opening;
     const { bootId, attached, guest, life } = run;
     const opened: RunOpened = { requestId, bootId, attached, resumable: guest.resumable, life };
     const release = drop && this.#budget.add(heldStream(caller, run.exchange, drop));
-    let forget = () => {};
     const metadata = { agent_id: input.agentId, request_id: requestId };
-    const stream = new StoppableStream(run, opened, metadata, seen, (failure) => {
+    return new StoppableStream(run, opened, metadata, seen, (failure) => {
       leave();
-      forget();
       release?.();
       if (failure?.reason === "TOOL_BLOCKED")
         this.#options.audit.note(caller, "tool.blocked", input.agentId, { tool: toolName(failure) });
     });
-    forget = this.#options.lifecycle.on("ending", () => stream.stop());
-    return stream;
   }
 }
 

@@ -20,6 +20,7 @@ export class StoppableStream implements RunStream {
   #pending: readonly Frame[];
   #failure: ValinorError | undefined;
   #ended = false;
+  #forget: (() => void) | undefined;
   /** Number of the last event that was given, in this stream or before it. */
   #lastSequence: number;
   /** What stop() failed the exchange with. */
@@ -79,6 +80,11 @@ export class StoppableStream implements RunStream {
     this.#run.exchange.fail(this.#stopped);
   }
 
+  /** Has the server's end stop it. */
+  endsWith(lifecycle: Lifecycle): void {
+    if (!this.#ended) this.#forget = lifecycle.on("ending", () => this.stop());
+  }
+
   /** The events of a batch; an error in it is kept until the events before it were delivered. */
   #readAll(frames: readonly Frame[]): readonly RunEvent[] {
     const events: RunEvent[] = [];
@@ -97,6 +103,7 @@ export class StoppableStream implements RunStream {
   #end(reason?: ValinorError): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#forget?.();
     this.#onEnd(reason);
   }
 
@@ -109,19 +116,4 @@ export class StoppableStream implements RunStream {
     this.#end(reason);
     return reason;
   }
-}
-
-/**
- * Waits until a run is open, but no longer than the server does. A run that is opened too late is left to its link, which ends soon:
- * detaching from it could cancel it.
- */
-export function untilEnding(
-  lifecycle: Lifecycle,
-  opening: Promise<OpenedRun>,
-  afterSequence: number,
-): Promise<OpenedRun> {
-  return new Promise((resolve, reject) => {
-    const forget = lifecycle.on("ending", () => reject(readNoFurther(afterSequence)));
-    opening.then(resolve, reject).finally(forget);
-  });
 }

@@ -1,53 +1,22 @@
 import { limits } from "@valinor/protocol";
 import { ValinorError } from "../errors.ts";
 import type { RunStream, SendResult, ToolCallEvent } from "../types.ts";
+import type { StoppableStream } from "./run-stream.ts";
+import type { Stop } from "./stop.ts";
 
 /**
- * Makes a call that ends after `ms` at the latest, with AGENT_TIMEOUT, and when the signal aborts. The call gets one signal for
- * both, and ends soon after it aborts.
+ * Reads a stream to its end as one answer. Rejects with REPLY_TOO_LARGE over 3 MiB of text, with DRAINING if the server reads no further,
+ * and with CLIENT_GONE when the call is to stop otherwise; the stream is closed then, and the run follows its onDisconnect.
  */
-export async function withDeadline<T>(
-  ms: number,
-  signal: AbortSignal,
-  call: (stop: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const stop = new AbortController();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    stop.abort();
-  }, ms);
-  const leave = () => stop.abort();
-  signal.addEventListener("abort", leave, { once: true });
+export async function collect(stream: StoppableStream, stop: Stop): Promise<SendResult> {
+  stop.tell((reason) => (reason === "ending" ? stream.stop() : stream.close()));
   try {
-    if (signal.aborted) leave();
-    return await call(stop.signal);
-  } catch (error) {
-    if (!late || signal.aborted) throw error;
-    throw new ValinorError("AGENT_TIMEOUT", `the agent did not finish within ${ms / 1000} s`, {
-      cause: error,
-    });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", leave);
-  }
-}
-
-/**
- * Reads a stream to its end as one answer. Rejects with REPLY_TOO_LARGE over 3 MiB of text, and with CLIENT_GONE when the signal
- * aborts; the stream is closed then, and the run follows its onDisconnect.
- */
-export async function collect(stream: RunStream, signal: AbortSignal): Promise<SendResult> {
-  const onAbort = () => stream.close();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    if (signal.aborted) onAbort();
     return await readAnswer(stream);
   } catch (error) {
     stream.close();
     throw error;
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    stop.tell(undefined);
   }
 }
 
@@ -84,6 +53,11 @@ function sizeOf({ callId, toolName, arguments: args }: ToolCallEvent): number {
 function tooLarge(requestId: string): ValinorError {
   const text = `the answer is over ${limits.unaryReplyBytes} bytes: read it with Stream`;
   return new ValinorError("REPLY_TOO_LARGE", text, { metadata: { request_id: requestId } });
+}
+
+/** The agent took longer than `ms` milliseconds. */
+export function tooSlow(ms: number, cause: unknown): ValinorError {
+  return new ValinorError("AGENT_TIMEOUT", `the agent did not finish within ${ms / 1000} s`, { cause });
 }
 
 /** The client left before the end. */

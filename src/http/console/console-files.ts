@@ -4,15 +4,27 @@ import { extname, join, relative, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 
 /** A file of the console, ready to be sent. */
-export interface ConsoleFile {
+export class ConsoleFile {
   readonly type: string;
   readonly body: Buffer;
-  /** The body compressed, if that makes it smaller. */
-  readonly gzip: Buffer | undefined;
   /** Of the body, with its quotes. */
   readonly etag: string;
   /** True if the name changes with the content. */
   readonly immutable: boolean;
+  #gzip: Buffer | undefined;
+
+  constructor(body: Buffer, type: string, immutable: boolean) {
+    this.body = body;
+    this.type = type;
+    this.immutable = immutable;
+    this.etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"`;
+  }
+
+  /** The body compressed, if that makes it smaller. Made when it is first wanted: a server that shows nobody its console starts without. */
+  get gzip(): Buffer | undefined {
+    this.#gzip ??= gzipSync(this.body, { level: 9 });
+    return this.#gzip.length < this.body.length ? this.#gzip : undefined;
+  }
 }
 
 /** Types of the files that a build makes; others are not served. */
@@ -45,13 +57,7 @@ export function loadConsoleFiles(dir: string): ReadonlyMap<string, ConsoleFile> 
     if (left < 0)
       throw new Error(`${dir} has more than ${MAX_BYTES} bytes: that is not a build of the console`);
     const name = relative(dir, path).split(sep).join("/");
-    files.set(name, consoleFile(body, type, name.startsWith("assets/")));
+    files.set(name, new ConsoleFile(body, type, name.startsWith("assets/")));
   }
   return files;
-}
-
-function consoleFile(body: Buffer, type: string, immutable: boolean): ConsoleFile {
-  const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 27)}"`;
-  const gzip = gzipSync(body, { level: 9 });
-  return { type, body, gzip: gzip.length < body.length ? gzip : undefined, etag, immutable };
 }

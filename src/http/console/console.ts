@@ -86,10 +86,10 @@ function answerText(
 
 function answerFile(req: IncomingMessage, res: ServerResponse, file: ConsoleFile | undefined): void {
   if (file === undefined) return answerText(res, 404, "there is no such file\n");
-  const zipped = file.gzip !== undefined && acceptsGzip(req.headers["accept-encoding"]);
-  const body = zipped && file.gzip !== undefined ? file.gzip : file.body;
+  const gzip = acceptsGzip(req.headers["accept-encoding"]) ? file.gzip : undefined;
+  const body = gzip ?? file.body;
   const headers = {
-    etag: zipped ? file.etag.replace(/"$/, '-gz"') : file.etag,
+    etag: gzip !== undefined ? file.etag.replace(/"$/, '-gz"') : file.etag,
     vary: "Accept-Encoding",
     "cache-control": file.immutable ? "public, max-age=31536000, immutable" : "no-cache",
   };
@@ -98,7 +98,7 @@ function answerFile(req: IncomingMessage, res: ServerResponse, file: ConsoleFile
     ...headers,
     "content-type": file.type,
     "content-length": body.length,
-    ...(zipped ? { "content-encoding": "gzip" } : {}),
+    ...(gzip !== undefined ? { "content-encoding": "gzip" } : {}),
   });
   res.end(req.method === "HEAD" ? undefined : body);
 }

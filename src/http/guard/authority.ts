@@ -9,7 +9,9 @@ const MAX_KNOWN = 64;
  * Whom a request is for, by its Host header or HTTP/2's `:authority`. Undefined if it names nobody, as HTTP/1.0 may; `malformed` if the
  * name is no authority (RFC 9110 section 7.2), there are two of them, or HTTP/1.1 has none.
  */
-export function hostOf(req: IncomingMessage): HostName | "malformed" | undefined {
+export function hostOf(
+  req: Pick<IncomingMessage, "headers" | "rawHeaders" | "httpVersion">,
+): HostName | "malformed" | undefined {
   const { host } = req.headers;
   const authority = req.headers[":authority"];
   if (countHosts(req.rawHeaders) > 1) return "malformed";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ValinorError } from "../../core/errors.ts";
 import { hostOf } from "./authority.ts";
 import { type HostName, isSameOrigin, parseHost, parseOrigin } from "./origins.ts";
-import { writeError } from "../routing/json-answer.ts";
+import { type JsonResponse, writeError } from "../routing/json-answer.ts";
 import { isLoopback } from "@valinor/protocol";
 
 /** Whom the guard lets in. */
@@ -19,8 +19,17 @@ export interface GuardOptions {
   readonly loopbackOnly: boolean;
 }
 
+/** What the guard looks at. */
+export type GuardedRequest = Pick<
+  IncomingMessage,
+  "headers" | "rawHeaders" | "httpVersion" | "url" | "method"
+>;
+
+/** What it answers to. */
+export type GuardedResponse = JsonResponse & Pick<ServerResponse, "setHeader">;
+
 /** Says whether a request may go on. False: it has been answered, as a preflight or with 400 or 403. */
-export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
+export type Guard = (req: GuardedRequest, res: GuardedResponse) => boolean;
 
 const allowMethods = [...cors.allowedMethods, "HEAD"].join(", ");
 const allowHeaders = [
@@ -84,7 +93,7 @@ const PROBES = /^\/(?:healthz|readyz|grpc\.health\.v1\.Health\/(?:Check|Watch|Li
  * True for a probe that no page sent: what the health routes tell is public, but the health of an agent is not, and a page whose
  * name was made to lead here (DNS rebinding) says its origin in every request that may ask for one.
  */
-function isProbe({ url, headers }: IncomingMessage, host: HostName | undefined): boolean {
+function isProbe({ url, headers }: GuardedRequest, host: HostName | undefined): boolean {
   if (!PROBES.test(url ?? "") || headers.origin !== undefined) return false;
   return host !== undefined || (headers.host === undefined && headers[":authority"] === undefined);
 }
@@ -93,7 +102,7 @@ function isProbe({ url, headers }: IncomingMessage, host: HostName | undefined):
  * A browser leaves out Origin when it loads an image, follows a link or submits a GET form, and GET can deliver a message: it
  * says then in Sec-Fetch-Site where the page came from. `same-site` is another origin as well (another port of localhost).
  */
-function checkFetchSite(req: IncomingMessage, res: ServerResponse): boolean {
+function checkFetchSite(req: GuardedRequest, res: GuardedResponse): boolean {
   const site = req.headers["sec-fetch-site"];
   if (site === undefined || site === "same-origin" || site === "none" || isConsoleVisit(req)) return true;
   return refuse(
@@ -104,12 +113,12 @@ function checkFetchSite(req: IncomingMessage, res: ServerResponse): boolean {
 }
 
 /** A link of another site may lead to the console: its files are for everybody, and no frame shows them. */
-function isConsoleVisit({ method, url, headers }: IncomingMessage): boolean {
+function isConsoleVisit({ method, url, headers }: GuardedRequest): boolean {
   const visit = headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document";
   return visit && method === "GET" && /^\/console(?:[/?]|$)/.test(url ?? "");
 }
 
-function allowOrigin(req: IncomingMessage, res: ServerResponse, origin: string): boolean {
+function allowOrigin(req: GuardedRequest, res: GuardedResponse, origin: string): boolean {
   res.setHeader("access-control-allow-origin", origin);
   res.setHeader("access-control-expose-headers", exposeHeaders);
   if (req.method !== "OPTIONS" || req.headers["access-control-request-method"] === undefined) return true;
@@ -124,21 +133,21 @@ function allowOrigin(req: IncomingMessage, res: ServerResponse, origin: string):
 }
 
 /** Headers that OpenAI's SDKs add to describe themselves: there is no full list of them. */
-function sdkHeaders(req: IncomingMessage): string[] {
+function sdkHeaders(req: GuardedRequest): string[] {
   const asked = req.headers["access-control-request-headers"] ?? "";
   const names = asked.split(",").map((name) => name.trim().toLowerCase());
   return names.filter((name) => /^x-stainless-[a-z-]+$/.test(name));
 }
 
 /** What a route, or a proxy, would make of such a name is anybody's guess: it gets no further, whatever it asks for. */
-function refuseHost(res: ServerResponse): boolean {
+function refuseHost(res: GuardedResponse): boolean {
   const message =
     "the request's Host (or :authority) is not one name with perhaps a port: send one such as example.com:8080";
   writeError(res, new ValinorError("INVALID_ARGUMENT", message, { text: "malformed host" }));
   return false;
 }
 
-function refuse(res: ServerResponse, text: string, message: string): boolean {
+function refuse(res: GuardedResponse, text: string, message: string): boolean {
   writeError(res, new ValinorError("PERMISSION_DENIED", message, { text }));
   return false;
 }

@@ -32,21 +32,27 @@ export function parseMessage(body: UnknownJson): ParsedMessage {
   const { content } = body;
   if (typeof content !== "string" || content === "")
     throw invalid("content must be a text that is not empty");
-  const others = Object.entries(body).filter(([key]) => !ours.has(key)) as [string, JsonValue][];
   const toolCallId = parseToolCallId(body["tool_call_id"]);
-  const extra: JsonObject = Object.fromEntries(others);
+  const extra = othersOf(body);
   return {
     message: {
       role: parseRole(body["role"]),
       content,
       ...(toolCallId !== undefined && { toolCallId }),
-      ...(others.length > 0 && { extra }),
+      ...(extra !== undefined && { extra }),
     },
     requestId: parseName(body["request_id"], "request_id"),
     conversationId: parseName(body["conversation_id"], "conversation_id"),
     allowStaleConfig: parseFlag(body["allow_stale_config"], "allow_stale_config"),
     onDisconnect: parseOnDisconnect(body["on_disconnect"]),
   };
+}
+
+/** Keys that are not ours; undefined if there are none. */
+function othersOf(body: UnknownJson): JsonObject | undefined {
+  let others: JsonObject | undefined;
+  for (const key of Object.keys(body)) if (!ours.has(key)) (others ??= {})[key] = body[key] as JsonValue;
+  return others;
 }
 
 function parseRole(value: unknown): MessageInput["role"] {

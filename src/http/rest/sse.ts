@@ -1,6 +1,6 @@
 import type { ValinorError } from "../../core/errors.ts";
 import type { RunEvent, Usage } from "../../core/types.ts";
-import { eventJson, usageJson } from "../routing/event-stream.ts";
+import { escapeLineBreaks, eventJson, usageJson } from "../routing/event-stream.ts";
 
 /**
  * Names the run before its first event: a block without data, which sets an EventSource's last event id and dispatches nothing.
@@ -10,18 +10,19 @@ export function encodeOpened(requestId: string): string {
   return `id: ${requestId}/0\n\n`;
 }
 
-/** A batch of events as the bytes of an event stream, for one write. */
+/** A batch of events as the text of an event stream, for one write. */
 export function encodeEvents(requestId: string, events: readonly RunEvent[]): string {
   let text = "";
   for (const event of events) text += encodeEvent(requestId, event);
-  return text;
+  return escapeLineBreaks(text);
 }
 
+/** One event, which may hold line breaks that are to be escaped. */
 function encodeEvent(requestId: string, event: RunEvent): string {
   switch (event.kind) {
     case "text": {
-      const data = `{"content":${eventJson(event.text)},"done":false,"sequence":${event.sequence}}`;
-      return block("chunk", data, `${requestId}/${event.sequence}`);
+      const { sequence, text } = event;
+      return `id: ${requestId}/${sequence}\nevent: chunk\ndata: {"content":${JSON.stringify(text)},"done":false,"sequence":${sequence}}\n\n`;
     }
     case "tool_call": {
       const { sequence, callId, toolName, arguments: args } = event;

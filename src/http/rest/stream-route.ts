@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { onProbe } from "../../core/edge.ts";
+import { StreamBody } from "../../core/stream-body.ts";
 import { ValinorError } from "../../core/errors.ts";
 import type { StreamInput } from "../../core/inputs.ts";
 import type { RunEvent, RunStream } from "../../core/types.ts";
@@ -70,23 +71,28 @@ interface Pump {
 }
 
 /** Writes the run's events as they come, one write for each wake, to the one terminal event. */
-async function pump(pump: Pump): Promise<void> {
-  const { run, res, client, first, errorOf } = pump;
+async function pump({ run, res, client, stallMs, first, errorOf }: Pump): Promise<void> {
   const { requestId } = run.opened;
   res.writeHead(200, { ...sseHeaders, ...runHeaders(run.opened) });
-  onProbe(res, () => void res.write(SSE_PROBE));
-  let taken = await writeText(pump, encodeOpened(requestId));
-  let next = first;
-  while (taken) {
-    const { events, error } = next ?? (await step(run, errorOf));
-    next = undefined;
-    if (client.signal.aborted) return;
-    if (events === undefined) return void res.end(encodeError(requestId, error ?? endedEarly()));
-    const text = encodeEvents(requestId, events);
-    if (events.at(-1)?.kind === "done") return void res.end(text);
-    taken = await writeText(pump, text);
+  const body = new StreamBody(res, { ms: stallMs, drop: () => dropClient(res) });
+  onProbe(res, () => body.probe(SSE_PROBE));
+  if (!(await writeText({ res, client, stallMs }, encodeOpened(requestId)))) return run.close();
+  if (first?.error !== undefined) return void res.end(encodeError(requestId, first.error));
+  try {
+    for (let events = first?.events ?? (await run.next()); events !== undefined; events = await run.next()) {
+      if (client.signal.aborted) return;
+      const text = encodeEvents(requestId, events);
+      if (events.at(-1)?.kind === "done") return void res.end(text);
+      const taken = body.send(text);
+      // Of a client that left by itself the run was told already.
+      if (taken !== true && !(await taken)) return client.signal.aborted ? undefined : run.close();
+    }
+  } catch (thrown) {
+    const error = errorOf(thrown);
+    if (!client.signal.aborted) res.end(encodeError(requestId, error));
+    return;
   }
-  run.close();
+  if (!client.signal.aborted) res.end(encodeError(requestId, endedEarly()));
 }
 
 /** An end without a terminal event is never a success. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { ValinorError } from "../../core/errors.ts";
+import { readWhole } from "../../core/whole-body.ts";
 import { parseExactly } from "../../core/config/json-check.ts";
 import { prescan } from "@valinor/protocol";
 import { defaultHttpLimits } from "../server/http-limits.ts";
@@ -27,37 +28,40 @@ export async function readJsonObject(
   return parseJsonObject(await readBody(req, bounds), rules);
 }
 
-function readBody(req: IncomingMessage, bounds: BodyBounds): Promise<Buffer> {
+function readBody(req: IncomingMessage, { maxBytes, timeoutMs }: BodyBounds): Promise<Buffer> {
+  const encoding = req.headers["content-encoding"] ?? "identity";
+  const length = Number(req.headers["content-length"] ?? 0);
+  req.on("error", ignore);
+  if (encoding.toLowerCase() !== "identity") return Promise.reject(discarding(req, compressed(encoding)));
+  if (length > maxBytes) return Promise.reject(discarding(req, tooLarge(maxBytes)));
   return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    let size = 0;
-    const settle = (act: () => void) => {
+    const settle = () => {
       clearTimeout(timer);
-      req.off("data", take).off("end", end).off("close", gone);
-      act();
+      req.off("close", gone);
     };
-    const refuse = (error: ValinorError) =>
-      settle(() => {
-        discard(req);
-        reject(error);
-      });
-    const take = (part: Buffer) => {
-      size += part.length;
-      if (size > bounds.maxBytes) refuse(tooLarge(bounds.maxBytes));
-      else parts.push(part);
+    const gone = () => {
+      stop();
+      settle();
+      reject(new ValinorError("CLIENT_GONE", "the client left while it was sending"));
     };
-    const end = () => settle(() => resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)));
-    const gone = () =>
-      settle(() => reject(new ValinorError("CLIENT_GONE", "the client left while it was sending")));
-    const timer = setTimeout(
-      () => refuse(new ValinorError("REQUEST_TIMEOUT", "the body did not arrive in time")),
-      bounds.timeoutMs,
-    );
-    req.on("data", take).on("end", end).on("close", gone).on("error", ignore);
-    const encoding = req.headers["content-encoding"] ?? "identity";
-    if (encoding.toLowerCase() !== "identity") refuse(compressed(encoding));
-    else if (Number(req.headers["content-length"] ?? 0) > bounds.maxBytes) refuse(tooLarge(bounds.maxBytes));
+    const stop = readWhole(req, maxBytes, (bytes) => {
+      settle();
+      if (bytes === undefined) reject(discarding(req, tooLarge(maxBytes)));
+      else resolve(bytes);
+    });
+    const timer = setTimeout(() => {
+      stop();
+      settle();
+      reject(discarding(req, new ValinorError("REQUEST_TIMEOUT", "the body did not arrive in time")));
+    }, timeoutMs);
+    req.on("close", gone);
   });
+}
+
+/** The error of a request whose body is read no further. */
+function discarding(req: IncomingMessage, error: ValinorError): ValinorError {
+  discard(req);
+  return error;
 }
 
 /**

@@ -21,8 +21,14 @@ function restText(error: ValinorError): string {
   return error.reason === "TOOL_BLOCKED" && tool !== undefined ? `tool blocked: ${tool}` : error.text;
 }
 
+/** What an answer in JSON is written to. */
+export type JsonResponse = Pick<
+  ServerResponse,
+  "headersSent" | "writableEnded" | "closed" | "writeHead" | "end"
+>;
+
 /** Answers with an error. Does nothing if the response has begun or the client has left. */
-export function writeError(res: ServerResponse, error: ValinorError): void {
+export function writeError(res: JsonResponse, error: ValinorError): void {
   const row = errorRow(error.reason);
   const headers: Record<string, string> = {};
   const { retryMs } = error;
@@ -33,7 +39,7 @@ export function writeError(res: ServerResponse, error: ValinorError): void {
 
 /** Answers with JSON, ended by a newline. Does nothing if the response has begun or the client has left. */
 export function writeJson(
-  res: ServerResponse,
+  res: JsonResponse,
   status: number,
   value: object,
   headers: Readonly<Record<string, string>> = {},

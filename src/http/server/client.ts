@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Http2ServerResponse } from "node:http2";
+import type { Http2ServerResponse, ServerHttp2Stream } from "node:http2";
 import { ValinorError } from "../../core/errors.ts";
 
 /** The client's end of a request, while it is being answered. */
@@ -33,8 +33,11 @@ export function watchClient(res: ServerResponse): Client {
   };
 }
 
+/** A response, or a stream of HTTP/2. */
+export type Droppable = Pick<ServerResponse, "destroy"> | Pick<ServerHttp2Stream, "destroy">;
+
 /** Ends the connection (HTTP/2: the stream) of a client that takes nothing. */
-export function dropClient(res: ServerResponse): void {
+export function dropClient(res: Droppable): void {
   const { stream } = res as unknown as Partial<Http2ServerResponse>;
   if (stream === undefined) res.destroy();
   else stream.destroy();

@@ -1,9 +1,12 @@
-import type { ServerResponse } from "node:http";
+import type { EventEmitter } from "node:events";
 
 /** The requests that are being answered. */
 export interface Flight {
-  /** Counts a response until it closes. */
-  track(res: ServerResponse): void;
+  /** Counts a response, or a stream of HTTP/2, until it closes. */
+  track(res: EventEmitter): void;
+  /** Counts one more; `leave` is to be called when it closes. */
+  enter(): void;
+  leave(): void;
   /**
    * Resolves when none has been in flight for `quietMs` (none at once: 0), after `ms`, or when the signal aborts; with whether none is in
    * flight.
@@ -18,14 +21,18 @@ export function createFlight(): Flight {
   const tell = () => {
     for (const look of waiting) look();
   };
+  function enter(): void {
+    if (++count === 1) tell();
+  }
+  function leave(): void {
+    if (--count === 0) tell();
+  }
   return {
+    enter,
+    leave,
     track(res) {
-      count++;
-      if (count === 1) tell();
-      res.once("close", () => {
-        count--;
-        if (count === 0) tell();
-      });
+      enter();
+      res.once("close", leave);
     },
     idle(ms, quietMs, signal) {
       return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { probeOf } from "../../core/edge.ts";
 import { monotonicNow } from "@valinor/protocol";
@@ -19,41 +19,41 @@ const PATIENCE = 1_000;
  * same FIN; what tells the two apart is the next thing that is written: the system of a client that has left answers it with a reset. So
  * something harmless is written: an interim answer (102) to HTTP/1.1 while the answer has not begun, a keepalive into a stream that has
  * one. A stream that has none ends with the FIN, since it could not be found out that its client has left. An answer to HTTP/1.0 that has not
- * begun is waited for unprobed. Answers what is to be told when a client's FIN is there.
+ * begun is waited for unprobed. `responsesOf`: the responses of a connection that are in flight.
  */
-export function allowHalfClose(http1: Server): (socket: Socket) => void {
+export function allowHalfClose(http1: Server, responsesOf: ResponsesOf): HalfClose {
   // Not in Node's documentation, but what its parser's side asks on every FIN: whether the answers in flight may still leave.
   (http1 as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
-  const connections = new WeakMap<Socket, Watched>();
-  const watchedOf = (socket: Socket): Watched => {
-    const watched = connections.get(socket) ?? { responses: new Set(), hasEnded: false, isWatching: false };
-    connections.set(socket, watched);
-    return watched;
-  };
-  http1.on("request", ({ socket }: IncomingMessage, res: ServerResponse) => {
-    const watched = watchedOf(socket);
-    const { responses } = watched;
-    responses.add(res);
-    res.once("close", () => responses.delete(res));
-    // What was sent before the FIN may begin after it.
-    if (watched.hasEnded) watch(socket, watched);
-  });
-  return (socket) => {
-    const watched = watchedOf(socket);
-    watched.hasEnded = true;
-    watch(socket, watched);
+  const ended = new WeakMap<Socket, Watched>();
+  return {
+    onFin(socket) {
+      const watched = ended.get(socket) ?? { isWatching: false };
+      ended.set(socket, watched);
+      watch(socket, watched, responsesOf);
+    },
+    onRequest(socket) {
+      const watched = ended.get(socket);
+      if (watched !== undefined) watch(socket, watched, responsesOf);
+    },
   };
 }
 
-/** The answers of a connection that are in flight. */
+/** What is to be told for clients that half-close. */
+export interface HalfClose {
+  /** A client's FIN is there. */
+  onFin(socket: Socket): void;
+  /** A request is in flight: what was sent before the FIN may begin after it. */
+  onRequest(socket: Socket): void;
+}
+
+export type ResponsesOf = (socket: Socket) => Iterable<ServerResponse>;
+
 interface Watched {
-  readonly responses: Set<ServerResponse>;
-  hasEnded: boolean;
   isWatching: boolean;
 }
 
 /** Probes the answers that are in flight, until none is. */
-function watch(socket: Socket, watched: Watched): void {
+function watch(socket: Socket, watched: Watched, responsesOf: ResponsesOf): void {
   if (watched.isWatching) return;
   watched.isWatching = true;
   const began = monotonicNow();
@@ -66,10 +66,12 @@ function watch(socket: Socket, watched: Watched): void {
   };
   const look = () => {
     const age = monotonicNow() - began;
-    for (const res of watched.responses) probe(res, age);
-    if (watched.responses.size === 0 || socket.destroyed) return stop();
-    const next = PROBES[++round];
-    timer = setTimeout(look, next === undefined ? PROBE_EVERY : Math.max(1, next - age));
+    for (const res of responsesOf(socket)) probe(res, age);
+    // A probe may have ended some of them.
+    const [next] = responsesOf(socket);
+    if (next === undefined || socket.destroyed) return stop();
+    const due = PROBES[++round];
+    timer = setTimeout(look, due === undefined ? PROBE_EVERY : Math.max(1, due - age));
     timer.unref();
   };
   socket.once("close", stop);

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ConnectionResponses } from "./parser-errors.ts";
 
@@ -14,15 +14,17 @@ export class Http1Drain {
     socket.once("close", () => this.#inFlight.delete(socket));
   }
 
-  /** Counts a response until it closes. */
-  track({ socket }: IncomingMessage, res: ServerResponse): void {
+  /** Counts a response. */
+  track(socket: Socket, res: ServerResponse): void {
     this.#inFlight.get(socket)?.add(res);
     this.#latest.set(socket, res);
     if (this.#draining) res.shouldKeepAlive = false;
-    res.once("close", () => {
-      this.#inFlight.get(socket)?.delete(res);
-      this.#settle(socket);
-    });
+  }
+
+  /** It has closed. */
+  leave(socket: Socket, res: ServerResponse): void {
+    this.#inFlight.get(socket)?.delete(res);
+    this.#settle(socket);
   }
 
   /** The responses of a connection. */

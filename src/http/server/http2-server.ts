@@ -3,6 +3,8 @@ import {
   createServer,
   type Http2Server,
   type Http2Stream,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
   type ServerHttp2Session,
 } from "node:http2";
 import { endEarlyStream } from "./early-answer.ts";
@@ -108,3 +110,24 @@ function boundBody(stream: Http2Stream, limits: HttpLimits): void {
   stream.once("end", done);
   stream.once("close", done);
 }
+
+/** Puts `take` before the listener of a server that makes requests of its streams, which gets those that `take` says false to. */
+export function divertStreams(
+  server: Http2Server,
+  take: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: string[]) => boolean,
+): void {
+  const makeRequest = server.listeners("stream").at(-1) as StreamListener | undefined;
+  if (makeRequest === undefined) throw new Error("http2.Server has no listener for its streams");
+  server.off("stream", makeRequest);
+  const divert: StreamListener = (stream, headers, flags, rawHeaders) => {
+    if (!take(stream, headers, rawHeaders)) makeRequest.call(server, stream, headers, flags, rawHeaders);
+  };
+  server.on("stream", divert);
+}
+
+type StreamListener = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  flags: number,
+  rawHeaders: string[],
+) => void;

@@ -1,19 +1,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Server as NetServer, Socket } from "node:net";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
 import { bindEverywhere, type Bound } from "./bind.ts";
 import { createFlight } from "./flight.ts";
-import { allowHalfClose } from "./half-close.ts";
-import { createSessionServer, type SessionServer } from "./http2-server.ts";
+import { allowHalfClose, type HalfClose } from "./half-close.ts";
+import { createSessionServer, divertStreams, type SessionServer } from "./http2-server.ts";
 import { defaultHttpLimits, type HttpLimits } from "./http-limits.ts";
 import { endEarlyAnswer } from "./early-answer.ts";
 import { Http1Drain } from "./http1-drain.ts";
+import { surviveAcceptErrors } from "./accept-errors.ts";
 import { answerParserErrors } from "./parser-errors.ts";
 import { Pipeline } from "./pipeline.ts";
 import { sniffPreface, type Spoken } from "./preface.ts";
 import { createSpread } from "./spread.ts";
 import { createStallWatch, type StallWatch } from "./stall-watch.ts";
 import { createTlsEntry, type TlsEntry, type TlsFiles } from "./tls.ts";
-import { monotonicNow } from "@valinor/protocol";
 import { createTurns, type Turns } from "./turns.ts";
 
 /** Where the HTTP side writes what an operator should know; pino has this shape. */
@@ -26,7 +27,18 @@ export interface HttpLogger {
  * Answers a request. Requests of HTTP/2 come in the shape of HTTP/1's too (Node's compatibility API). It must not throw;
  * one that does is answered 500 if that is still possible.
  */
-export type HttpHandler = (req: IncomingMessage, res: ServerResponse) => void;
+export interface HttpHandler {
+  (req: IncomingMessage, res: ServerResponse): void;
+  /** Answers some streams of HTTP/2 as they are; all others come as requests. Default: none. */
+  readonly onStream?: StreamHandler;
+}
+
+/** What begins to answer a stream, when it is its turn; undefined, and nothing was done, if it is to come as a request. */
+export type StreamHandler = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: string[],
+) => (() => void) | undefined;
 
 /** What a listener is made of. */
 export interface ListenerOptions {
@@ -80,6 +92,7 @@ class Listener implements HttpListener {
   readonly #http2: SessionServer;
   readonly #tls: TlsEntry | undefined;
   readonly #drain = new Http1Drain();
+  readonly #halfClose: HalfClose;
   readonly #flight = createFlight();
   readonly #stalls: StallWatch;
   readonly #pipeline: Pipeline;
@@ -96,7 +109,8 @@ class Listener implements HttpListener {
     this.#http2 = createSessionServer(limits);
     this.#tls = options.tls && createTlsEntry(options.tls, limits.prefaceMs);
     this.#stalls = createStallWatch(limits.writeStallMs);
-    this.#pipeline = new Pipeline(limits, turns, allowHalfClose(this.#http1));
+    this.#halfClose = allowHalfClose(this.#http1, (socket) => this.#drain.responsesOf(socket).inFlight);
+    this.#pipeline = new Pipeline(limits, turns, (socket) => this.#halfClose.onFin(socket));
     answerParserErrors(this.#http1, limits, turns, (socket) => this.#drain.responsesOf(socket));
     this.#serveHttp1(handler, limits, turns);
     this.#serveHttp2(handler, limits, turns);
@@ -148,24 +162,50 @@ class Listener implements HttpListener {
 
   #serveHttp1(handler: HttpHandler, limits: HttpLimits, turns: Turns): void {
     this.#http1.on("request", (req, res) => {
-      if (!this.#pipeline.track(req.socket, res)) return;
-      this.#drain.track(req, res);
-      this.#flight.track(res);
+      const { socket } = req;
+      if (!this.#pipeline.begin(socket)) return;
+      this.#drain.track(socket, res);
+      this.#halfClose.onRequest(socket);
+      this.#flight.enter();
+      this.#stalls.enter(res);
+      // One listener for all that end with the response.
+      res.once("close", () => {
+        this.#pipeline.settle(socket, res);
+        this.#drain.leave(socket, res);
+        this.#flight.leave();
+        this.#stalls.leave(res);
+      });
       endEarlyAnswer(req, res, limits, turns);
-      this.#stalls.track(res);
       handler(req, res);
     });
   }
 
   #serveHttp2(handler: HttpHandler, limits: HttpLimits, turns: Turns): void {
+    const { server } = this.#http2;
     const spread = createSpread(limits, turns);
-    this.#http2.server.on("request", (req, res) => {
+    server.on("request", (req, res) => {
       const response = res as unknown as ServerResponse;
       this.#flight.track(response);
-      spread(req, res, () => {
+      spread(req.stream, response, () => {
         this.#stalls.track(response);
         handler(req as unknown as IncomingMessage, response);
       });
+    });
+    const { onStream } = handler;
+    if (onStream === undefined) return;
+    divertStreams(server, (stream, headers, rawHeaders) => {
+      const begin = onStream(stream, headers, rawHeaders);
+      if (begin === undefined) return false;
+      this.#flight.enter();
+      stream.once("close", () => {
+        this.#flight.leave();
+        this.#stalls.leave(stream);
+      });
+      spread(stream, stream, () => {
+        this.#stalls.enter(stream);
+        begin();
+      });
+      return true;
     });
   }
 
@@ -237,7 +277,7 @@ function replaceConnectionListener(
 
 /** The handler, with a last resort for one that throws. */
 function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHandler {
-  return (req, res) => {
+  const guardedHandler: HttpHandler = (req, res) => {
     try {
       handler(req, res);
     } catch (error) {
@@ -246,22 +286,5 @@ function guarded(handler: HttpHandler, logger: HttpLogger | undefined): HttpHand
       else res.writeHead(500, { "content-type": "application/json" }).end('{"error":"internal error"}\n');
     }
   };
-}
-
-/**
- * A failing accept (EMFILE) ends neither the process nor the listener: libuv closes what it cannot hold, and the next connection
- * is accepted again. It is said once in ten seconds at most.
- */
-function surviveAcceptErrors(server: NetServer, logger: HttpLogger | undefined): void {
-  let quietUntil = 0;
-  const say = (fields: object, text: string) => {
-    const now = monotonicNow();
-    if (now < quietUntil) return;
-    quietUntil = now + 10_000;
-    logger?.warn(fields, text);
-  };
-  server.on("error", (error) => {
-    if (server.listening) say({ err: error }, "a connection could not be accepted");
-  });
-  server.on("drop", () => say({ max: server.maxConnections }, "too many connections: one was closed"));
+  return Object.assign(guardedHandler, handler.onStream && { onStream: handler.onStream });
 }

@@ -42,14 +42,17 @@ export class Pipeline {
     });
   }
 
-  /** Counts a request until its response has closed. False: it is one too many, and its connection was ended. */
-  track(socket: Socket, res: ServerResponse): boolean {
+  /** Counts a request. False: it is one too many, and its connection was ended. */
+  begin(socket: Socket): boolean {
     const connection = this.#connections.get(socket);
-    if (connection === undefined) return true;
-    res.once("close", () => connection.settle(res.statusCode === 401));
-    if (connection.begin() <= this.#limits.maxPipelined) return true;
+    if (connection === undefined || connection.begin() <= this.#limits.maxPipelined) return true;
     socket.destroy();
     return false;
+  }
+
+  /** The response to one of them has closed. */
+  settle(socket: Socket, { statusCode }: ServerResponse): void {
+    this.#connections.get(socket)?.settle(statusCode === 401);
   }
 }
 
@@ -139,10 +142,14 @@ class PacedConnection implements Waiting {
     this.#goOn();
   }
 
-  /** Gives the parser one head at most, or all if there is none; answers what is left. */
+  /** Gives the parser one head at most, with the body behind it if no other head is there; or all if there is none. Answers what is left. */
   #feed(bytes: Buffer): Buffer {
     const found = bytes.indexOf(HEAD_END);
     const end = found < 0 ? bytes.length : found + HEAD_END.length;
+    if (end === bytes.length || bytes.indexOf(HEAD_END, end) < 0) {
+      this.#parse(bytes);
+      return NOTHING;
+    }
     this.#parse(bytes.subarray(0, end));
     return bytes.subarray(end);
   }

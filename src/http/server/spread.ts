@@ -1,10 +1,14 @@
-import type { Http2ServerRequest, Http2ServerResponse, Http2Session } from "node:http2";
+import type { EventEmitter } from "node:events";
+import type { Http2Session, Http2Stream } from "node:http2";
 import { monotonicNow } from "@valinor/protocol";
 import type { HttpLimits } from "./http-limits.ts";
 import type { Turns, Waiting } from "./turns.ts";
 
 /** Begins a request of HTTP/2 now or in a later turn of the loop; never if its stream has closed meanwhile. */
-export type Spread = (req: Http2ServerRequest, res: Http2ServerResponse, begin: () => void) => void;
+export type Spread = (stream: Http2Stream, answer: Answer, begin: () => void) => void;
+
+/** The answer to a request: one that comes in the shape of HTTP/1 has a status, that of a stream as it is has none, and is never 401. */
+type Answer = EventEmitter & { readonly statusCode?: number };
 
 /** Most requests of all sessions together that begin at once in a turn, in sessions' shares of `busyPipelined`. */
 const SHARES_A_TURN = 2;
@@ -33,13 +37,12 @@ interface Line {
 export function createSpread(limits: HttpLimits, turns: Turns): Spread {
   const lines = new WeakMap<Http2Session, Line>();
   let begunByAll = 0;
-  return (req, res, begin) => {
-    const { stream } = req;
+  return (stream, answer, begin) => {
     const { session } = stream;
     if (session === undefined || stream.destroyed) return;
     const line = lines.get(session) ?? createLine(limits, turns);
     lines.set(session, line);
-    res.once("close", () => line.settle(res.statusCode === 401));
+    answer.once("close", () => line.settle(answer.statusCode === 401));
     if (line.arrive() && begunByAll < SHARES_A_TURN * limits.busyPipelined) {
       if (begunByAll++ === 0) setImmediate(() => (begunByAll = 0));
       return begin();

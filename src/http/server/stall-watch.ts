@@ -1,11 +1,17 @@
-import type { ServerResponse } from "node:http";
-import { dropClient } from "./client.ts";
+import type { EventEmitter } from "node:events";
+import { dropClient, type Droppable } from "./client.ts";
 import { monotonicNow } from "@valinor/protocol";
+
+/** A response, or a stream of HTTP/2. */
+type Stallable = EventEmitter & Droppable & { readonly writableLength: number };
 
 /** Watches responses for clients that take nothing. */
 export interface StallWatch {
   /** Watches a response until it closes. */
-  track(res: ServerResponse): void;
+  track(res: Stallable): void;
+  /** Watches a response until `leave` is called. */
+  enter(res: Stallable): void;
+  leave(res: Stallable): void;
   stop(): void;
 }
 
@@ -20,7 +26,7 @@ interface Watched {
  * that keeps its connection open and does not read. One timer for all responses, so a stall is seen up to a quarter late.
  */
 export function createStallWatch(stallMs: number): StallWatch {
-  const watched = new Map<ServerResponse, Watched>();
+  const watched = new Map<Stallable, Watched>();
   const look = () => {
     const now = monotonicNow();
     for (const [res, seen] of watched) {
@@ -33,10 +39,14 @@ export function createStallWatch(stallMs: number): StallWatch {
   };
   const timer = setInterval(look, Math.ceil(stallMs / 4));
   timer.unref();
+  const enter = (res: Stallable) => void watched.set(res, { waiting: 0, since: 0 });
+  const leave = (res: Stallable) => void watched.delete(res);
   return {
+    enter,
+    leave,
     track: (res) => {
-      watched.set(res, { waiting: 0, since: 0 });
-      res.once("close", () => watched.delete(res));
+      enter(res);
+      res.once("close", () => leave(res));
     },
     stop: () => clearInterval(timer),
   };

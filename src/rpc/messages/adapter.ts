@@ -1,4 +1,4 @@
-import type { DescMethod, DescService, Registry } from "@bufbuild/protobuf";
+import type { DescMethod, DescMethodUnary, DescService, Message, Registry } from "@bufbuild/protobuf";
 import { ValidationError } from "@bufbuild/protovalidate";
 import {
   Code,
@@ -8,6 +8,8 @@ import {
   type Interceptor,
   type MethodImpl,
   type ServiceImpl,
+  type UnaryRequest,
+  type UnaryResponse,
 } from "@connectrpc/connect";
 import { compressionBrotli, compressionGzip, connectNodeAdapter } from "@connectrpc/connect-node";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
@@ -19,6 +21,12 @@ import { spellGrpcMessage } from "./grpc-message.ts";
 import { withGrpcWebText } from "./grpc-web-text.ts";
 import type { MessageBounds } from "./message-bounds.ts";
 import { boundRequests } from "./request-body.ts";
+
+/** Fields that are not known go nowhere: they need not be kept. */
+export const binaryOptions = { readUnknownFields: false };
+
+/** What an answer may be compressed with, the better one first. */
+export const compressions = [compressionGzip, compressionBrotli];
 
 /** A handler of node:http and node:http2 servers, as connect-node has it. */
 export type NodeHandler = ReturnType<typeof connectNodeAdapter>;
@@ -51,9 +59,8 @@ export function createAdapter(options: AdapterOptions): NodeHandler {
   const { gate, fallback, contextValues, registry, boundsOf, replace = (handler) => handler } = options;
   return connectNodeAdapter({
     maxTimeoutMs: MAX_TIMEOUT_MS,
-    interceptors: [withErrorInfo, createValidateInterceptor()],
-    // Fields that are not known go nowhere: they need not be kept.
-    binaryOptions: { readUnknownFields: false },
+    interceptors: [withErrorInfo, validate],
+    binaryOptions,
     ...(registry && { jsonOptions: { registry } }),
     ...(gate && { requestGate: gate }),
     ...(contextValues && { contextValues }),
@@ -79,7 +86,7 @@ function serve<T extends DescService>(
     const call = implementation[method.localName as keyof ServiceImpl<T>] as MethodImpl<DescMethod>;
     router.rpc(method, call, {
       readMaxBytes: bytes,
-      acceptCompression: compressed ? [compressionGzip, compressionBrotli] : [],
+      acceptCompression: compressed ? compressions : [],
     });
   }
 }
@@ -98,6 +105,15 @@ const withErrorInfo: Interceptor = (next) => async (request) => {
     throw error;
   }
 };
+
+const validate = createValidateInterceptor();
+
+/** Holds a request against the rules of its schema, as every call's is. Rejects with the ConnectError that its client gets. */
+export async function judge(method: DescMethodUnary, message: Message): Promise<void> {
+  const request = { stream: false, method, message } as UnaryRequest;
+  const pass = () => Promise.resolve({} as UnaryResponse);
+  await withErrorInfo(validate(pass))(request);
+}
 
 function isOurs(error: ConnectError): boolean {
   return error.code === Code.InvalidArgument && error.cause instanceof ValidationError;

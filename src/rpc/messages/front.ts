@@ -120,13 +120,18 @@ const HOURS = MAX_TIMEOUT_MS / 3_600_000;
 /** Milliseconds of gRPC's units. */
 const units: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 
+/** Milliseconds of a gRPC deadline; undefined if it is malformed. */
+export function timeoutOf(value: string): number | undefined {
+  const match = /^(\d{1,8})([HMSmun])$/.exec(value);
+  return match === null ? undefined : Number(match[1]) * (units[match[2] ?? ""] ?? 0);
+}
+
 /** Shortens deadlines that are longer than any call may take; the library would refuse them. What is malformed stays so. */
 function capDeadlines(headers: IncomingHttpHeaders): void {
   const connect = headers["connect-timeout-ms"];
   if (typeof connect === "string" && /^\d{1,10}$/.test(connect) && Number(connect) > MAX_TIMEOUT_MS)
     headers["connect-timeout-ms"] = String(MAX_TIMEOUT_MS);
   const grpc = headers["grpc-timeout"];
-  const match = typeof grpc === "string" ? /^(\d{1,8})([HMSmun])$/.exec(grpc) : null;
-  if (match !== null && Number(match[1]) * (units[match[2] ?? ""] ?? 0) > MAX_TIMEOUT_MS)
+  if (typeof grpc === "string" && (timeoutOf(grpc) ?? 0) > MAX_TIMEOUT_MS)
     headers["grpc-timeout"] = `${HOURS}H`;
 }

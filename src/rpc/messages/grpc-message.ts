@@ -31,7 +31,8 @@ export function spellGrpcMessage(handler: UniversalHandler): UniversalHandler {
   });
 }
 
-function respell(trailer: Headers): void {
+/** Spells the text of an error in these trailers so. */
+export function respell(trailer: Headers): void {
   const encoded = trailer.get(NAME);
   if (encoded !== null) trailer.set(NAME, encodeGrpcMessage(decodeURIComponent(encoded)));
 }

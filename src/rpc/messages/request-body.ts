@@ -158,9 +158,14 @@ async function* envelopes(body: Body, intake: Intake): AsyncGenerator<Uint8Array
 async function takeMessage(bytes: Uint8Array, intake: Intake, compressed: boolean): Promise<Uint8Array> {
   const { method, bounds, json, encoding } = intake;
   const plain = compressed && encoding !== undefined ? await inflate(bytes, encoding, bounds.bytes) : bytes;
-  const wrong = json ? prescanJson(plain) : prescanBinary(method.input, plain);
-  if (wrong !== undefined) throw refuseMessage(`the message has ${wrong}`);
+  lookThrough(method, plain, json);
   return plain;
+}
+
+/** Looks through a message for nesting and number of values, before anything is made of it. Throws invalid_argument. */
+export function lookThrough(method: DescMethod, bytes: Uint8Array, json: boolean): void {
+  const wrong = json ? prescanJson(bytes) : prescanBinary(method.input, bytes);
+  if (wrong !== undefined) throw refuseMessage(`the message has ${wrong}`);
 }
 
 function prescanJson(bytes: Uint8Array): string | undefined {

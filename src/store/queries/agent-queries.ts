@@ -2,86 +2,14 @@ import type { Kysely, Transaction } from "kysely";
 import type { Actor } from "../audit.ts";
 import { audit } from "./audit-queries.ts";
 import { lockAgent } from "./agent-lock.ts";
-import { insertConfig } from "./config-rows.ts";
+import { takenPlaces } from "./agent-places.ts";
 import { agentOf, newEtag } from "./rows.ts";
 import type { Schema } from "../schema/schema.ts";
 import { storable } from "./storable.ts";
-import {
-  type AgentChanges,
-  type AgentKey,
-  type AgentRecord,
-  type AgentState,
-  type NewAgent,
-  StoreError,
-} from "../store.ts";
-import { configDigest } from "@valinor/protocol";
-
-/** States in which an agent holds its CID and address; the indexes of migrations.ts say the same. */
-const live: readonly AgentState[] = ["PROVISIONING", "RUNNING"];
+import { type AgentChanges, type AgentKey, type AgentRecord, StoreError } from "../store.ts";
 
 /** What UpdateAgent may change, by the names that the API has for it. */
 const fields = { status: "status", vsockCid: "vsock_cid", address: "address" } as const;
-
-/** Store.createAgent, in a transaction of its own. The indexes of migrations.ts hold what is checked here. */
-export async function createAgent(
-  trx: Transaction<Schema>,
-  agent: NewAgent,
-  actor: Actor,
-): Promise<AgentRecord> {
-  if ((await getAgent(trx, agent)) !== undefined) {
-    throw new StoreError("exists", `agent ${agent.id} exists`);
-  }
-  await refuseTakenAddress(trx, agent);
-  const now = Date.now();
-  const row = {
-    tenant: agent.tenant,
-    id: agent.id,
-    status: agent.status,
-    vsock_cid: agent.vsockCid,
-    address: agent.address,
-    etag: newEtag(),
-    create_time: now,
-    update_time: now,
-    config_revision: 1,
-  };
-  await trx.insertInto("agents").values(row).execute();
-  const policy = { mode: "all", tools: [] } as const;
-  await insertConfig(trx, agent, {
-    revision: 1,
-    config: {},
-    policy,
-    sha256: configDigest({}, policy),
-    author: actor.subject,
-    rollbackOf: 0,
-    createTime: new Date(now),
-  });
-  const { status, vsock_cid, address } = row;
-  const about = { tenant: agent.tenant, agentId: agent.id };
-  await audit(trx, actor, "agent.create", about, { status, vsock_cid, address });
-  return agentOf(row);
-}
-
-/** The message names no other agent: it may be another tenant's. */
-async function refuseTakenAddress(trx: Transaction<Schema>, agent: NewAgent): Promise<void> {
-  if (!live.includes(agent.status) || (agent.vsockCid === 0 && agent.address === "")) return;
-  const holder = await trx
-    .selectFrom("agents")
-    .select("vsock_cid")
-    .where("status", "in", live)
-    .where((where) => where.or([where("tenant", "<>", agent.tenant), where("id", "<>", agent.id)]))
-    .where((where) =>
-      where.or([
-        where.and([where("vsock_cid", "=", agent.vsockCid), where("vsock_cid", "<>", 0)]),
-        where.and([where("address", "=", agent.address), where("address", "<>", "")]),
-      ]),
-    )
-    .limit(1)
-    .executeTakeFirst();
-  if (holder === undefined) return;
-  const isCid = agent.vsockCid !== 0 && Number(holder.vsock_cid) === agent.vsockCid;
-  const what = isCid ? `vsock CID ${agent.vsockCid}` : `address ${agent.address}`;
-  throw new StoreError("address_taken", `${what} belongs to another live agent`);
-}
 
 /** Store.getAgent. */
 export async function getAgent(db: Kysely<Schema>, key: AgentKey): Promise<AgentRecord | undefined> {
@@ -109,7 +37,8 @@ export async function updateAgent(
   const after = { ...before, ...changes };
   const changed = (["status", "vsockCid", "address"] as const).filter((name) => after[name] !== before[name]);
   if (changed.length === 0) return before;
-  await refuseTakenAddress(trx, after);
+  const refusal = (await takenPlaces(trx, [after], before)).refusal(after);
+  if (refusal !== undefined) throw refusal;
   const row = await trx
     .updateTable("agents")
     .set({

@@ -57,23 +57,32 @@ export async function insertConfig(
   key: AgentKey,
   config: Omit<ConfigRecord, "verdict">,
 ): Promise<ConfigRecord> {
-  const row = await trx
-    .insertInto("configs")
-    .values({
-      tenant: key.tenant,
-      agent_id: key.id,
-      revision: config.revision,
-      config: JSON.stringify(config.config),
-      policy_mode: config.policy.mode,
-      policy_tools: JSON.stringify(config.policy.tools),
-      sha256: config.sha256,
-      author: config.author,
-      create_time: config.createTime.getTime(),
-      rollback_of: config.rollbackOf,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  return configOf(row);
+  const insert = trx.insertInto("configs").values(valuesOf(key, config));
+  return configOf(await insert.returningAll().executeTakeFirstOrThrow());
+}
+
+/** The same for revisions of many agents, at least one. */
+export async function insertConfigs(
+  trx: Transaction<Schema>,
+  revisions: readonly { readonly key: AgentKey; readonly config: Omit<ConfigRecord, "verdict"> }[],
+): Promise<void> {
+  const values = revisions.map(({ key, config }) => valuesOf(key, config));
+  await trx.insertInto("configs").values(values).execute();
+}
+
+function valuesOf(key: AgentKey, config: Omit<ConfigRecord, "verdict">) {
+  return {
+    tenant: key.tenant,
+    agent_id: key.id,
+    revision: config.revision,
+    config: JSON.stringify(config.config),
+    policy_mode: config.policy.mode,
+    policy_tools: JSON.stringify(config.policy.tools),
+    sha256: config.sha256,
+    author: config.author,
+    create_time: config.createTime.getTime(),
+    rollback_of: config.rollbackOf,
+  };
 }
 
 /** Removes what is older than the KEPT_REVISIONS newest. Numbers may have gaps: it is rows that are counted. */

@@ -1,4 +1,4 @@
-import { LinkError, limits, Redial, type UnaskedTotal } from "@valinor/protocol";
+import { type CreditPool, LinkError, limits, Redial, type UnaskedTotal } from "@valinor/protocol";
 import type { Clock } from "../engine/clock.ts";
 import type { History } from "../engine/history.ts";
 import { Alarm, type NodeClock } from "../engine/node-clock.ts";
@@ -15,6 +15,7 @@ export interface AgentLinkParts {
   readonly chance: Chance;
   readonly history: History;
   readonly unasked: UnaskedTotal;
+  readonly credit: CreditPool;
   readonly makeLink: LinkMaker;
   mintId(): string;
   /** Connects to the agent: `made` is called with the wire, or with undefined if nobody listens; or never, as in life. */
@@ -103,7 +104,7 @@ export class AgentLink {
 
   #dial(): void {
     if (!this.#isOpen || this.#dialled !== undefined || this.current !== undefined) return;
-    const { host, clock, local, history, unasked, makeLink } = this.#parts;
+    const { host, clock, local, history, unasked, credit, makeLink } = this.#parts;
     this.#redial.begun();
     const parts = {
       host,
@@ -112,7 +113,7 @@ export class AgentLink {
       history,
       makeLink,
       agent: this.#agent,
-      shared: { unasked, mintId: () => this.#parts.mintId() },
+      shared: { unasked, credit, mintId: () => this.#parts.mintId() },
       onUp: (up: HostConnection) => this.#up(up),
       onHeartbeat: (up: HostConnection) => up === this.current && this.#events.onHeartbeat(up),
       onEnd: (ended: HostConnection, reason: LinkError) => this.#ended(ended, reason),

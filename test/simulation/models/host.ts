@@ -1,4 +1,4 @@
-import { LinkError, UnaskedTotal } from "@valinor/protocol";
+import { CreditPool, LinkError, UnaskedTotal } from "@valinor/protocol";
 import { ValinorError } from "../../../src/core/errors.ts";
 import { createSeenRuns } from "../../../src/core/runs/seen-runs.ts";
 import type { Changes } from "../../../src/core/watch/watch-changes.ts";
@@ -21,6 +21,9 @@ import { type ChangesMaker, serveWatch } from "./watch-call.ts";
 /** How often the store is asked what other hosts changed. */
 const REFRESH_MS = 5_000;
 
+/** What the host promises all guests: few streams are enough for it to run short. */
+const CREDIT_TOTAL = 600 * 1024;
+
 /** What hosts need of the world. */
 export interface HostParts extends Pick<HostAgentParts, "dial" | "makeLink" | "makeConvergence"> {
   readonly seed: number;
@@ -42,6 +45,7 @@ export class Host implements Server {
   readonly #watchers = new Map<Changes, () => void>();
   readonly #shown = new Map<string, string>();
   readonly #unasked = new UnaskedTotal();
+  readonly #credit = new CreditPool(CREDIT_TOTAL);
   readonly #bodies: HostCalls;
   #ids = 0;
   isDead = false;
@@ -74,7 +78,7 @@ export class Host implements Server {
       late += agent.current?.link.lateExchanges ?? 0;
       waiters += agent.waiters;
     }
-    return { exchanges, late, waiters, calls: this.calls.size };
+    return { exchanges, late, waiters, calls: this.calls.size, promised: this.#credit.promised };
   }
 
   /** The process dies. `silently`: its machine loses power, and neither guests nor clients are told. */
@@ -187,6 +191,7 @@ export class Host implements Server {
         history,
         store,
         unasked: this.#unasked,
+        credit: this.#credit,
         makeLink,
         makeConvergence,
         mintId: () => `${this.name}.${++this.#ids}`,

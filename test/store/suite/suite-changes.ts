@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { AgentCondition } from "../../../src/store/store.ts";
+import { type AgentCondition, StoreError } from "../../../src/store/store.ts";
 import { agent, ann, bob, config, key } from "../records.ts";
 import type { Opened } from "./suite-database.ts";
 
@@ -106,6 +106,48 @@ export function changeTests(opened: Opened): void {
       } finally {
         await other.close();
       }
+    });
+
+    test("of many that are created at once each is judged as if it came after those before it", async () => {
+      const { store } = opened;
+      const address = "tcp://127.0.0.1:1";
+      await store.createAgent(agent({ id: "old", vsockCid: 7, address }), ann);
+      await store.createAgent(agent({ id: "stopped", status: "STOPPED", vsockCid: 9 }), ann);
+      const before = await store.listAudit({ after: 0, limit: 99 });
+      const list = [
+        agent({ id: "old" }),
+        agent({ id: "b", vsockCid: 7 }),
+        agent({ id: "c", address }),
+        agent({ id: "d", vsockCid: 9 }),
+        agent({ id: "e", vsockCid: 9 }),
+        agent({ id: "d" }),
+        agent({ id: "f", status: "STOPPED", address }),
+        agent({ tenant: "other", id: "d", address: "tcp://127.0.0.1:2" }),
+      ];
+      const results = await store.createAgents(list, bob);
+      const told = results.map((result) => (result instanceof StoreError ? result.message : result.id));
+      expect(told).toEqual([
+        "agent old exists",
+        "vsock CID 7 belongs to another live agent",
+        `address ${address} belongs to another live agent`,
+        "d",
+        "vsock CID 9 belongs to another live agent",
+        "agent d exists",
+        "f",
+        "d",
+      ]);
+      for (const created of results.flatMap((result) => (result instanceof StoreError ? [] : [result]))) {
+        expect(await store.getAgent(created)).toEqual(created);
+        expect(await store.currentConfig(created)).toMatchObject({ revision: 1, config: {}, author: "bob" });
+      }
+      const entries = (await store.listAudit({ after: 0, limit: 99 })).slice(before.length);
+      expect(entries.map(({ tenant, agentId, action }) => `${tenant}/${agentId} ${action}`)).toEqual([
+        "acme/d agent.create",
+        "acme/f agent.create",
+        "other/d agent.create",
+      ]);
+      const again = await store.createAgents(list.slice(3, 4), bob);
+      expect(again).toEqual([expect.objectContaining({ code: "exists" })]);
     });
 
     test("marks page through every tenant, and change with their agents", async () => {

@@ -69,7 +69,9 @@ export function postgresTests(started: TestPostgres | undefined): void {
       );
       expect(await refusal(server.url("none"))).toContain('database "none" does not exist');
       expect(await refusal("postgres://u:hunter2@[::1/x")).toContain("cannot be read");
-      expect(storeName({ kind: "postgres", url: wrong })).toBe(`postgres://127.0.0.1:${port}/${database}`);
+      expect(await storeName({ kind: "postgres", url: wrong })).toBe(
+        `postgres://127.0.0.1:${port}/${database}`,
+      );
     });
 
     test("of a newer version is refused with the name of what is new", async () => {

@@ -1,4 +1,5 @@
 import type { HostExchange } from "../../../../protocol/link/host/exchange.ts";
+import { CreditPool } from "../../../../protocol/link/host/credit-pool.ts";
 import { UnaskedTotal } from "../../../../protocol/link/host/flood.ts";
 import { HostLink } from "../../../../protocol/link/host/host-link.ts";
 import type { HostLinkOptions, HostLinkOutput } from "../../../../protocol/link/host/output.ts";
@@ -43,7 +44,12 @@ export class DrivenLink implements HostLinkOutput {
   onControl: (type: FrameType) => void = () => {};
   #ids = 0;
 
-  constructor(options: Partial<HostLinkOptions> = {}, now = 0, total = new UnaskedTotal()) {
+  constructor(
+    options: Partial<HostLinkOptions> = {},
+    now = 0,
+    total = new UnaskedTotal(),
+    credit = new CreditPool(),
+  ) {
     this.total = total;
     const all: HostLinkOptions = {
       agentId: "a",
@@ -55,7 +61,7 @@ export class DrivenLink implements HostLinkOutput {
         return options.token ?? "";
       },
     };
-    const shared = { unasked: total, mintId: () => `ping-${++this.#ids}` };
+    const shared = { unasked: total, credit, mintId: () => `ping-${++this.#ids}` };
     this.link = new HostLink(all, shared, this, now + 5_000, now);
   }
 
@@ -95,10 +101,11 @@ export class DrivenLink implements HostLinkOutput {
     id: string,
     now: number,
     type: FrameType = "message",
+    payload: object = { for: id },
   ): { exchange: HostExchange; reader: CountingReader } {
     const reader = new CountingReader();
     const kind = type === "message" ? "message" : "request";
-    const exchange = this.link.open(id, type, { for: id }, kind, reader, now);
+    const exchange = this.link.open(id, type, payload, kind, reader, now);
     if (exchange === undefined) throw new Error("the queue is full");
     return { exchange, reader };
   }
@@ -120,8 +127,9 @@ export function linkUp(
   options: Partial<HostLinkOptions> = {},
   now = 0,
   total?: UnaskedTotal,
+  credit?: CreditPool,
 ): DrivenLink {
-  const driven = new DrivenLink(options, now, total);
+  const driven = new DrivenLink(options, now, total, credit);
   driven.link.frame(frameOf("heartbeat", "", { status: "ready", ...(protocol === 2 && { protocol }) }), now);
   if (protocol === 2)
     driven.link.frame(frameOf("heartbeat", "", { status: "running", protocol, boot_id: "boot-1" }), now);
