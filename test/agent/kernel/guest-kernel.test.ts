@@ -277,6 +277,51 @@ describe("what the drivers of a guest tell its kernel", () => {
   });
 });
 
+describe("a run whose journal is full", () => {
+  it("pauses its model until a reader has taken what there is", () => {
+    const machine = new Machine({
+      bounds: { ...quiet, journalRunBytes: 20_000, journalAgentBytes: 100_000 },
+    });
+    const host = machine.greeted();
+    host.message("a", { credit: 1 });
+    machine.record();
+    for (let i = 0; i < 40 && !machine.call.paused; i++) machine.says("x".repeat(1_000));
+    expect(machine.call.paused).toBe(true);
+    host.send("credit", "a", { limit: 1e9 });
+    expect(machine.call.paused).toBe(false);
+  });
+});
+
+describe("hosts of a guest", () => {
+  it("hear that a first run has begun and a last one has ended, and of no run between them", () => {
+    const machine = new Machine({ bounds: quiet });
+    const host = machine.greeted();
+    const statuses = () => {
+      machine.pass(1_000);
+      return host.got
+        .splice(0)
+        .filter(({ type }) => type === "heartbeat")
+        .map(({ payload }) => payload["status"]);
+    };
+    statuses();
+    host.message("a", {});
+    machine.record();
+    const first = statuses();
+    host.message("b", {});
+    machine.record();
+    const second = statuses();
+    machine.finishes();
+    const third = statuses();
+    host.send("detach", "a", {});
+    machine.kernel.modelEvents(
+      machine.calls[0]?.life ?? "",
+      [{ kind: "finish", finishReason: "stop", usage: undefined }],
+      machine.now,
+    );
+    expect([first, second, third, statuses()]).toEqual([["running"], [], [], ["ready"]]);
+  });
+});
+
 describe("a full ledger", () => {
   it("is told in the log, with what it forgot", () => {
     const machine = new Machine({ bounds: { ...quiet, ledgerEntries: 2 } });
@@ -299,6 +344,7 @@ describe("the next wake-up of a guest", () => {
     host.message("a", { on_disconnect: "continue" });
     machine.record();
     machine.kernel.drain(machine.now);
+    machine.kernel.drain(machine.now + 1);
     const until = machine.now + 30_000;
     for (let looks = 0; looks < 100 && machine.now < until; looks++) {
       expect(machine.kernel.nextWake()).toBeLessThanOrEqual(until);

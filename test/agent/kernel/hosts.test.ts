@@ -152,4 +152,27 @@ describe("what hosts push", () => {
       expect(got.findLast(({ type }) => type === "heartbeat")?.payload).toMatchObject({ config_revision: 7 });
     expect(machine.logged.at(-1)).toEqual({ event: "config_applied", fields: { revision: 7 } });
   });
+
+  it("a context entry is answered with the digest in force, and with a reason if it is refused", () => {
+    const { machine, host } = greeted();
+    host.send("context_update", "a", { key: "k", context: "x" });
+    host.send("context_update", "b", { key: "k".repeat(1_000), context: "y" });
+    const { context_sha256: digest } = machine.kernel.heartbeat(machine.now);
+    expect(host.of("a")[0]?.payload).toEqual({ applied: true, context_sha256: digest });
+    expect(host.of("b")[0]?.payload).toEqual({
+      applied: false,
+      context_sha256: digest,
+      reason: expect.stringContaining("a key has at most"),
+    });
+  });
+});
+
+it("the log says of a link that is gone why it ended, and how much of it was dropped", () => {
+  const { machine, host } = greeted();
+  host.send("telemetry", "t", {});
+  host.cut();
+  expect(machine.logged.at(-1)).toEqual({
+    event: "link_closed",
+    fields: { code: "interrupted", reason: "cut", dropped: 1 },
+  });
 });

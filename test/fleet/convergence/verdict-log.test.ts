@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { VerdictEntry } from "../../../src/fleet/convergence/facts.ts";
-import { VerdictLog } from "../../../src/fleet/convergence/verdict-log.ts";
+import { isRecorded, VerdictLog } from "../../../src/fleet/convergence/verdict-log.ts";
 
 /** A log whose store answers at once, and what it wrote. */
 function startLog(works: () => boolean = () => true) {
@@ -101,4 +101,91 @@ describe("the log of verdicts", () => {
     answer(0);
     expect(written.map(({ revision }) => revision)).toEqual([3, 4, 3]);
   });
+
+  it("writes again what differs from the last in its revision, its outcome or its boot", () => {
+    const { log, written, answer } = startLog();
+    const said = [
+      verdict(1, "b"),
+      verdict(1, "c"),
+      verdict(1, "c", "refused"),
+      verdict(2, "c", "refused"),
+      verdict(1, "c", "refused"),
+    ];
+    for (const one of said) {
+      log.note(one, 0);
+      log.note(one, 0);
+      answer(0);
+    }
+    expect(written).toEqual(said);
+  });
+
+  it("drops what waits for room as soon as there is another word on the same revision", () => {
+    const { log, written, begun, answer } = startLog();
+    log.note(verdict(1, "a"), 0);
+    log.note(verdict(2, "b"), 0);
+    log.note(verdict(2, "c"), 0);
+    log.note(verdict(1, "d"), 0);
+    expect(begun).toEqual([verdict(1, "a")]);
+    answer(0);
+    expect(written).toEqual([verdict(1, "a"), verdict(2, "c"), verdict(1, "d")]);
+  });
+
+  it("has room for 16 more words on a revision, and for another one every 10 s, 16 at most", () => {
+    const { log, written, answer } = startLog();
+    let boot = 0;
+    const say = (times: number, now: number) => {
+      for (let i = 0; i < times; i++) {
+        log.note(verdict(1, `b${++boot}`), now);
+        answer(now);
+      }
+    };
+    say(17, 5_000);
+    expect([written.length, log.nextWake]).toEqual([17, undefined]);
+    say(1, 5_000);
+    expect([written.length, log.nextWake]).toEqual([17, 15_000]);
+    log.tick(14_999);
+    answer(14_999);
+    expect(written).toHaveLength(17);
+    log.tick(15_000);
+    answer(15_000);
+    expect([written.length, log.nextWake]).toEqual([18, undefined]);
+    say(20, 1e7);
+    expect(written).toHaveLength(18 + 16);
+  });
+
+  it("counts the time that fills its room from the first word that needed some", () => {
+    const { log, written, answer } = startLog();
+    for (let boot = 0; boot < 18; boot++) {
+      log.note(verdict(1, `b${boot}`), 1e7);
+      answer(1e7);
+    }
+    expect(written).toHaveLength(17);
+  });
+
+  it("has nothing to wake up for while the store answers", () => {
+    const { log, begun } = startLog();
+    log.note(verdict(1, "a"), 0);
+    log.tick(1e6);
+    expect([begun.length, log.nextWake]).toEqual([1, undefined]);
+    log.failed(5);
+    expect(log.nextWake).toBe(10_005);
+    log.note(verdict(2, "a"), 6);
+    expect([begun.length, log.nextWake]).toEqual([2, undefined]);
+  });
+
+  it("takes no notice of an answer that it did not wait for", () => {
+    const { log, written, answer } = startLog();
+    log.recorded(0);
+    log.tick(0);
+    log.note(verdict(1, "a"), 0);
+    answer(0);
+    expect([written, log.nextWake]).toEqual([[verdict(1, "a")], undefined]);
+  });
+});
+
+it("the store has a verdict if its outcome and its boot are the same", () => {
+  const stored = { outcome: "applied", reason: "", bootId: "b", time: new Date(0) } as const;
+  expect(isRecorded(stored, verdict(1, "b"))).toBe(true);
+  expect(isRecorded(stored, verdict(1, "c"))).toBe(false);
+  expect(isRecorded(stored, verdict(1, "b", "refused"))).toBe(false);
 });

@@ -269,6 +269,7 @@ describe("an exchange of a link", () => {
     expect(scene.link.busy).toBe(false);
     expect(scene.left).toEqual([[0, "detached", 4]]);
     expect(scene.calls.at(-1)).toEqual(["exchangeEnded", 4]);
+    expect(scene.dropped).toBe(0);
   });
 
   it("is refused beyond the bound, and the run is not begun", () => {
