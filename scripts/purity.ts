@@ -12,8 +12,19 @@ const FORBIDDEN: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/\bprocess\b/, "asks for the process"],
 ];
 
-/** Functions of Node whose result depends on their arguments alone. A module that imports nothing else of Node stays pure. */
-const PURE_IMPORTS = /\bimport\s*\{\s*(?:createHash|crc32)\s*\}\s*from\s*["']node:(?:crypto|zlib)["'];?/g;
+/**
+ * Functions of Node whose result depends on their arguments alone, in the two forms in which they are taken: with the module, or when they are
+ * first called. A module that takes nothing else of Node stays pure.
+ */
+const PURE_OF_NODE = new RegExp(
+  [
+    String.raw`\bimport\s*\{\s*(?:createHash|crc32)\s*\}\s*from\s*["']node:(?:crypto|zlib)["'];?`,
+    String.raw`\btypeof import\("node:zlib"\)\.crc32\b`,
+    String.raw`\bprocess\.getBuiltinModule\("node:zlib"\)\.crc32\b`,
+    String.raw`\bconst \{ createHash \} = process\.getBuiltinModule\("node:crypto"\);`,
+  ].join("|"),
+  "g",
+);
 
 const COMMENTS = /\/\*[\s\S]*?\*\/|(?<=^|[\s;{}(,])\/\/[^\n]*/g;
 /** Strings that are no module's name. */
@@ -26,7 +37,7 @@ const VALUE_IMPORT = /^[ \t]*(?:import|export)\s+(?!type\b)([^"';]*?)\s*from\s*[
 function codeOf(text: string): string {
   return text
     .replaceAll(COMMENTS, " ")
-    .replaceAll(PURE_IMPORTS, " ")
+    .replaceAll(PURE_OF_NODE, " ")
     .replaceAll(TEMPLATES, (template) => [...template.matchAll(/\$\{([^{}]*)\}/g)].map((m) => m[1]).join(";"))
     .replaceAll(STRINGS, '""');
 }

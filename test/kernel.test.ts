@@ -79,6 +79,11 @@ describe("findImpurities", () => {
       [],
     );
     expect(problems(`import { createHash, randomBytes } from "node:crypto";`)).not.toEqual([]);
+    expect(problems(`const { createHash } = process.getBuiltinModule("node:crypto");`)).toEqual([]);
+    expect(
+      problems(`const { createHash, randomBytes } = process.getBuiltinModule("node:crypto");`),
+    ).not.toEqual([]);
+    expect(problems(`const fs = process.getBuiltinModule("node:fs");`)).not.toEqual([]);
   });
 
   it("does not mind words in comments and texts", () => {
