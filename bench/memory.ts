@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type Child, startChild } from "./child.ts";
 import type { GuestArgument } from "./guest.ts";
+import { IdleFleet } from "./idle-fleet.ts";
 import type { LoadArgument } from "./load.ts";
 import { cpuMs, memoryOf, type ServerProgram, startProgram, valinor } from "./program.ts";
 import { machine } from "./report.ts";
@@ -75,11 +76,7 @@ class Scene {
 
 async function idle(agents: number): Promise<Idle> {
   const scene = new Scene();
-  const guests = await startChild({
-    script: "idle-guests.ts",
-    argument: { guests: agents } satisfies GuestArgument,
-    core: undefined,
-  });
+  const guests = await IdleFleet.start(agents);
   let server: ServerProgram | undefined;
   try {
     let startedAt = performance.now();
@@ -104,7 +101,7 @@ async function idle(agents: number): Promise<Idle> {
     server = await scene.start(guests.ports, false);
     await allUp(guests, agents);
     startedAt = performance.now();
-    await guests.sample("restart");
+    await guests.restart();
     await sleep(50);
     await allUp(guests, agents);
     const guestsRestartMs = performance.now() - startedAt;
@@ -131,10 +128,10 @@ async function idle(agents: number): Promise<Idle> {
   }
 }
 
-async function allUp(guests: Child, agents: number): Promise<void> {
+async function allUp(guests: IdleFleet, agents: number): Promise<void> {
   const end = performance.now() + UP_MS;
   for (;;) {
-    const { count } = await guests.sample();
+    const count = await guests.up();
     if (count >= agents) return;
     if (performance.now() > end) throw new Error(`${count} links of ${agents} came up`);
     await sleep(20);
