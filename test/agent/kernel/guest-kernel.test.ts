@@ -1,21 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RUN_OVERHEAD } from "../../../agent/runs/journal.ts";
-import { configOf, HostEnd, Machine } from "./machine.ts";
-
-const quiet = { hostSilenceMs: 1e9, heartbeatMs: 1e9 };
-
-/** A guest with a configuration, and a run of which a reader has the first event. */
-function running(bounds: object = {}): { machine: Machine; host: HostEnd } {
-  const machine = new Machine({ bounds: { ...quiet, ...bounds } });
-  const host = machine.greeted();
-  host.send("config_update", "c", configOf(7));
-  machine.kernel.configApplied(1, { kind: "applied" }, machine.now);
-  host.send("context_update", "t", { context: "be kind", key: "k" });
-  host.message("a", { request_id: "r", on_disconnect: "continue" });
-  machine.record();
-  machine.says("one");
-  return { machine, host };
-}
+import { Machine } from "./machine.ts";
+import { quiet, running } from "./running.ts";
 
 describe("a machine that is restored from a snapshot", () => {
   it("has its boot, configuration, context, ledger and runs, and goes on with them", () => {
@@ -144,139 +130,6 @@ describe("a request that is not written down in time", () => {
   });
 });
 
-describe("a guest that is told to stop", () => {
-  it("has drained when its runs are over and read, and says so once", () => {
-    const { machine, host } = running();
-    host.message("slow", { request_id: "r", credit: 1 });
-    machine.kernel.drain(machine.now);
-    machine.kernel.drain(machine.now);
-    host.message("new", {});
-    expect(host.of("new")[0]?.payload).toMatchObject({ code: "draining" });
-    machine.finishes();
-    expect([machine.kernel.inFlight, machine.drained]).toEqual([0, 0]);
-    host.send("credit", "slow", { limit: 1e6 });
-    expect(machine.drained).toBe(1);
-    machine.pass(60_000);
-    expect(machine.drained).toBe(1);
-  });
-
-  it("has drained at once if nothing is under way, and if the last link goes", () => {
-    const idle = new Machine();
-    idle.kernel.drain(idle.now);
-    expect(idle.drained).toBe(1);
-    const { machine, host } = running();
-    machine.finishes();
-    host.message("slow", { request_id: "r", credit: 1 });
-    machine.kernel.drain(machine.now);
-    expect(machine.drained).toBe(0);
-    host.cut();
-    expect(machine.drained).toBe(1);
-  });
-
-  it("cancels what is left when its time is up, and tells those who read it", () => {
-    const { machine, host } = running({ drainMs: 30_000 });
-    machine.kernel.drain(machine.now);
-    machine.pass(29_999);
-    expect(machine.drained).toBe(0);
-    machine.pass(1);
-    expect(machine.drained).toBe(1);
-    expect(host.of("a").at(-1)?.payload).toMatchObject({ code: "cancelled", message: "the agent stops" });
-  });
-});
-
-describe("a guest whose process is killed", () => {
-  it("drops its calls, and says nothing to anybody", () => {
-    const { machine, host } = running();
-    const before = host.got.length;
-    host.cut();
-    machine.kernel.abandon(machine.now);
-    expect([machine.call.ended, host.got.length - before]).toEqual(["dropped", 0]);
-  });
-});
-
-describe("what the drivers of a guest tell its kernel", () => {
-  const failure = { code: "openclaw_error", message: "it broke", cause: "HTTP 500" } as const;
-
-  it("of a run that is not there, or has ended, is no news", () => {
-    const { machine } = running();
-    const { life } = machine.call;
-    machine.kernel.modelEvents("nobody", [{ kind: "text", text: "x" }], machine.now);
-    machine.kernel.modelTool("nobody", "exec", machine.now);
-    machine.kernel.modelFailed("nobody", failure, machine.now);
-    machine.finishes();
-    const before = machine.logged.length;
-    machine.kernel.modelFailed(life, failure, machine.now);
-    expect(machine.logged).toHaveLength(before);
-  });
-
-  it("of a model's failure ends the run, tells its readers, and is logged with its cause", () => {
-    const { machine, host } = running();
-    machine.kernel.modelFailed(machine.call.life, failure, machine.now);
-    expect(host.of("a").at(-1)?.payload).toMatchObject({ code: "openclaw_error", message: "it broke" });
-    expect(machine.logged.at(-1)).toEqual({
-      event: "run_failed",
-      fields: { request_id: "r", code: "openclaw_error", reason: "HTTP 500" },
-    });
-    expect(machine.kernel.inFlight).toBe(0);
-  });
-
-  it("of a tool that the policy does not allow blocks the run", () => {
-    const machine = new Machine({ bounds: quiet });
-    const host = machine.greeted();
-    host.send("config_update", "c", configOf(7, {}, ["read"]));
-    machine.kernel.configApplied(1, { kind: "applied" }, machine.now);
-    host.message("a", {});
-    machine.record();
-    machine.kernel.modelTool(machine.call.life, "read", machine.now);
-    expect(host.types("a")).toEqual(["opened"]);
-    machine.kernel.modelTool(machine.call.life, "exec", machine.now);
-    expect(host.types("a").at(-1)).toBe("tool_blocked");
-  });
-
-  it.each([
-    [{ state: "ready", kind: "openclaw", kindReason: "" }, 2, "openclaw"],
-    [{ state: "ready", kind: "plain", kindReason: "" }, 1, "plain"],
-    [{ state: "starting", kind: "openclaw", kindReason: "why" }, 1, "openclaw"],
-    [{ state: "ready", kind: undefined, kindReason: "" }, 1, "unknown"],
-  ] as const)(
-    "of a server that is %j: it is told its configuration %i times in all",
-    (server, times, kind) => {
-      const { machine } = running();
-      machine.kernel.openclawChanged(server, machine.now);
-      expect(machine.configs).toHaveLength(times);
-      expect(machine.logged.find(({ event }) => event === "openclaw_state")?.fields).toEqual({
-        state: server.state,
-        server: kind,
-        reason: server.kindReason,
-      });
-    },
-  );
-
-  it("of a configuration that waits for OpenClaw is logged with its reason, a refusal without its words", () => {
-    const machine = new Machine({ bounds: quiet });
-    const host = machine.greeted();
-    host.send("config_update", "c", configOf(7));
-    machine.kernel.configApplied(1, { kind: "refused", reason: "no model mine" }, machine.now);
-    expect(machine.logged.at(-1)).toEqual({ event: "config_refused", fields: { revision: 7 } });
-    host.send("config_update", "d", configOf(8));
-    machine.kernel.configApplied(2, { kind: "away", reason: "it starts" }, machine.now);
-    expect(machine.logged.at(-1)).toEqual({
-      event: "config_waits",
-      fields: { revision: 8, reason: "it starts" },
-    });
-  });
-
-  it("of a request that could not be written down is logged with its name", () => {
-    const machine = new Machine({ bounds: quiet });
-    machine.greeted().message("a", { request_id: "r" });
-    machine.record(false);
-    expect(machine.logged.at(-1)).toEqual({
-      event: "request_not_recorded",
-      fields: { request_id: "r" },
-    });
-  });
-});
-
 describe("a run whose journal is full", () => {
   it("pauses its model until a reader has taken what there is", () => {
     const machine = new Machine({
@@ -334,48 +187,6 @@ describe("a full ledger", () => {
       [{ entries: expect.any(Number), forgotten: expect.any(Number) }],
     );
     expect(machine.kernel.taken.size).toBeLessThanOrEqual(2);
-  });
-});
-
-describe("the next wake-up of a guest", () => {
-  it("is when it was told to stop and its time is up, and never after that", () => {
-    const machine = new Machine({ bounds: { ...quiet, drainMs: 30_000, runMs: 1e9, modelSilenceMs: 1e9 } });
-    const host = machine.greeted();
-    host.message("a", { on_disconnect: "continue" });
-    machine.record();
-    machine.kernel.drain(machine.now);
-    machine.kernel.drain(machine.now + 1);
-    const until = machine.now + 30_000;
-    for (let looks = 0; looks < 100 && machine.now < until; looks++) {
-      expect(machine.kernel.nextWake()).toBeLessThanOrEqual(until);
-      machine.now = machine.kernel.nextWake() ?? Infinity;
-      machine.tick();
-    }
-    expect([machine.now, machine.drained]).toEqual([until, 1]);
-    expect(machine.logged.filter(({ event }) => event === "draining")).toEqual([
-      { event: "draining", fields: { in_flight: 1 } },
-    ]);
-  });
-
-  it("is never, of one that was killed or has drained with nothing to do", () => {
-    const machine = new Machine({ bounds: quiet });
-    machine.kernel.drain(machine.now);
-    machine.tick();
-    expect(machine.kernel.nextWake()).toBeUndefined();
-    const killed = new Machine({ bounds: quiet });
-    killed.kernel.abandon(killed.now);
-    killed.tick();
-    expect([killed.kernel.nextWake(), killed.drained, killed.kernel.draining]).toEqual([undefined, 0, true]);
-  });
-});
-
-describe("a host of a guest that is told to stop", () => {
-  it("hears of it at once", () => {
-    const { machine, host } = running();
-    machine.kernel.drain(machine.now);
-    expect(host.got.findLast(({ type }) => type === "heartbeat")?.payload).toMatchObject({
-      status: "draining",
-    });
   });
 });
 
