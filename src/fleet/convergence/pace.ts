@@ -6,7 +6,7 @@ const ROUNDS: Pace = { firstMs: limits.redialMinMs, longestMs: limits.redialMaxM
 /** Milliseconds after which what nobody can bring to the guest is looked at again. */
 const PARKED_MS = 60_000;
 
-/** The pause before a further round: a random time below a bound that doubles with each failure in a row from 50 ms to 5 s. */
+/** The pause before a further round: a random time below a bound that doubles with each failure in a row, from 100 ms (twice `redialMinMs`) to 5 s. */
 export class Pause {
   #failures = 0;
   #endsAt: number | undefined;
