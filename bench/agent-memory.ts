@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostArgument } from "./agent-host.ts";
-import { type AgentProcess, processCpuUs, processMemory, startAgentProcess } from "./agent-process.ts";
+import { type AgentProcess, startAgentProcess } from "./agent-process.ts";
 import type { AgentVariant } from "./agent-variants.ts";
 import { type Child, startChild } from "./child.ts";
+import { processCpuUs, processMemory } from "./proc.ts";
 
 /** Where an agent and its load run, and what it calls. */
 export interface MemoryPlace {

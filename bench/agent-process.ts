@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import type { AgentVariant } from "./agent-variants.ts";
+import { threadsCpuMs } from "./proc.ts";
 
 /** An agent that listens. */
 export interface AgentProcess {
@@ -14,15 +14,7 @@ export interface AgentProcess {
   stop(): Promise<void>;
 }
 
-/** Memory of a process, megabytes of 2^20 bytes: resident, and the part of it that no file backs. */
-export interface Memory {
-  readonly rss: number;
-  readonly anonymous: number;
-}
-
 const START_MS = 15_000;
-/** Length of a tick of /proc/PID/stat; Linux has told 100 a second to programs since ever. */
-const TICK_US = 10_000;
 
 /** Starts an agent on a free port of loopback; `core` pins it. Rejects if it does not listen within 15 s. */
 export async function startAgentProcess(
@@ -68,27 +60,4 @@ async function stop(child: ChildProcess): Promise<void> {
   const exited = once(child, "exit");
   child.kill("SIGKILL");
   await exited;
-}
-
-/** CPU of the threads that a process has, in milliseconds, exactly; what threads used that have ended is missing. */
-function threadsCpuMs(pid: number): number {
-  let ns = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`))
-    ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ", 1)[0]);
-  return ns / 1e6;
-}
-
-/** CPU that a process has used, user and system together, microseconds in steps of 10 ms. */
-export function processCpuUs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The name in parentheses may hold anything; user and system time are the 12th and 13th field after it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
-}
-
-/** Memory of a process as it is now. */
-export function processMemory(pid: number): Memory {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const mb = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1]) / 1024;
-  return { rss: mb("VmRSS"), anonymous: mb("RssAnon") };
 }

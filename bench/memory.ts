@@ -12,7 +12,8 @@ import { type Child, startChild } from "./child.ts";
 import type { GuestArgument } from "./guest.ts";
 import { IdleFleet } from "./idle-fleet.ts";
 import type { LoadArgument } from "./load.ts";
-import { cpuMs, memoryOf, type ServerProgram, startProgram, valinor } from "./program.ts";
+import { processMemory, threadsCpuMs } from "./proc.ts";
+import { type ServerProgram, startProgram, valinor } from "./program.ts";
 import { machine } from "./report.ts";
 
 const USAGE = `usage: npm run bench:memory -- [options]
@@ -85,7 +86,7 @@ async function idle(agents: number): Promise<Idle> {
     await allUp(guests, agents);
     const firstLinksMs = performance.now() - startedAt;
     await sleep(SETTLE_MS);
-    const { rss, anonymous } = memoryOf(server.pid);
+    const { rss, anonymous } = processMemory(server.pid);
     await server.stop();
 
     startedAt = performance.now();
@@ -93,7 +94,7 @@ async function idle(agents: number): Promise<Idle> {
     const restartMs = server.readyMs;
     await allUp(guests, agents);
     const restartLinksMs = performance.now() - startedAt;
-    const restartLinksCpuMs = cpuMs(server.pid);
+    const restartLinksCpuMs = threadsCpuMs(server.pid);
     await sleep(SETTLE_MS);
     const heapAnAgent = agents === 0 ? 0 : (await server.heap()) / agents;
     await server.stop();
@@ -106,7 +107,7 @@ async function idle(agents: number): Promise<Idle> {
     await allUp(guests, agents);
     const guestsRestartMs = performance.now() - startedAt;
     await sleep(SETTLE_MS);
-    const rssAfterGuestsRestarted = memoryOf(server.pid).rss;
+    const rssAfterGuestsRestarted = processMemory(server.pid).rss;
     return {
       agents,
       rss,
@@ -152,7 +153,7 @@ async function loaded(seconds: number, rest: number): Promise<Record<string, num
     children.push(guest);
     server = await scene.start(guest.ports, true);
     await sleep(SETTLE_MS);
-    const before = memoryOf(server.pid).rss;
+    const before = processMemory(server.pid).rss;
     const port = Number(new URL(server.url).port);
     for (const [speaks, content] of [
       ["sse", "each"],
@@ -165,12 +166,12 @@ async function loaded(seconds: number, rest: number): Promise<Record<string, num
     }
     let most = 0;
     for (const end = performance.now() + seconds * 1_000; performance.now() < end; await sleep(200))
-      most = Math.max(most, memoryOf(server.pid).rss);
+      most = Math.max(most, processMemory(server.pid).rss);
     while (children.length > 1) await children.pop()?.stop();
     await sleep(rest * 1_000);
-    const after = memoryOf(server.pid).rss;
+    const after = processMemory(server.pid).rss;
     const heap = (await server.heap()) / 2 ** 20;
-    return { before, most, after, heap, afterCollection: memoryOf(server.pid).rss };
+    return { before, most, after, heap, afterCollection: processMemory(server.pid).rss };
   } finally {
     for (const child of children.toReversed()) await child.stop();
     await server?.stop();

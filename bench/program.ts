@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { threadsCpuMs } from "./proc.ts";
 
 /** A server that runs as a program of its own, as an operator starts it. */
 export interface ServerProgram {
@@ -72,7 +72,7 @@ export async function startProgram({ args, env = {}, heap = false }: ProgramOpti
     pid,
     url,
     readyMs: performance.now() - startedAt,
-    readyCpuMs: cpuMs(pid),
+    readyCpuMs: threadsCpuMs(pid),
     heap: () => {
       heard = Promise.withResolvers<number>();
       child.kill("SIGUSR2");
@@ -86,20 +86,4 @@ export async function startProgram({ args, env = {}, heap = false }: ProgramOpti
       clearTimeout(timer);
     },
   };
-}
-
-/** CPU that all threads of a process have used, milliseconds. */
-export function cpuMs(pid: number): number {
-  const tasks = readdirSync(`/proc/${pid}/task`);
-  const ns = tasks.map((task) =>
-    Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]),
-  );
-  return ns.reduce((sum, each) => sum + each, 0) / 1e6;
-}
-
-/** Memory of a process, MiB: all that is resident, and what of it is its own. */
-export function memoryOf(pid: number): { rss: number; anonymous: number } {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text)?.[1]) / 1024;
-  return { rss: of("Rss"), anonymous: of("Anonymous") };
 }

@@ -6,7 +6,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { join } from "node:path";
-import { memoryOf, startProgram, valinor } from "./program.ts";
+import { processMemory } from "./proc.ts";
+import { startProgram, valinor } from "./program.ts";
 import { machine } from "./report.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" } } });
@@ -45,7 +46,7 @@ async function start(args: readonly string[]): Promise<Start> {
   try {
     const { readyMs, readyCpuMs } = server;
     await sleep(IDLE_MS);
-    return { readyMs, readyCpuMs, ...memoryOf(server.pid) };
+    return { readyMs, readyCpuMs, ...processMemory(server.pid) };
   } finally {
     await server.stop();
   }

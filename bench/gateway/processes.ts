@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { processCpuUs, processMemory } from "../agent-process.ts";
+import { processCpuUs, processMemory } from "../proc.ts";
 
 /** A program with all the processes that it starts. */
 export interface Program {
