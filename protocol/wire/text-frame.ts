@@ -82,7 +82,7 @@ function payloadOf(content: string, { sequence, mark }: Rest): UnknownObject {
   return mark >= 0 ? { content, done: false, mark } : { content, done: false };
 }
 
-/** True if these bytes stand there. None of them is 0, so that none is found behind the end. */
+/** True if these bytes stand there, perhaps behind the frame's end: readRest sees that all that was read lies before it. */
 function stands(text: Buffer, bytes: Buffer, from: number): boolean {
   for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text[at]) return false;
   return true;
