@@ -6,9 +6,9 @@ import type { Writable } from "node:stream";
 export const MARGIN = 10;
 
 /** Largest piece handed to the connection at once, so that a slow client's progress is seen. */
-const PIECE = 64 * 1024;
+export const PIECE = 64 * 1024;
 /** Text up to this length is handed over as it is: it certainly is no more than a piece. */
-const SHORT = PIECE / 4;
+export const SHORT = PIECE / 4;
 
 /** What becomes of a client that takes nothing for `ms`. */
 export interface Stall {
@@ -89,28 +89,36 @@ export class StreamBody {
     return sink !== this.#res && this.#res.chunkedEncoding;
   }
 
-  #drained(sink: Sink): Promise<boolean> {
-    if (sink.destroyed) return Promise.resolve(false);
+  async #drained(sink: Sink): Promise<boolean> {
     this.#isWaiting = true;
-    return new Promise((resolve) => {
-      const settle = (taken: boolean) => {
-        clearTimeout(timer);
-        sink.off("drain", drain).off("close", close);
-        this.#isWaiting = false;
-        resolve(taken);
-      };
-      const drain = () => settle(true);
-      const close = () => settle(false);
-      const stall = this.#stall;
-      const timer =
-        stall &&
-        setTimeout(() => {
-          settle(false);
-          stall.drop();
-        }, stall.ms);
-      sink.once("drain", drain).once("close", close);
-    });
+    const taken = await untilDrained(sink, this.#stall);
+    this.#isWaiting = false;
+    return taken;
   }
+}
+
+/** Waits until a sink takes more. False: it was closed, or took nothing for the time of `stall`, which then dropped it. */
+export function untilDrained(
+  sink: Pick<Writable, "once" | "off" | "destroyed">,
+  stall: Stall | undefined,
+): Promise<boolean> {
+  if (sink.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const settle = (taken: boolean) => {
+      clearTimeout(timer);
+      sink.off("drain", drain).off("close", close);
+      resolve(taken);
+    };
+    const drain = () => settle(true);
+    const close = () => settle(false);
+    const timer =
+      stall &&
+      setTimeout(() => {
+        settle(false);
+        stall.drop();
+      }, stall.ms);
+    sink.once("drain", drain).once("close", close);
+  });
 }
 
 /** One write, as one chunk if it is to be framed. */

@@ -1,6 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Http2ServerResponse, ServerHttp2Stream } from "node:http2";
+import { ClientDeparture } from "../../core/departure.ts";
 import { ValinorError } from "../../core/errors.ts";
+import { PIECE, SHORT, untilDrained } from "../../core/stream-body.ts";
 import type { Departure } from "../../core/types.ts";
 
 /** The client's end of a request, while it is being answered. */
@@ -11,41 +13,13 @@ export interface Client extends Departure {
 
 /** Watches a response for a client that leaves. */
 export function watchClient(res: ServerResponse): Client {
-  const client = new ResponseClient();
+  const client = new ClientDeparture();
   res.once("close", () => {
-    if (!res.writableEnded) client.leave();
+    if (!res.writableEnded) client.gone(clientLeft());
   });
   // A response that fails closes as well; without a listener the error would end the process.
   res.on("error", ignore);
   return client;
-}
-
-class ResponseClient implements Client {
-  #controller: AbortController | undefined;
-  #call: (() => void) | undefined;
-  #isGone = false;
-
-  get aborted(): boolean {
-    return this.#isGone;
-  }
-
-  /** Made for the first who asks. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#isGone) this.#controller.abort(clientLeft());
-    return this.#controller.signal;
-  }
-
-  onGone(call: () => void): void {
-    if (this.#isGone) call();
-    else this.#call = call;
-  }
-
-  leave(): void {
-    this.#isGone = true;
-    this.#controller?.abort(clientLeft());
-    this.#call?.();
-  }
 }
 
 function clientLeft(): ValinorError {
@@ -64,9 +38,6 @@ export function dropClient(res: Droppable): void {
   else stream.destroy();
 }
 
-/** Largest piece handed to the socket at once, so that a slow client's progress is seen. */
-const PIECE = 64 * 1024;
-
 /**
  * Writes text and waits until the client has taken so much of it that more may follow. False: the client has left, or has
  * taken nothing for `stallMs` and was dropped.
@@ -75,28 +46,11 @@ export async function writeText(
   { res, client, stallMs }: { res: ServerResponse; client: Client; stallMs: number },
   text: string,
 ): Promise<boolean> {
-  const drain = () => !client.signal.aborted && drained(res, stallMs);
-  if (text.length <= PIECE / 4) return res.write(text) || drain();
+  const drain = () => !client.aborted && untilDrained(res, { ms: stallMs, drop: () => dropClient(res) });
+  if (text.length <= SHORT) return res.write(text) || drain();
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; at += PIECE) {
     if (!res.write(bytes.subarray(at, at + PIECE)) && !(await drain())) return false;
   }
   return true;
-}
-
-function drained(res: ServerResponse, stallMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const settle = (taken: boolean) => {
-      clearTimeout(timer);
-      res.off("drain", drain).off("close", close);
-      resolve(taken);
-    };
-    const drain = () => settle(true);
-    const close = () => settle(false);
-    const timer = setTimeout(() => {
-      settle(false);
-      dropClient(res);
-    }, stallMs);
-    res.on("drain", drain).on("close", close);
-  });
 }

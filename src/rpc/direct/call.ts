@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { ClientDeparture } from "../../core/departure.ts";
 import { onCut } from "../../core/lifecycle.ts";
-import type { Caller, Departure } from "../../core/types.ts";
+import type { Caller } from "../../core/types.ts";
 import { judge } from "../messages/adapter.ts";
 import { failure, refusalHeaders, type RpcServices, throughDoor } from "../unary.ts";
 import type { DirectMethod } from "./method.ts";
@@ -29,16 +30,11 @@ export interface CallHeaders {
  * order and with the same words as the library's pipeline with our adapter around it (test/rpc/unary-ways.test.ts compares the two), but
  * without a promise, a signal and a web object for every step.
  */
-export class DirectCall implements Departure {
+export class DirectCall extends ClientDeparture {
   readonly #services: RpcServices;
   readonly #method: DirectMethod;
   readonly #json: boolean;
   readonly #wire: Wire;
-  /** Made only for a method that needs one. */
-  #controller: AbortController | undefined;
-  /** Why nobody waits for the answer any more. */
-  #reason: Error | undefined;
-  #tell: (() => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #forgetCut: (() => void) | undefined;
   #caller: Caller | undefined;
@@ -47,6 +43,7 @@ export class DirectCall implements Departure {
   #isOver = false;
 
   constructor(services: RpcServices, method: DirectMethod, json: boolean, wire: Wire) {
+    super();
     this.#services = services;
     this.#method = method;
     this.#json = json;
@@ -99,28 +96,7 @@ export class DirectCall implements Departure {
 
   /** The client has left. Does nothing after the end. */
   left(): void {
-    if (this.#end()) this.#abort(clientLeft);
-  }
-
-  get aborted(): boolean {
-    return this.#reason !== undefined;
-  }
-
-  onGone(call: () => void): void {
-    if (this.aborted) call();
-    else this.#tell = call;
-  }
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.aborted) this.#controller.abort(this.#reason);
-    return this.#controller.signal;
-  }
-
-  #abort(reason: Error): void {
-    this.#reason ??= reason;
-    this.#controller?.abort(reason);
-    this.#tell?.();
+    if (this.#end()) this.gone(clientLeft);
   }
 
   get isOver(): boolean {
@@ -128,7 +104,7 @@ export class DirectCall implements Departure {
   }
 
   #setDeadline(ms: number): void {
-    const pass = () => this.#abort(new ConnectError("the operation timed out", Code.DeadlineExceeded));
+    const pass = () => this.gone(new ConnectError("the operation timed out", Code.DeadlineExceeded));
     if (ms <= 0) pass();
     else this.#deadline = setTimeout(pass, ms);
   }
@@ -140,7 +116,7 @@ export class DirectCall implements Departure {
   }
 
   #turnAway(error: unknown): void {
-    this.refuse(failure(this.#services, error, { reason: this.#reason }), refusalHeaders(error));
+    this.refuse(failure(this.#services, error, this), refusalHeaders(error));
   }
 
   #run(request: object): void {
@@ -172,7 +148,7 @@ export class DirectCall implements Departure {
 
   #fail(error: unknown): void {
     // Also for a client that has left: what is the server's own fault is told to the operator.
-    const known = failure(this.#services, error, { reason: this.#reason });
+    const known = failure(this.#services, error, this);
     this.refuse(known);
   }
 
